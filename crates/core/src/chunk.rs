@@ -1,0 +1,210 @@
+use std::fmt;
+use std::io::IoSlice;
+use std::mem;
+
+use bytes::{Buf, Bytes};
+
+/// Output on its way: made by the engine, sent by a driver, and returned to the engine.
+///
+/// Bytes that were copied in lie in one buffer; shared [`Bytes`] are spliced in where they belong
+/// without being copied. A chunk moves as one pointer and is used again when it is empty, so a
+/// connection in a steady state allocates nothing.
+#[derive(Default)]
+pub struct Chunk {
+    copied: Vec<u8>,
+    spliced: Vec<Splice>,
+    /// Position in `copied` up to which everything was sent.
+    sent: usize,
+    /// Splices before this one were sent. They are dropped when the chunk is reused, by the
+    /// engine: the `Drop` of such bytes can be a user's, and a driver is no place for it.
+    sent_splices: usize,
+    len: usize,
+}
+
+struct Splice {
+    /// The position in `copied` in front of which these bytes go.
+    at: usize,
+    bytes: Bytes,
+}
+
+impl Chunk {
+    /// Bytes left to send.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether everything was sent.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// What is left to send, if it lies in one piece; the usual case, and cheaper to send.
+    pub fn as_slice(&self) -> Option<&[u8]> {
+        (self.sent_splices == self.spliced.len()).then(|| &self.copied[self.sent..])
+    }
+
+    /// Fill `slices` with what is left to send, in order, and return how many were filled. What
+    /// does not fit follows in the next send.
+    pub fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let mut filled = 0;
+        for (slot, piece) in slices.iter_mut().zip(self.pieces()) {
+            *slot = IoSlice::new(piece);
+            filled += 1;
+        }
+        filled
+    }
+
+    /// The pieces left to send, none of them empty.
+    pub fn pieces(&self) -> impl Iterator<Item = &[u8]> {
+        let splices = &self.spliced[self.sent_splices..];
+        let mut position = self.sent;
+        let mut next = 0;
+        std::iter::from_fn(move || {
+            if let Some(splice) = splices.get(next) {
+                if splice.at > position {
+                    let piece = &self.copied[position..splice.at];
+                    position = splice.at;
+                    return Some(piece);
+                }
+                next += 1;
+                return Some(&splice.bytes[..]);
+            }
+            let piece = &self.copied[position..];
+            position = self.copied.len();
+            (!piece.is_empty()).then_some(piece)
+        })
+    }
+
+    /// The first `n` bytes were sent.
+    ///
+    /// # Panics
+    /// If `n` is more than [`len`](Self::len).
+    pub fn advance(&mut self, n: usize) {
+        assert!(n <= self.len, "a driver sent more than it was given");
+        self.len -= n;
+        let mut left = n;
+        while left > 0 {
+            let Some(splice) = self.spliced.get_mut(self.sent_splices) else {
+                self.sent += left;
+                return;
+            };
+            let before = (splice.at - self.sent).min(left);
+            self.sent += before;
+            left -= before;
+            if splice.at > self.sent {
+                return;
+            }
+            // `advance` to the end leaves an empty handle that still keeps the allocation; it is
+            // dropped in `reset`.
+            let within = splice.bytes.len().min(left);
+            if within == splice.bytes.len() {
+                self.sent_splices += 1;
+            } else {
+                splice.bytes.advance(within);
+            }
+            left -= within;
+        }
+    }
+
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        self.copied.extend_from_slice(bytes);
+        self.len += bytes.len();
+    }
+
+    pub(crate) fn push_shared(&mut self, bytes: Bytes) {
+        self.len += bytes.len();
+        self.spliced.push(Splice {
+            at: self.copied.len(),
+            bytes,
+        });
+    }
+
+    /// Make the chunk fit for its next use and return the shared bytes it held, for the caller to
+    /// drop where user code may run.
+    pub(crate) fn reset(&mut self) -> Spent {
+        /// A buffer that grew beyond this for one large write is not kept.
+        const KEPT: usize = 64 * 1024;
+        self.sent = 0;
+        self.sent_splices = 0;
+        self.len = 0;
+        self.copied.clear();
+        if self.copied.capacity() > KEPT {
+            self.copied = Vec::new();
+        }
+        Spent(mem::take(&mut self.spliced))
+    }
+}
+
+/// Shared bytes that were sent. Dropping it may run user code.
+#[must_use]
+pub(crate) struct Spent(Vec<Splice>);
+
+impl Spent {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Debug for Chunk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Chunk")
+            .field("len", &self.len)
+            .field("pieces", &self.pieces().count())
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mixed() -> Chunk {
+        let mut chunk = Chunk::default();
+        chunk.push(b"ab");
+        chunk.push_shared(Bytes::from_static(b"CDE"));
+        chunk.push_shared(Bytes::from_static(b"FG"));
+        chunk.push(b"hi");
+        chunk
+    }
+
+    #[test]
+    fn pieces_come_in_the_order_they_were_pushed() {
+        let chunk = mixed();
+        let pieces: Vec<_> = chunk.pieces().collect();
+        assert_eq!(pieces, [&b"ab"[..], b"CDE", b"FG", b"hi"]);
+        assert_eq!(chunk.len(), 9);
+        assert!(chunk.as_slice().is_none());
+    }
+
+    #[test]
+    fn advancing_by_any_two_steps_leaves_the_rest() {
+        let whole: Vec<u8> = mixed().pieces().flatten().copied().collect();
+        for first in 0..=9 {
+            for second in 0..=9 - first {
+                let mut chunk = mixed();
+                chunk.advance(first);
+                chunk.advance(second);
+                let rest: Vec<u8> = chunk.pieces().flatten().copied().collect();
+                assert_eq!(rest, whole[first + second..], "after {first} and {second}");
+                assert_eq!(chunk.len(), rest.len());
+                assert!(chunk.pieces().all(|piece| !piece.is_empty()));
+            }
+        }
+    }
+
+    #[test]
+    fn a_used_chunk_starts_again_empty() {
+        let mut chunk = mixed();
+        chunk.advance(4);
+        assert!(!chunk.reset().is_empty());
+        assert!(chunk.is_empty());
+        chunk.push(b"next");
+        assert_eq!(chunk.as_slice(), Some(&b"next"[..]));
+    }
+
+    #[test]
+    #[should_panic(expected = "more than it was given")]
+    fn advancing_past_the_end_is_a_drivers_bug() {
+        mixed().advance(10);
+    }
+}

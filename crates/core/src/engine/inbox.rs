@@ -1,0 +1,156 @@
+/// Input that a protocol left unread, or that came while it was held back.
+///
+/// ```text
+///             unread(n), input wanted               more bytes, hold lifted
+///   Empty ---------------------------> Waits -------------------------------> (delivered)
+///     |                                  |  bytes come while held, switch        ^
+///     | unread(n), input not wanted      v                                       |
+///     +------------------------------> Again ------------------------------------+
+///                                              as soon as input is wanted
+/// ```
+#[derive(Default)]
+pub(super) struct Inbox {
+    bytes: Vec<u8>,
+    /// Bytes before this one were consumed. They are moved away only when they are the larger
+    /// part, so that consuming bit by bit stays linear.
+    start: usize,
+    tail: Tail,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(super) enum Tail {
+    /// Nothing is left.
+    #[default]
+    Empty,
+    /// The protocol needs more bytes, or the end, before it can use these.
+    Waits,
+    /// To be delivered as soon as input is wanted.
+    Again,
+}
+
+/// Buffers for inboxes, so that a message cut in two costs no allocation and an idle connection
+/// holds no buffer.
+#[derive(Default)]
+pub(super) struct Spare(Vec<Vec<u8>>);
+
+impl Spare {
+    const KEPT: usize = 64;
+    const KEPT_BYTES: usize = 64 * 1024;
+
+    fn take(&mut self) -> Vec<u8> {
+        self.0.pop().unwrap_or_default()
+    }
+
+    fn give(&mut self, mut bytes: Vec<u8>) {
+        if self.0.len() < Self::KEPT && (1..=Self::KEPT_BYTES).contains(&bytes.capacity()) {
+            bytes.clear();
+            self.0.push(bytes);
+        }
+    }
+}
+
+impl Inbox {
+    #[inline]
+    pub(super) fn tail(&self) -> Tail {
+        self.tail
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes[self.start..]
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len() - self.start
+    }
+
+    /// More bytes came; they are due together with what was left.
+    pub(super) fn append(&mut self, bytes: &[u8], spare: &mut Spare) {
+        if self.tail == Tail::Empty {
+            self.bytes = spare.take();
+        }
+        if self.start > self.bytes.len() / 2 {
+            self.bytes.copy_within(self.start.., 0);
+            self.bytes.truncate(self.bytes.len() - self.start);
+            self.start = 0;
+        }
+        self.bytes.extend_from_slice(bytes);
+        self.tail = Tail::Again;
+    }
+
+    /// The protocol left this much of a fresh delivery unread.
+    pub(super) fn keep(&mut self, rest: &[u8], tail: Tail, spare: &mut Spare) {
+        if !rest.is_empty() {
+            self.append(rest, spare);
+            self.tail = tail;
+        }
+    }
+
+    /// The protocol consumed all but the last `rest` bytes.
+    pub(super) fn consume(&mut self, rest: usize, tail: Tail, spare: &mut Spare) {
+        self.start = self.bytes.len() - rest;
+        self.tail = tail;
+        if rest == 0 {
+            self.clear(spare);
+        }
+    }
+
+    /// What waited for more bytes is due now, for another protocol for instance.
+    pub(super) fn due(&mut self) {
+        if self.tail == Tail::Waits {
+            self.tail = Tail::Again;
+        }
+    }
+
+    pub(super) fn clear(&mut self, spare: &mut Spare) {
+        if self.tail != Tail::Empty || self.bytes.capacity() > 0 {
+            spare.give(std::mem::take(&mut self.bytes));
+            self.start = 0;
+            self.tail = Tail::Empty;
+        }
+    }
+
+    /// Take everything out, for `with_unread` at the end.
+    pub(super) fn take(&mut self) -> Vec<u8> {
+        let mut bytes = std::mem::take(&mut self.bytes);
+        bytes.drain(..self.start);
+        self.start = 0;
+        self.tail = Tail::Empty;
+        bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn consuming_bit_by_bit_keeps_what_is_left() {
+        let mut spare = Spare::default();
+        let mut inbox = Inbox::default();
+        let mut model = Vec::new();
+        for round in 0_u8..200 {
+            let piece = [round; 7];
+            inbox.append(&piece, &mut spare);
+            model.extend_from_slice(&piece);
+            let rest = model.len() - usize::from(round % 9).min(model.len());
+            model.drain(..model.len() - rest);
+            inbox.consume(rest, Tail::Again, &mut spare);
+            assert_eq!(inbox.bytes(), model);
+        }
+        assert_eq!(inbox.take(), model);
+        assert_eq!(inbox.tail(), Tail::Empty);
+    }
+
+    #[test]
+    fn an_emptied_inbox_lends_its_buffer_to_the_next() {
+        let mut spare = Spare::default();
+        let mut one = Inbox::default();
+        one.append(b"abc", &mut spare);
+        one.consume(0, Tail::Waits, &mut spare);
+        assert_eq!((one.tail(), one.bytes.capacity()), (Tail::Empty, 0));
+        assert_eq!(spare.0.len(), 1);
+        let mut two = Inbox::default();
+        two.append(b"de", &mut spare);
+        assert_eq!((two.bytes(), spare.0.len()), (&b"de"[..], 0));
+    }
+}

@@ -1,0 +1,481 @@
+//! The engine: every connection's state machine, without a socket, a clock or a thread.
+
+mod inbox;
+mod output;
+mod slot;
+mod turn;
+
+use std::fmt;
+use std::io;
+use std::rc::Rc;
+use std::task::Waker;
+
+use torsade_deferred::queue::{self, Turn};
+use torsade_deferred::report;
+
+use self::inbox::{Spare, Tail};
+use self::slot::{Input, Slot};
+use self::turn::Stopping;
+use crate::chunk::Chunk;
+use crate::connect;
+use crate::guard::{self, Caught};
+use crate::host::Host;
+use crate::link::{Ending, Link, Phase};
+use crate::shared::{Shared, State};
+use crate::slots::Slots;
+use crate::stack::Stack;
+use crate::wire::{Op, Wire};
+use crate::{
+    AttemptId, Connection, ConnectionId, Disconnect, Limits, ListenerId, Net, Peer, Protocol, Time,
+    Transport,
+};
+
+/// A reactor without input and output: it takes facts and asks for operations.
+///
+/// This is for those who write drivers; users of torsade meet it as a `Reactor` or as a test
+/// transport. `S` is the driver's socket.
+///
+/// # A turn
+/// The driver waits for events until [`next_deadline`](Self::next_deadline), or not at all if
+/// there [is work](Self::has_work). Then it calls [`begin`](Self::begin), tells what happened by
+/// the methods below "facts", calls [`end`](Self::end), and carries out what
+/// [`poll_op`](Self::poll_op) asks for. Facts for a connection that is gone are ignored, so a
+/// driver need not sort out stale events.
+///
+/// Whatever a fact leads to has been done when its method returns: callbacks, their continuations
+/// and the flush. Nothing is ever called back into the driver but its [`Wire`].
+///
+/// # Panics
+/// Every method that says "in a turn" panics outside of one: that is a driver's mistake.
+pub struct Engine<S> {
+    shared: Rc<Shared>,
+    net: Net,
+    slots: Slots<Slot<S>>,
+    spare: Spare,
+    turn: Option<Turn>,
+    /// Continuations and redeliveries left to this turn.
+    budget: usize,
+    /// Connections with input that a budget left over.
+    leftover: Vec<Rc<Link>>,
+    /// The list of touched links that is being worked through; kept for its room.
+    settling: Vec<Rc<Link>>,
+    losses: Vec<ConnectionId>,
+    /// Whether events of this poll are known to be missing from this turn.
+    facts_left: bool,
+    stopping: Stopping,
+}
+
+impl<S> Engine<S> {
+    /// An engine with no connections, driven by whoever owns it.
+    ///
+    /// `waker` ends the driver's wait. It is woken once when the first work comes in between two
+    /// turns. Deferred errors that nobody took are logged from now on, unless the thread has
+    /// another sink for them.
+    pub fn new(host: Rc<dyn Host>, waker: Waker, limits: Limits) -> Self {
+        log_unhandled_errors();
+        let shared = Shared::new(host, waker, limits);
+        Self {
+            net: Net(Rc::clone(&shared)),
+            shared,
+            slots: Slots::new(),
+            spare: Spare::default(),
+            turn: None,
+            budget: 0,
+            leftover: Vec::new(),
+            settling: Vec::new(),
+            losses: Vec::new(),
+            facts_left: false,
+            stopping: Stopping::No,
+        }
+    }
+
+    /// The handle for programs.
+    pub fn net(&self) -> &Net {
+        &self.net
+    }
+
+    /// Whether the next turn should begin without waiting.
+    pub fn has_work(&self) -> bool {
+        let shared = &self.shared;
+        !self.leftover.is_empty()
+            || !self.losses.is_empty()
+            || shared.is_stop_asked()
+            || !shared.touched.borrow().is_empty()
+            || !shared.ready.borrow().is_empty()
+            || !shared.ops.borrow().is_empty()
+            || !shared.mailbox.is_empty()
+            || !queue::is_empty()
+    }
+
+    /// When the next timer is due.
+    pub fn next_deadline(&self) -> Option<Time> {
+        self.shared.timers.borrow().next_deadline()
+    }
+
+    /// The next rare operation, if one is asked for.
+    pub fn poll_op(&mut self) -> Option<Op> {
+        self.shared.ops.borrow_mut().pop_front()
+    }
+}
+
+/// Facts, all of them in a turn.
+impl<S> Engine<S> {
+    /// A listener accepted a connection: which one it is from now on. If its factory refuses it,
+    /// the socket is dropped.
+    pub fn accepted<W: Wire<S>>(
+        &mut self,
+        wire: &mut W,
+        listener: ListenerId,
+        socket: S,
+        peer: Peer,
+    ) -> Option<ConnectionId> {
+        self.in_turn();
+        let listening = self.shared.listening.borrow().get(listener.0).cloned()?;
+        let (id, link) = self.new_link(peer, true);
+        let factory = &listening.factory;
+        match guard::run(|| factory.build(&link)) {
+            Ok(Some(stack)) => {
+                self.open(id, socket, &link, stack);
+                self.after_fact(wire, id);
+                return Some(id);
+            }
+            Ok(None) => log::debug!("connection from {peer} refused by the factory"),
+            Err(panic) => {
+                let caught = Caught::elsewhere("a factory's build", panic.clone());
+                self.shared.host().caught(&caught);
+                let reason = Disconnect::Panicked(panic);
+                self.user("a factory's failed", || factory.failed(&peer, &reason));
+                self.run_queue(wire);
+            }
+        }
+        None
+    }
+
+    /// An attempt to connect succeeded: which connection it is from now on. If it was cancelled
+    /// meanwhile, the socket is dropped.
+    pub fn connected<W: Wire<S>>(
+        &mut self,
+        wire: &mut W,
+        attempt: AttemptId,
+        socket: S,
+        peer: Peer,
+    ) -> Option<ConnectionId> {
+        self.in_turn();
+        let attempt = connect::take(&self.shared, attempt)?;
+        let (id, link) = self.new_link(peer, false);
+        let stack = attempt.connected(&link)?;
+        self.open(id, socket, &link, stack);
+        attempt.made(&link);
+        self.after_fact(wire, id);
+        Some(id)
+    }
+
+    /// An attempt to connect failed on the address that was asked for last.
+    pub fn connect_failed<W: Wire<S>>(
+        &mut self,
+        wire: &mut W,
+        attempt: AttemptId,
+        error: io::Error,
+    ) {
+        self.in_turn();
+        let found = self.shared.attempts.borrow().get(attempt.0).cloned();
+        if let Some(found) = found {
+            let shared = Rc::clone(&self.shared);
+            self.user("dropping a protocol that was not connected", || {
+                found.refused(&shared, error);
+            });
+            self.run_queue(wire);
+        }
+    }
+
+    /// Bytes arrived.
+    #[inline]
+    pub fn received<W: Wire<S>>(&mut self, wire: &mut W, id: ConnectionId, data: &[u8]) {
+        self.in_turn();
+        let Some(slot) = self.slots.get_mut(id.0) else {
+            return;
+        };
+        slot.link.count_received(data.len());
+        slot.more = false;
+        if slot.inbox.tail() == Tail::Empty && slot.takes_facts() {
+            slot.deliver(data, &mut self.spare);
+        } else if slot.link.phase() == Phase::Open {
+            slot.inbox.append(data, &mut self.spare);
+        }
+        self.after_fact(wire, id);
+    }
+
+    /// This turn's budget ended before the connection's input did. Its timers wait for the rest.
+    pub fn input_left(&mut self, id: ConnectionId) {
+        if let Some(slot) = self.slots.get_mut(id.0) {
+            slot.more = true;
+        }
+    }
+
+    /// There are events that this turn's budget did not allow to tell. Timers of connections wait
+    /// for them.
+    pub fn facts_left(&mut self) {
+        self.facts_left = true;
+    }
+
+    /// The peer ended its side in good order.
+    pub fn input_ended<W: Wire<S>>(&mut self, wire: &mut W, id: ConnectionId) {
+        self.in_turn();
+        if let Some(slot) = self.slots.get_mut(id.0)
+            && matches!(slot.input, Input::Open)
+        {
+            slot.more = false;
+            slot.input = Input::Ended;
+            self.after_fact(wire, id);
+        }
+    }
+
+    /// Reading failed: the peer reset the connection, or worse.
+    pub fn failed<W: Wire<S>>(&mut self, wire: &mut W, id: ConnectionId, error: io::Error) {
+        self.in_turn();
+        if let Some(slot) = self.slots.get_mut(id.0)
+            && matches!(slot.input, Input::Open)
+        {
+            slot.more = false;
+            slot.input = Input::Failed(Box::new(error.into()));
+            self.after_fact(wire, id);
+        }
+    }
+
+    /// There is room for output that was held back.
+    pub fn writable<W: Wire<S>>(&mut self, wire: &mut W, id: ConnectionId) {
+        self.in_turn();
+        if let Some(slot) = self.slots.get_mut(id.0) {
+            slot.send(wire, &self.shared);
+            self.after_fact(wire, id);
+        }
+    }
+
+    /// A chunk that the driver kept comes back: all sent, sent in part, or failed.
+    pub fn sent<W: Wire<S>>(
+        &mut self,
+        wire: &mut W,
+        id: ConnectionId,
+        chunk: Box<Chunk>,
+        sent: usize,
+        error: Option<io::Error>,
+    ) {
+        self.in_turn();
+        match self.slots.get_mut(id.0) {
+            Some(slot) => {
+                slot.sent(&self.shared, chunk, sent, error);
+                slot.send(wire, &self.shared);
+                self.after_fact(wire, id);
+            }
+            None => self.shared.recycle(chunk),
+        }
+    }
+
+    /// A close that was pending is over.
+    pub fn closed(&mut self, id: ConnectionId) {
+        if let Some(slot) = self.slots.get_mut(id.0)
+            && slot.link.phase() == Phase::Ended
+        {
+            self.losses.push(id);
+        }
+    }
+
+    /// The driver's socket of a connection, until it is closed.
+    #[inline]
+    pub fn socket(&mut self, id: ConnectionId) -> Option<&mut S> {
+        self.slots.get_mut(id.0)?.socket.as_mut()
+    }
+
+    /// A handle of a connection, until it is lost.
+    pub fn connection(&self, id: ConnectionId) -> Option<Connection> {
+        let slot = self.slots.get(id.0)?;
+        Some(Connection(Rc::clone(&slot.link)))
+    }
+
+    /// Run `f` on the outermost protocol of a connection, if it is a `P`. For tests, in a turn.
+    ///
+    /// A panic of `f` is returned, not treated as the protocol's.
+    pub fn with_protocol<W: Wire<S>, P: Protocol, R>(
+        &mut self,
+        wire: &mut W,
+        id: ConnectionId,
+        f: impl FnOnce(&mut P, &Transport<P>) -> R,
+    ) -> Option<std::thread::Result<R>> {
+        self.in_turn();
+        let slot = self.slots.get_mut(id.0)?;
+        let place = crate::layer::Place {
+            epoch: slot.link.epoch(),
+            depth: 0,
+        };
+        let transport = Transport::new(Rc::clone(&slot.link), place);
+        let protocol: &mut P = slot.stack.outermost().downcast_mut()?;
+        let run = std::panic::AssertUnwindSafe(|| f(protocol, &transport));
+        let result = std::panic::catch_unwind(run);
+        self.after_fact(wire, id);
+        Some(result)
+    }
+}
+
+impl<S> Engine<S> {
+    fn new_link(&self, peer: Peer, accepted: bool) -> (ConnectionId, Rc<Link>) {
+        let id = ConnectionId(self.slots.next_key());
+        let link = Link::new(Rc::clone(&self.shared), id, peer, accepted);
+        (id, Rc::new(link))
+    }
+
+    /// Put a connection in place and tell its protocol.
+    fn open(&mut self, id: ConnectionId, socket: S, link: &Rc<Link>, stack: Box<dyn Stack>) {
+        let key = self.slots.insert(Slot::new(socket, Rc::clone(link), stack));
+        debug_assert_eq!(key, id.0, "nothing inserts while user code runs");
+        self.shared.set_connections(self.slots.len());
+        if let Some(slot) = self.slots.get_mut(key) {
+            slot.callback("connection_made", |stack| stack.made());
+        }
+    }
+
+    /// After a callback: its continuations, then its flush, until both have nothing to do.
+    #[inline]
+    fn after_fact<W: Wire<S>>(&mut self, wire: &mut W, id: ConnectionId) {
+        loop {
+            self.run_queue(wire);
+            self.settle(wire, id);
+            if self.budget == 0 || !self.has_queued() {
+                break;
+            }
+        }
+        if self.shared.is_over_cap() {
+            self.shed_output(wire);
+        }
+    }
+
+    /// Bring one connection to rest: output flushed, input that is due delivered, the driver's
+    /// interest as it should be.
+    #[inline]
+    fn settle<W: Wire<S>>(&mut self, wire: &mut W, id: ConnectionId) {
+        let Some(slot) = self.slots.get_mut(id.0) else {
+            return;
+        };
+        loop {
+            slot.flush(wire, &self.shared, &mut self.losses);
+            if slot.link.phase() != Phase::Open {
+                slot.inbox.clear(&mut self.spare);
+                break;
+            }
+            if !slot.takes_facts() || !slot.has_due_input() {
+                break;
+            }
+            if self.budget == 0 {
+                self.leftover.push(Rc::clone(&slot.link));
+                break;
+            }
+            self.budget -= 1;
+            slot.deliver_due(&self.shared, &mut self.spare);
+        }
+        let wanted = slot.wanted();
+        if wanted != slot.interest
+            && let Some(socket) = &mut slot.socket
+        {
+            slot.interest = wanted;
+            wire.interest(socket, id, wanted);
+        }
+        slot.link.end_callback();
+    }
+
+    #[inline]
+    fn has_queued(&self) -> bool {
+        self.turn.as_ref().is_some_and(Turn::has_jobs) || !self.shared.ready.borrow().is_empty()
+    }
+
+    /// Run continuations, ours and the thread's, in the order in which they were queued.
+    #[inline]
+    fn run_queue<W: Wire<S>>(&mut self, wire: &mut W) {
+        while self.has_queued() {
+            if self.budget == 0 {
+                return;
+            }
+            self.run_queued(wire);
+        }
+    }
+
+    fn run_queued<W: Wire<S>>(&mut self, wire: &mut W) {
+        let ready = self.shared.ready.borrow_mut().pop_front();
+        if let Some(link) = ready {
+            self.run_link(wire, &link);
+            return;
+        }
+        self.budget -= 1;
+        if let Some(job) = self.turn.as_ref().and_then(Turn::pop) {
+            self.user("a queued job", || job.run());
+        }
+    }
+
+    /// Run a connection's continuations, then bring it to rest.
+    fn run_link<W: Wire<S>>(&mut self, wire: &mut W, link: &Rc<Link>) {
+        link.leave_queue();
+        let id = link.id();
+        let Some(slot) = self.slots.get_mut(id.0) else {
+            return;
+        };
+        while slot.run_one(link) {
+            self.budget = self.budget.saturating_sub(1);
+            if self.budget == 0 {
+                link.enqueue();
+                break;
+            }
+        }
+        self.settle(wire, id);
+    }
+
+    /// Run user code that belongs to no connection.
+    fn user(&self, place: &'static str, code: impl FnOnce()) {
+        if let Err(panic) = guard::run(code) {
+            self.shared.host().caught(&Caught::elsewhere(place, panic));
+        }
+    }
+
+    /// Output of all connections together is past its cap: the fullest go.
+    #[cold]
+    fn shed_output<W: Wire<S>>(&mut self, wire: &mut W) {
+        while self.shared.is_over_cap() {
+            let fullest = self
+                .slots
+                .values()
+                .filter(|slot| matches!(slot.link.phase(), Phase::Open | Phase::Closing))
+                .max_by_key(|slot| slot.link.buffered());
+            let Some(link) = fullest.map(|slot| Rc::clone(&slot.link)) else {
+                return;
+            };
+            let limit = crate::Limit::TotalWriteBuffer;
+            link.end(Disconnect::LimitPassed(limit), Ending::Abrupt);
+            self.settle(wire, link.id());
+        }
+    }
+
+    #[inline]
+    fn in_turn(&self) {
+        assert!(
+            self.shared.state() == State::InTurn,
+            "a fact was told outside a turn"
+        );
+    }
+}
+
+/// Errors of Deferreds that nobody took go to the log, unless the thread has a sink already.
+fn log_unhandled_errors() {
+    let before = report::set_sink(Some(Rc::new(|report: &report::Report| {
+        log::error!("{report}");
+    })));
+    if before.is_some() {
+        report::set_sink(before);
+    }
+}
+
+impl<S> fmt::Debug for Engine<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("state", &self.shared.state())
+            .field("connections", &self.slots.len())
+            .field("buffered", &self.shared.buffered())
+            .finish()
+    }
+}

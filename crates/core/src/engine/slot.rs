@@ -1,0 +1,161 @@
+use std::rc::Rc;
+
+use super::inbox::{Inbox, Spare, Tail};
+use crate::guard::{self, Caught};
+use crate::link::{Ending, Link, Phase};
+use crate::shared::Shared;
+use crate::slots::Key;
+use crate::stack::Stack;
+use crate::wire::Interest;
+use crate::{Disconnect, Limit};
+
+/// One connection, as the engine owns it: the driver's socket, the protocols, and what they have
+/// not read.
+pub(super) struct Slot<S> {
+    /// Given back to the driver when the connection ends.
+    pub(super) socket: Option<S>,
+    pub(super) link: Rc<Link>,
+    pub(super) stack: Box<dyn Stack>,
+    pub(super) input: Input,
+    pub(super) inbox: Inbox,
+    pub(super) interest: Interest,
+    /// Whether the kernel holds input that this turn's budget did not allow to read.
+    pub(super) more: bool,
+    /// Why output failed, while input that had arrived is still being read.
+    pub(super) failure: Option<Box<Disconnect>>,
+    pub(super) flushing: Option<Box<Flushing>>,
+}
+
+/// The peer's half of the stream.
+///
+/// ```text
+///          the end is read            eof_received
+///   Open -----------------> Ended ------------------> Told
+///    |  reading failed
+///    +-----------------> Failed
+/// ```
+#[derive(Debug)]
+pub(super) enum Input {
+    Open,
+    /// To be told when everything before it has been delivered.
+    Ended,
+    Told,
+    /// To end the connection when everything before it has been delivered.
+    Failed(Box<Disconnect>),
+}
+
+/// The deadline of a close that waits for the kernel to take its output.
+pub(super) struct Flushing {
+    pub(super) timer: Key,
+    /// What had been sent when the deadline was set.
+    pub(super) sent: u64,
+    /// What the kernel had not delivered then.
+    pub(super) unsent: Option<usize>,
+}
+
+impl<S> Slot<S> {
+    pub(super) fn new(socket: S, link: Rc<Link>, stack: Box<dyn Stack>) -> Self {
+        Self {
+            socket: Some(socket),
+            link,
+            stack,
+            input: Input::Open,
+            inbox: Inbox::default(),
+            interest: Interest::default(),
+            more: false,
+            failure: None,
+            flushing: None,
+        }
+    }
+
+    /// Whether a fact may reach the protocol now. Continuations come before facts, so not while
+    /// some are queued.
+    #[inline]
+    pub(super) fn takes_facts(&self) -> bool {
+        self.link.wants_input() && !self.link.is_queued()
+    }
+
+    /// Make one callback; a panic in it ends the connection.
+    #[inline]
+    pub(super) fn callback(&mut self, place: &'static str, call: impl FnOnce(&mut dyn Stack)) {
+        self.link.begin_callback();
+        let stack = &mut *self.stack;
+        if let Err(panic) = guard::run(|| call(stack)) {
+            self.panicked(place, panic);
+        }
+    }
+
+    #[cold]
+    pub(super) fn panicked(&self, place: &'static str, panic: torsade_deferred::Panic) {
+        let caught = Caught::on(self.link.id(), place, panic.clone());
+        self.link.shared().host().caught(&caught);
+        self.link.end(Disconnect::Panicked(panic), Ending::Abrupt);
+    }
+
+    /// Deliver bytes that are in a driver's buffer.
+    #[inline]
+    pub(super) fn deliver(&mut self, data: &[u8], spare: &mut Spare) {
+        self.callback("data_received", |stack| stack.data(data));
+        let unread = self.link.take_unread();
+        if unread > 0 && self.link.phase() == Phase::Open {
+            let rest = &data[data.len() - unread.min(data.len())..];
+            let tail = self.tail();
+            self.inbox.keep(rest, tail, spare);
+            self.check_unread();
+        }
+    }
+
+    /// Deliver what was left of earlier deliveries, and what came since.
+    pub(super) fn deliver_inbox(&mut self, spare: &mut Spare) {
+        self.link.begin_callback();
+        let (stack, data) = (&mut *self.stack, self.inbox.bytes());
+        let outcome = guard::run(|| stack.data(data));
+        if let Err(panic) = outcome {
+            self.panicked("data_received", panic);
+        }
+        let unread = self.link.take_unread().min(self.inbox.len());
+        let tail = self.tail();
+        self.inbox.consume(unread, tail, spare);
+        self.check_unread();
+    }
+
+    /// Tell the peer's end. What is left unread is readable meanwhile, and then dropped.
+    pub(super) fn deliver_end(&mut self, shared: &Shared) {
+        self.input = Input::Told;
+        self.link.note_peer_ended();
+        shared.rest.replace(self.inbox.take());
+        shared.rest_of.set(Some(self.link.id().0));
+        self.callback("eof_received", |stack| stack.eof());
+        shared.rest_of.set(None);
+        shared.rest.replace(Vec::new());
+        self.link.take_unread();
+    }
+
+    /// What is to become of a rest that the callback just made has left.
+    fn tail(&self) -> Tail {
+        if self.link.wants_input() {
+            Tail::Waits
+        } else {
+            Tail::Again
+        }
+    }
+
+    /// Only a rest that waits can grow: while one is due, nothing is read.
+    fn check_unread(&self) {
+        if self.inbox.tail() == Tail::Waits && self.inbox.len() > self.link.unread_limit() {
+            self.link
+                .end(Disconnect::LimitPassed(Limit::Unread), Ending::Flushed);
+        }
+    }
+
+    /// The events that the engine wants to hear of now.
+    #[inline]
+    pub(super) fn wanted(&self) -> Interest {
+        Interest {
+            readable: matches!(self.input, Input::Open)
+                && self.inbox.tail() != Tail::Again
+                && self.takes_facts(),
+            writable: self.link.outbox.borrow().is_held(),
+        }
+    }
+}

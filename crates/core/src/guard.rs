@@ -1,0 +1,73 @@
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use torsade_deferred::Panic;
+
+use crate::ConnectionId;
+
+/// Run user code; a panic in it is an `Err`.
+///
+/// Unwind safety is asserted because of what follows a panic: the protocol is not called again
+/// except for its `connection_lost`, and nothing of ours is borrowed while user code runs.
+#[inline]
+pub(crate) fn run<R>(user: impl FnOnce() -> R) -> Result<R, Panic> {
+    catch_unwind(AssertUnwindSafe(user)).map_err(|payload| Panic::from_payload(payload))
+}
+
+/// A panic in user code that the engine caught, as it is told to [`Host::caught`].
+///
+/// [`Host::caught`]: crate::driver::Host::caught
+#[derive(Clone, Debug)]
+pub struct Caught {
+    place: &'static str,
+    connection: Option<ConnectionId>,
+    panic: Panic,
+}
+
+impl Caught {
+    pub(crate) fn on(connection: ConnectionId, place: &'static str, panic: Panic) -> Self {
+        Self {
+            place,
+            connection: Some(connection),
+            panic,
+        }
+    }
+
+    pub(crate) fn elsewhere(place: &'static str, panic: Panic) -> Self {
+        Self {
+            place,
+            connection: None,
+            panic,
+        }
+    }
+
+    /// What was being called, such as `data_received`.
+    pub fn place(&self) -> &'static str {
+        self.place
+    }
+
+    /// The connection it belonged to, if to one.
+    pub fn connection(&self) -> Option<ConnectionId> {
+        self.connection
+    }
+
+    /// The panic.
+    pub fn panic(&self) -> &Panic {
+        &self.panic
+    }
+}
+
+impl fmt::Display for Caught {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            place,
+            connection,
+            panic,
+        } = self;
+        write!(f, "panic in {place}")?;
+        if let Some(connection) = connection {
+            write!(f, " of connection {connection}")?;
+        }
+        write!(f, ": {panic}")
+    }
+}

@@ -1,0 +1,29 @@
+use std::io;
+use std::net::SocketAddr;
+
+use crate::guard::Caught;
+use crate::{ListenerId, Time};
+
+/// What must be answered at once, by whatever drives an engine: a reactor, a fake, a simulated
+/// host. Everything else is a fact or an operation.
+///
+/// Called from within user code's calls, so it must not call user code itself.
+pub trait Host: 'static {
+    /// The monotonic clock. Never goes back.
+    fn now(&self) -> Time;
+
+    /// Listen on `address` and report what comes as `Engine::accepted(listener, ..)`. Returns
+    /// the address in force, with the real port when 0 was asked for.
+    ///
+    /// # Errors
+    /// The system's, an address in use above all.
+    fn listen(&self, address: SocketAddr, listener: ListenerId) -> io::Result<SocketAddr>;
+
+    /// Close the listening socket now, so that the address is free when this returns.
+    fn close_listener(&self, listener: ListenerId);
+
+    /// A panic of user code was caught. Logs it as an error; a test makes a failure of it.
+    fn caught(&self, caught: &Caught) {
+        log::error!("{caught}");
+    }
+}

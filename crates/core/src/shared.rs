@@ -1,0 +1,213 @@
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Waker;
+
+use crate::chunk::Chunk;
+use crate::connect::Attempt;
+use crate::guard::{self, Caught};
+use crate::host::Host;
+use crate::link::Link;
+use crate::listener::Listening;
+use crate::outbox::Pool;
+use crate::remote::Mailbox;
+use crate::slots::{Key, Slots};
+use crate::timers::{Action, Timers};
+use crate::wire::Op;
+use crate::{Limits, Time};
+
+/// What an engine shares with its handles: lists of what they did, and what they may look at.
+pub(crate) struct Shared {
+    host: Rc<dyn Host>,
+    waker: Waker,
+    limits: Limits,
+    state: Cell<State>,
+    /// Whether the driver was woken since the last turn began.
+    woken: Cell<bool>,
+    /// The time of this turn, once somebody asked.
+    now: Cell<Option<Time>>,
+    pub(crate) touched: RefCell<Vec<Rc<Link>>>,
+    pub(crate) ready: RefCell<VecDeque<Rc<Link>>>,
+    pub(crate) ops: RefCell<VecDeque<Op>>,
+    pub(crate) timers: RefCell<Timers>,
+    pub(crate) listening: RefCell<Slots<Rc<Listening>>>,
+    pub(crate) attempts: RefCell<Slots<Rc<dyn Attempt>>>,
+    pub(crate) mailbox: Arc<Mailbox>,
+    pub(crate) pool: Pool,
+    buffered: Cell<usize>,
+    dropped_writes: Cell<u64>,
+    connections: Cell<usize>,
+    stop_asked: Cell<bool>,
+    /// What `with_unread` reads, and which connection may.
+    pub(crate) rest: RefCell<Vec<u8>>,
+    pub(crate) rest_of: Cell<Option<Key>>,
+}
+
+/// Whether an engine runs.
+///
+/// ```text
+///            begin
+///   Asleep ---------> InTurn        Asleep, InTurn --(dropped)--> Gone
+///          <---------
+///             end
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    Asleep,
+    InTurn,
+    Gone,
+}
+
+impl Shared {
+    pub(crate) fn new(host: Rc<dyn Host>, waker: Waker, limits: Limits) -> Rc<Self> {
+        let mailbox = Arc::new(Mailbox::new(waker.clone()));
+        Rc::new(Self {
+            host,
+            waker,
+            limits,
+            state: Cell::new(State::Asleep),
+            woken: Cell::new(false),
+            now: Cell::new(None),
+            touched: RefCell::default(),
+            ready: RefCell::default(),
+            ops: RefCell::default(),
+            timers: RefCell::default(),
+            listening: RefCell::new(Slots::new()),
+            attempts: RefCell::new(Slots::new()),
+            mailbox,
+            pool: Pool::default(),
+            buffered: Cell::new(0),
+            dropped_writes: Cell::new(0),
+            connections: Cell::new(0),
+            stop_asked: Cell::new(false),
+            rest: RefCell::default(),
+            rest_of: Cell::new(None),
+        })
+    }
+
+    pub(crate) fn host(&self) -> &dyn Host {
+        &*self.host
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub(crate) fn is_alive(&self) -> bool {
+        self.state.get() != State::Gone
+    }
+
+    pub(crate) fn state(&self) -> State {
+        self.state.get()
+    }
+
+    pub(crate) fn set_state(&self, state: State) {
+        self.state.set(state);
+        self.woken.set(false);
+        self.now.set(None);
+    }
+
+    /// There is work for the engine. If it sleeps, its driver is woken, once a sleep.
+    pub(crate) fn work(&self) {
+        if self.state.get() == State::Asleep && !self.woken.replace(true) {
+            self.waker.wake_by_ref();
+        }
+    }
+
+    /// The time of this turn; outside one, the host's.
+    pub(crate) fn now(&self) -> Time {
+        if self.state.get() != State::InTurn {
+            return self.host.now();
+        }
+        match self.now.get() {
+            Some(now) => now,
+            None => {
+                let now = self.host.now();
+                self.now.set(Some(now));
+                now
+            }
+        }
+    }
+
+    /// Ask for an operation of the driver.
+    pub(crate) fn ask(&self, op: Op) {
+        self.ops.borrow_mut().push_back(op);
+        self.work();
+    }
+
+    pub(crate) fn set_timer(&self, after: std::time::Duration, action: Action) -> Key {
+        let key = self.timers.borrow_mut().set(after, action);
+        self.timers_changed();
+        key
+    }
+
+    /// A timer set outside a turn counts from now, and may be the next thing to wake for.
+    pub(crate) fn timers_changed(&self) {
+        if self.state.get() == State::Asleep {
+            let now = self.host.now();
+            self.timers.borrow_mut().settle_fresh(now);
+            self.work();
+        }
+    }
+
+    #[inline]
+    pub(crate) fn buffer(&self, len: usize) {
+        self.buffered.set(self.buffered.get() + len);
+    }
+
+    #[inline]
+    pub(crate) fn unbuffer(&self, len: usize) {
+        self.buffered.set(self.buffered.get() - len);
+    }
+
+    #[inline]
+    pub(crate) fn is_over_cap(&self) -> bool {
+        self.buffered.get() > self.limits.total_write_cap
+    }
+
+    pub(crate) fn buffered(&self) -> usize {
+        self.buffered.get()
+    }
+
+    /// Take a chunk back. Drops the shared bytes it carried, which may run user code.
+    #[inline]
+    pub(crate) fn recycle(&self, chunk: Box<Chunk>) {
+        let spent = self.pool.give(chunk);
+        if !spent.is_empty()
+            && let Err(panic) = guard::run(|| drop(spent))
+        {
+            self.host
+                .caught(&Caught::elsewhere("dropping bytes that were sent", panic));
+        }
+    }
+
+    pub(crate) fn count_dropped_write(&self) {
+        self.dropped_writes.set(self.dropped_writes.get() + 1);
+    }
+
+    pub(crate) fn dropped_writes(&self) -> u64 {
+        self.dropped_writes.get()
+    }
+
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.get()
+    }
+
+    pub(crate) fn set_connections(&self, connections: usize) {
+        self.connections.set(connections);
+    }
+
+    pub(crate) fn ask_stop(&self) {
+        self.stop_asked.set(true);
+        self.work();
+    }
+
+    pub(crate) fn take_stop(&self) -> bool {
+        self.stop_asked.replace(false)
+    }
+
+    pub(crate) fn is_stop_asked(&self) -> bool {
+        self.stop_asked.get()
+    }
+}

@@ -1,0 +1,69 @@
+use std::any::Any;
+use std::rc::Rc;
+
+use crate::layer::Place;
+use crate::link::Link;
+use crate::{Disconnect, Protocol, Transport};
+
+/// A protocol of any type, with the transport that its callbacks are given. The engine's slot
+/// owns it, so handles make no cycle with it and a callback needs no borrow check.
+pub(crate) trait Stack {
+    fn made(&mut self);
+    fn data(&mut self, data: &[u8]);
+    fn eof(&mut self);
+    fn pause(&mut self);
+    fn resume(&mut self);
+    fn stopping(&mut self);
+    fn lost(&mut self, reason: &Disconnect);
+
+    /// The outermost protocol.
+    fn outermost(&mut self) -> &mut dyn Any;
+}
+
+struct Typed<P> {
+    protocol: P,
+    transport: Transport<P>,
+}
+
+/// `protocol` as the stack of this connection that begins with `epoch`.
+pub(crate) fn stack<P: Protocol>(protocol: P, link: &Rc<Link>, epoch: u32) -> Box<dyn Stack> {
+    let place = Place { epoch, depth: 0 };
+    Box::new(Typed {
+        protocol,
+        transport: Transport::new(Rc::clone(link), place),
+    })
+}
+
+impl<P: Protocol> Stack for Typed<P> {
+    fn made(&mut self) {
+        self.protocol.connection_made(&self.transport);
+    }
+
+    fn data(&mut self, data: &[u8]) {
+        self.protocol.data_received(&self.transport, data);
+    }
+
+    fn eof(&mut self) {
+        self.protocol.eof_received(&self.transport);
+    }
+
+    fn pause(&mut self) {
+        self.protocol.pause_writing(&self.transport);
+    }
+
+    fn resume(&mut self) {
+        self.protocol.resume_writing(&self.transport);
+    }
+
+    fn stopping(&mut self) {
+        self.protocol.stopping(&self.transport);
+    }
+
+    fn lost(&mut self, reason: &Disconnect) {
+        self.protocol.connection_lost(&self.transport, reason);
+    }
+
+    fn outermost(&mut self) -> &mut dyn Any {
+        &mut self.protocol
+    }
+}

@@ -1,0 +1,102 @@
+//! What an engine asks of its driver.
+//!
+//! Hot requests are static calls on [`Wire`]; rare ones are polled as [`Op`]s. Neither ever calls
+//! back: what comes of them is told to the engine as a fact, by one of its methods.
+
+use std::io;
+use std::net::SocketAddr;
+
+use crate::chunk::Chunk;
+use crate::{AttemptId, ConnectionId};
+
+/// The driver's side of the hot path: bytes out, interest, closing.
+///
+/// `S` is the driver's socket. The engine keeps it in the connection's slot, lends it here and
+/// gives it back in [`close`](Self::close), so that a fact needs a single look-up.
+///
+/// A readiness driver sends at once and answers [`Sending::Done`]; a completion driver keeps the
+/// chunk, answers [`Sending::Pending`], and brings it back with `Engine::sent`. Nothing of the
+/// engine stays borrowed meanwhile.
+pub trait Wire<S> {
+    /// Send from the front of `chunk`, with [`Chunk::advance`] for what went.
+    fn send(&mut self, socket: &mut S, id: ConnectionId, chunk: Box<Chunk>) -> Sending;
+
+    /// From now on these events of the socket are wanted. Called only when they change; the first
+    /// call for a socket is what registers it. With neither wanted a readiness driver takes the
+    /// socket out of its poller, because a level-triggered hang-up would be reported for ever.
+    fn interest(&mut self, socket: &mut S, id: ConnectionId, interest: Interest);
+
+    /// Everything was sent: end our side of the stream, keep reading.
+    fn shutdown(&mut self, socket: &mut S, id: ConnectionId);
+
+    /// The engine is done with the socket.
+    ///
+    /// A driver that must wait for the kernel answers [`Closing::Pending`] and tells
+    /// `Engine::closed` later; the connection's loss waits for it.
+    fn close(&mut self, socket: S, id: ConnectionId, how: Close) -> Closing;
+
+    /// Bytes that the kernel holds and the peer has not acknowledged, where the system tells.
+    /// Asked once when a flush deadline strikes, to see progress that no writability shows.
+    fn unsent(&mut self, socket: &S) -> Option<usize>;
+}
+
+/// What became of [`Wire::send`].
+#[derive(Debug)]
+pub enum Sending {
+    /// The kernel took what it could; the rest of the chunk waits for `Engine::writable`.
+    Done(Box<Chunk>),
+    /// The driver keeps the chunk until it tells `Engine::sent`.
+    Pending,
+    /// The kernel refused. The chunk comes back to be dropped.
+    Failed(Box<Chunk>, io::Error),
+}
+
+/// How a socket is to be closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Close {
+    /// The peer has ended too: nothing unread can be left, close plainly.
+    Plain,
+    /// Send the end, then keep the bare descriptor for a while, reading and discarding: closing
+    /// a socket that has unread input makes the kernel reset it and destroy the reply on its way.
+    Linger,
+    /// Reset: drop what the kernel still holds.
+    Reset,
+}
+
+/// Whether a close is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closing {
+    /// The socket is gone, or lingers without its connection.
+    Closed,
+    /// The driver tells `Engine::closed` when it is.
+    Pending,
+}
+
+/// Which events of a socket the engine wants to hear of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Interest {
+    /// Bytes or the end of them.
+    pub readable: bool,
+    /// Room for output that is held back.
+    pub writable: bool,
+}
+
+/// A rare request, polled with `Engine::poll_op`.
+#[derive(Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Op {
+    /// Connect a new socket; answer with `Engine::connected` or `Engine::connect_failed`.
+    Connect {
+        /// Names the attempt in the answer.
+        attempt: AttemptId,
+        /// Where to.
+        address: SocketAddr,
+    },
+    /// Forget the attempt and its socket; no answer.
+    CancelConnect {
+        /// The attempt to forget.
+        attempt: AttemptId,
+    },
+    /// Everything is closed after a stop: leave the loop.
+    Stop,
+}

@@ -1,0 +1,211 @@
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::io;
+
+use torsade_core::ConnectionId;
+use torsade_core::driver::{Chunk, Close, Closing, Interest, Sending, Wire};
+
+/// One end of a made-up connection: what a kernel would hold for it.
+///
+/// ```text
+///   output:  Open --shutdown, Plain, Linger--> Ended       input:  Open --peer's end----> Ended
+///             \-----------Reset--------------> Reset                 \---peer's reset--> Reset
+/// ```
+#[derive(Debug)]
+pub(crate) struct End {
+    /// What the other side sent, in the pieces in which it will arrive.
+    incoming: RefCell<VecDeque<Vec<u8>>>,
+    incoming_len: Cell<usize>,
+    input: Cell<Side>,
+    /// What the engine sent and nobody took yet.
+    outgoing: RefCell<Vec<u8>>,
+    output: Cell<Side>,
+    /// How many more bytes of output there is room for.
+    room: Cell<usize>,
+    interest: Cell<Interest>,
+    /// Whether the engine still has the socket.
+    open: Cell<bool>,
+}
+
+/// The state of one direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    Open,
+    Ended,
+    Reset,
+}
+
+/// What an end has to tell its engine.
+pub(crate) enum Fact {
+    Received(Vec<u8>),
+    InputEnded,
+    Failed(io::Error),
+    Writable,
+}
+
+impl End {
+    pub(crate) fn new(room: usize) -> Self {
+        Self {
+            incoming: RefCell::default(),
+            incoming_len: Cell::new(0),
+            input: Cell::new(Side::Open),
+            outgoing: RefCell::default(),
+            output: Cell::new(Side::Open),
+            room: Cell::new(room),
+            interest: Cell::default(),
+            open: Cell::new(true),
+        }
+    }
+
+    /// A piece arrives from the other side. A closed end discards it, as a lingering socket does.
+    pub(crate) fn arrive(&self, piece: &[u8]) {
+        if self.open.get() && self.input.get() == Side::Open && !piece.is_empty() {
+            self.incoming_len.set(self.incoming_len.get() + piece.len());
+            self.incoming.borrow_mut().push_back(piece.to_vec());
+        }
+    }
+
+    /// The other side ends, in good order or not. What arrived before stays readable. Returns
+    /// whether that is news.
+    pub(crate) fn end_input(&self, how: Side) -> bool {
+        let news = self.input.get() != how && self.input.get() != Side::Reset;
+        if news {
+            self.input.set(how);
+        }
+        news
+    }
+
+    /// Bytes that arrived and were not read.
+    pub(crate) fn waiting(&self) -> usize {
+        self.incoming_len.get()
+    }
+
+    pub(crate) fn take_outgoing(&self, most: usize) -> Vec<u8> {
+        let mut outgoing = self.outgoing.borrow_mut();
+        let most = most.min(outgoing.len());
+        outgoing.drain(..most).collect()
+    }
+
+    pub(crate) fn outgoing(&self) -> usize {
+        self.outgoing.borrow().len()
+    }
+
+    pub(crate) fn output(&self) -> Side {
+        self.output.get()
+    }
+
+    pub(crate) fn set_room(&self, room: usize) {
+        self.room.set(room);
+    }
+
+    pub(crate) fn room(&self) -> usize {
+        self.room.get()
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.open.get()
+    }
+
+    pub(crate) fn interest(&self) -> Interest {
+        self.interest.get()
+    }
+
+    /// The next thing that a poller would report, given what is wanted.
+    pub(crate) fn fact(&self) -> Option<Fact> {
+        if !self.open.get() {
+            return None;
+        }
+        let wanted = self.interest.get();
+        if wanted.writable && (self.room.get() > 0 || self.input.get() == Side::Reset) {
+            return Some(Fact::Writable);
+        }
+        if !wanted.readable {
+            return None;
+        }
+        let piece = self.incoming.borrow_mut().pop_front();
+        if let Some(piece) = piece {
+            self.incoming_len.set(self.incoming_len.get() - piece.len());
+            return Some(Fact::Received(piece));
+        }
+        match self.input.get() {
+            Side::Open => None,
+            Side::Ended => Some(Fact::InputEnded),
+            Side::Reset => Some(Fact::Failed(io::ErrorKind::ConnectionReset.into())),
+        }
+    }
+
+    fn send(&self, chunk: &mut Chunk) -> io::Result<()> {
+        if self.input.get() == Side::Reset {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        let mut outgoing = self.outgoing.borrow_mut();
+        let mut room = self.room.get().min(chunk.len());
+        let took = room;
+        for piece in chunk.pieces() {
+            let part = &piece[..piece.len().min(room)];
+            outgoing.extend_from_slice(part);
+            room -= part.len();
+        }
+        chunk.advance(took);
+        if self.room.get() != usize::MAX {
+            self.room.set(self.room.get() - took);
+        }
+        Ok(())
+    }
+
+    fn close(&self, how: Close) {
+        self.open.set(false);
+        let unread = self.incoming_len.get() > 0;
+        self.incoming.borrow_mut().clear();
+        self.incoming_len.set(0);
+        match how {
+            Close::Linger => self.end_output(Side::Ended),
+            // What a kernel does to a socket that is closed with input unread.
+            Close::Plain if unread => self.end_output(Side::Reset),
+            Close::Plain => self.end_output(Side::Ended),
+            Close::Reset => self.end_output(Side::Reset),
+        }
+    }
+
+    fn end_output(&self, how: Side) {
+        if self.output.get() == Side::Reset || self.input.get() == Side::Reset {
+            return;
+        }
+        self.output.set(how);
+    }
+}
+
+/// A driver whose sockets are [`End`]s.
+#[derive(Debug, Default)]
+pub(crate) struct EndWire;
+
+impl Wire<std::rc::Rc<End>> for EndWire {
+    fn send(
+        &mut self,
+        socket: &mut std::rc::Rc<End>,
+        _: ConnectionId,
+        mut chunk: Box<Chunk>,
+    ) -> Sending {
+        match socket.send(&mut chunk) {
+            Ok(()) => Sending::Done(chunk),
+            Err(error) => Sending::Failed(chunk, error),
+        }
+    }
+
+    fn interest(&mut self, socket: &mut std::rc::Rc<End>, _: ConnectionId, interest: Interest) {
+        socket.interest.set(interest);
+    }
+
+    fn shutdown(&mut self, socket: &mut std::rc::Rc<End>, _: ConnectionId) {
+        socket.end_output(Side::Ended);
+    }
+
+    fn close(&mut self, socket: std::rc::Rc<End>, _: ConnectionId, how: Close) -> Closing {
+        socket.close(how);
+        Closing::Closed
+    }
+
+    fn unsent(&mut self, socket: &std::rc::Rc<End>) -> Option<usize> {
+        Some(socket.outgoing())
+    }
+}

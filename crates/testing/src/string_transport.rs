@@ -1,0 +1,392 @@
+use std::cell::RefCell;
+use std::fmt;
+use std::marker::PhantomData;
+use std::rc::Rc;
+use std::time::Duration;
+
+use torsade_core::{Connection, Disconnect, Limits, Net, Peer, Protocol, Transport};
+
+use crate::end::{End, Side};
+use crate::ledger;
+use crate::world::{self, World};
+
+/// A connection whose other end is the test: what it feeds is received, what the protocol sends
+/// is there to take.
+///
+/// Behind it runs the engine that runs on sockets, so flow control, half-close, the order of
+/// callbacks and the close rules are the real ones. Every method first brings all test
+/// transports of the thread to rest, so nothing needs to be waited for; time stands still until
+/// [`advance`](Self::advance).
+///
+/// ```
+/// use torsade_core::{Disconnect, Protocol, Transport};
+/// use torsade_testing::StringTransport;
+///
+/// struct Greeter;
+/// impl Protocol for Greeter {
+///     fn data_received(&mut self, transport: &Transport<Self>, name: &[u8]) {
+///         transport.write_parts(&[b"hello, ", name]);
+///         transport.close();
+///     }
+/// }
+///
+/// let mut t = StringTransport::serve(Greeter);
+/// t.feed(b"world");
+/// assert_eq!(t.take_sent(), b"hello, world");
+/// assert_eq!(t.lost(), Some(&Disconnect::Closed));
+/// ```
+///
+/// # Panics
+/// Dropping it fails the test if a panic was caught in user code, if a Deferred's error was taken
+/// by nobody, or if, with the connection over, a timer is still armed that belongs to no
+/// connection. Each says where it came from. [`expect_panic`](Self::expect_panic) and
+/// [`expect_unhandled`](Self::expect_unhandled) announce what is meant to happen. All methods
+/// panic when called from inside a callback.
+#[doc(alias = "proto_helpers")]
+#[doc(alias = "EmbeddedChannel")]
+pub struct StringTransport<P: Protocol> {
+    world: Rc<World>,
+    end: Rc<End>,
+    connection: Connection,
+    lost: Lost,
+    /// Taken out of `lost` by the observation that returns a reference.
+    reason: Option<Disconnect>,
+    protocol: PhantomData<fn(&mut P)>,
+}
+
+/// Filled when the connection is lost.
+pub(crate) type Lost = Rc<RefCell<Option<Disconnect>>>;
+
+/// How to make a [`StringTransport`] that differs from the usual.
+///
+/// ```
+/// use torsade_core::{Limits, Protocol, Transport};
+/// use torsade_testing::StringTransport;
+///
+/// # struct Quiet;
+/// # impl Protocol for Quiet {
+/// #     fn data_received(&mut self, _: &Transport<Self>, _: &[u8]) {}
+/// # }
+/// let mut limits = Limits::default();
+/// limits.unread = 100;
+/// let t = StringTransport::builder().limits(limits).window(10).serve(Quiet);
+/// assert_eq!(t.net().limits().unread, 100);
+/// ```
+pub struct Builder<P> {
+    limits: Limits,
+    peer: Peer,
+    window: usize,
+    protocol: PhantomData<fn(P)>,
+}
+
+impl<P: Protocol> Builder<P> {
+    /// Other bounds than the default ones.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Other addresses than loopback ones.
+    #[must_use]
+    pub fn peer(mut self, peer: Peer) -> Self {
+        self.peer = peer;
+        self
+    }
+
+    /// Room for this many bytes of output in the fake kernel; no bound by default.
+    #[must_use]
+    pub fn window(mut self, bytes: usize) -> Self {
+        self.window = bytes;
+        self
+    }
+
+    /// A connection that was accepted: it is throttled, as those of a server are.
+    pub fn serve(self, protocol: P) -> StringTransport<P> {
+        self.serve_with(|_| protocol)
+    }
+
+    /// Like [`serve`](Self::serve), for a protocol that needs the `Net` it will live on.
+    pub fn serve_with(self, make: impl FnOnce(&Net) -> P) -> StringTransport<P> {
+        let world = World::new(self.limits);
+        let end = Rc::new(End::new(self.window));
+        let protocol = make(world.net());
+        let connection = world.accept(protocol, self.peer, &end);
+        StringTransport::new(world, end, connection)
+    }
+
+    /// A connection that was made to somewhere: it is not throttled.
+    pub fn connect(self, protocol: P) -> StringTransport<P> {
+        self.connect_with(|_| protocol)
+    }
+
+    /// Like [`connect`](Self::connect), for a protocol that needs the `Net` it will live on.
+    pub fn connect_with(self, make: impl FnOnce(&Net) -> P) -> StringTransport<P> {
+        let world = World::new(self.limits);
+        let end = Rc::new(End::new(self.window));
+        let protocol = make(world.net());
+        let connection = world.connect(protocol, self.peer, &end);
+        StringTransport::new(world, end, connection)
+    }
+}
+
+impl<P> fmt::Debug for Builder<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("limits", &self.limits)
+            .field("peer", &self.peer)
+            .field("window", &self.window)
+            .finish()
+    }
+}
+
+/// Making one.
+impl<P: Protocol> StringTransport<P> {
+    /// `protocol` on a connection that was accepted, as in a server.
+    pub fn serve(protocol: P) -> Self {
+        Self::builder().serve(protocol)
+    }
+
+    /// `protocol` on a connection that it asked for, as in a client.
+    pub fn connect(protocol: P) -> Self {
+        Self::builder().connect(protocol)
+    }
+
+    /// To change limits, addresses or the room for output.
+    pub fn builder() -> Builder<P> {
+        Builder {
+            limits: Limits::default(),
+            peer: world::default_peer(),
+            window: usize::MAX,
+            protocol: PhantomData,
+        }
+    }
+
+    fn new(world: Rc<World>, end: Rc<End>, connection: Connection) -> Self {
+        let lost = watch(&connection);
+        world::settle();
+        Self {
+            world,
+            end,
+            connection,
+            lost,
+            reason: None,
+            protocol: PhantomData,
+        }
+    }
+}
+
+/// What the peer does.
+impl<P: Protocol> StringTransport<P> {
+    /// The peer sends these bytes, which arrive in one piece, unless the protocol holds input
+    /// back: then they wait. Pieces fed one after the other stay apart.
+    #[doc(alias = "dataReceived")]
+    pub fn feed(&mut self, data: impl AsRef<[u8]>) {
+        world::settle();
+        for piece in data
+            .as_ref()
+            .chunks(self.net().limits().turn_connection_bytes)
+        {
+            self.end.arrive(piece);
+        }
+        world::settle();
+    }
+
+    /// The peer sends these bytes, and each arrives by itself.
+    pub fn feed_bytewise(&mut self, data: impl AsRef<[u8]>) {
+        for byte in data.as_ref().chunks(1) {
+            self.feed(byte);
+        }
+    }
+
+    /// The peer ends its side in good order.
+    #[doc(alias = "loseConnection")]
+    pub fn end(&mut self) {
+        world::settle();
+        self.end.end_input(Side::Ended);
+        world::settle();
+    }
+
+    /// The peer, or something on the way, resets the connection. What arrived before is still
+    /// read, as it is from a kernel.
+    pub fn reset(&mut self) {
+        world::settle();
+        self.end.end_input(Side::Reset);
+        world::settle();
+    }
+
+    /// From now on the fake kernel has room for so many more bytes of output; `usize::MAX` for no
+    /// bound. 0 is a peer that never reads.
+    pub fn set_window(&mut self, bytes: usize) {
+        world::settle();
+        self.end.set_room(bytes);
+        world::settle();
+    }
+
+    /// This much time passes, and everything that comes due runs at its moment.
+    #[doc(alias = "Clock.advance")]
+    pub fn advance(&mut self, duration: Duration) {
+        world::advance(duration);
+    }
+}
+
+/// What can be seen.
+impl<P: Protocol> StringTransport<P> {
+    /// What the protocol sent since this was last asked.
+    #[doc(alias = "value")]
+    pub fn take_sent(&mut self) -> Vec<u8> {
+        world::settle();
+        self.end.take_outgoing(usize::MAX)
+    }
+
+    /// Why the connection was lost, once it is.
+    pub fn lost(&mut self) -> Option<&Disconnect> {
+        world::settle();
+        if let Some(reason) = self.lost.borrow_mut().take() {
+            self.reason = Some(reason);
+        }
+        self.reason.as_ref()
+    }
+
+    /// Whether the peer has seen our end in good order.
+    pub fn has_ended(&self) -> bool {
+        world::settle();
+        self.end.output() == Side::Ended
+    }
+
+    /// Whether the peer has seen a reset from us.
+    pub fn has_reset(&self) -> bool {
+        world::settle();
+        self.end.output() == Side::Reset
+    }
+
+    /// Whether bytes would be delivered: the protocol, or flow control, holds none back.
+    #[doc(alias = "producerState")]
+    pub fn is_reading(&self) -> bool {
+        world::settle();
+        self.end.interest().readable
+    }
+
+    /// Look at the protocol, or change it.
+    ///
+    /// # Panics
+    /// If the connection is over, so that the protocol is gone, or if another protocol was
+    /// switched in.
+    pub fn protocol<R>(&mut self, f: impl FnOnce(&mut P) -> R) -> R {
+        self.with_protocol(|protocol, _| f(protocol))
+    }
+
+    /// Look at the protocol together with its transport, as inside a callback.
+    ///
+    /// # Panics
+    /// If the connection is over, so that the protocol is gone, or if another protocol was
+    /// switched in.
+    pub fn with_protocol<R>(&mut self, f: impl FnOnce(&mut P, &Transport<P>) -> R) -> R {
+        self.with_protocol_as(f)
+    }
+
+    /// Like [`with_protocol`](Self::with_protocol), for a protocol that was switched in.
+    ///
+    /// # Panics
+    /// If the connection is over or its protocol is not a `Q`.
+    pub fn with_protocol_as<Q: Protocol, R>(
+        &mut self,
+        f: impl FnOnce(&mut Q, &Transport<Q>) -> R,
+    ) -> R {
+        world::settle();
+        let result = self.world.with_protocol(self.connection.id(), f);
+        world::settle();
+        match result {
+            Some(result) => result,
+            None => panic!(
+                "the connection has no {}: it is over, or another protocol was switched in",
+                std::any::type_name::<Q>()
+            ),
+        }
+    }
+
+    /// A handle of the connection, to do what somebody else in the program would.
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// What programs are written against. Connections to elsewhere are refused here.
+    pub fn net(&self) -> &Net {
+        self.world.net()
+    }
+}
+
+/// What is meant to happen.
+impl<P: Protocol> StringTransport<P> {
+    /// A panic whose report contains this text is part of the test. The test fails if it does not
+    /// happen.
+    ///
+    /// ```
+    /// # use torsade_core::{Disconnect, Protocol, Transport};
+    /// # use torsade_testing::StringTransport;
+    /// struct Fragile;
+    /// impl Protocol for Fragile {
+    ///     fn data_received(&mut self, _: &Transport<Self>, _: &[u8]) {
+    ///         panic!("that hurt");
+    ///     }
+    /// }
+    /// let mut t = StringTransport::serve(Fragile);
+    /// t.expect_panic("that hurt");
+    /// t.feed(b"x");
+    /// assert!(matches!(t.lost(), Some(Disconnect::Panicked(_))));
+    /// ```
+    pub fn expect_panic(&mut self, text: &str) {
+        ledger::expect(text);
+    }
+
+    /// A Deferred error that nobody takes and whose report contains this text is part of the
+    /// test. The test fails if it does not happen.
+    #[doc(alias = "flushLoggedErrors")]
+    pub fn expect_unhandled(&mut self, text: &str) {
+        ledger::expect(text);
+    }
+}
+
+impl<P: Protocol> Drop for StringTransport<P> {
+    fn drop(&mut self) {
+        finish(&self.world);
+    }
+}
+
+/// The end of a test transport: complain, unless the test fails already.
+pub(crate) fn finish(world: &World) {
+    if std::thread::panicking() {
+        world.shut_down();
+        return;
+    }
+    world::settle();
+    let mut complaints = world.complaints();
+    world.shut_down();
+    // Losses at the end are callbacks too.
+    complaints.extend(world.complaints());
+    if !complaints.is_empty() {
+        panic!(
+            "the test transport saw what no assertion did:\n  {}",
+            complaints.join("\n  ")
+        );
+    }
+}
+
+/// Note the reason when the connection is lost.
+pub(crate) fn watch(connection: &Connection) -> Lost {
+    let lost = Lost::default();
+    let seat = Rc::clone(&lost);
+    connection.closed().finish(move |reason| {
+        *seat.borrow_mut() = reason.ok();
+    });
+    lost
+}
+
+impl<P: Protocol> fmt::Debug for StringTransport<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StringTransport")
+            .field("connection", &self.connection)
+            .field("sent", &self.end.outgoing())
+            .finish()
+    }
+}
