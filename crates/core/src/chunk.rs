@@ -29,16 +29,19 @@ struct Splice {
 
 impl Chunk {
     /// Bytes left to send.
+    #[inline]
     pub fn len(&self) -> usize {
         self.len
     }
 
     /// Whether everything was sent.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
     /// What is left to send, if it lies in one piece; the usual case, and cheaper to send.
+    #[inline]
     pub fn as_slice(&self) -> Option<&[u8]> {
         (self.sent_splices == self.spliced.len()).then(|| &self.copied[self.sent..])
     }
@@ -79,9 +82,18 @@ impl Chunk {
     ///
     /// # Panics
     /// If `n` is more than [`len`](Self::len).
+    #[inline]
     pub fn advance(&mut self, n: usize) {
         assert!(n <= self.len, "a driver sent more than it was given");
         self.len -= n;
+        if self.spliced.is_empty() {
+            self.sent += n;
+        } else {
+            self.advance_spliced(n);
+        }
+    }
+
+    fn advance_spliced(&mut self, n: usize) {
         let mut left = n;
         while left > 0 {
             let Some(splice) = self.spliced.get_mut(self.sent_splices) else {
@@ -106,6 +118,7 @@ impl Chunk {
         }
     }
 
+    #[inline]
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.copied.extend_from_slice(bytes);
         self.len += bytes.len();
@@ -119,31 +132,30 @@ impl Chunk {
         });
     }
 
-    /// Make the chunk fit for its next use and return the shared bytes it held, for the caller to
-    /// drop where user code may run.
-    pub(crate) fn reset(&mut self) -> Spent {
+    /// Make the chunk fit for its next use. Shared bytes that it held are returned, for the
+    /// caller to drop where user code may run.
+    #[inline]
+    pub(crate) fn reset(&mut self) -> Option<Spent> {
         /// A buffer that grew beyond this for one large write is not kept.
         const KEPT: usize = 64 * 1024;
         self.sent = 0;
-        self.sent_splices = 0;
         self.len = 0;
         self.copied.clear();
         if self.copied.capacity() > KEPT {
             self.copied = Vec::new();
         }
-        Spent(mem::take(&mut self.spliced))
+        if self.spliced.is_empty() {
+            return None;
+        }
+        self.sent_splices = 0;
+        Some(Spent(mem::take(&mut self.spliced)))
     }
 }
 
 /// Shared bytes that were sent. Dropping it may run user code.
 #[must_use]
+#[expect(dead_code, reason = "held to be dropped")]
 pub(crate) struct Spent(Vec<Splice>);
-
-impl Spent {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
 
 impl fmt::Debug for Chunk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -196,7 +208,7 @@ mod tests {
     fn a_used_chunk_starts_again_empty() {
         let mut chunk = mixed();
         chunk.advance(4);
-        assert!(!chunk.reset().is_empty());
+        assert!(chunk.reset().is_some());
         assert!(chunk.is_empty());
         chunk.push(b"next");
         assert_eq!(chunk.as_slice(), Some(&b"next"[..]));

@@ -310,13 +310,13 @@ impl Connection {
     /// and the untyped handles hold for themselves; reading runs while nobody does.
     #[doc(alias = "pauseProducing")]
     pub fn pause_reading(&self) {
-        self.0.pause_handle();
+        self.0.set_handle_paused(true);
     }
 
     /// Let go of what [`pause_reading`](Self::pause_reading) held.
     #[doc(alias = "resumeProducing")]
     pub fn resume_reading(&self) {
-        self.0.resume_handle();
+        self.0.set_handle_paused(false);
     }
 }
 
@@ -332,10 +332,11 @@ impl Connection {
     }
 
     /// Other marks than `Limits::write_low` and `Limits::write_high`, in bytes. Takes effect at
-    /// once, in both directions. A `low` above `high` is taken as `high`.
+    /// once, in both directions. A `low` above `high` is taken as `high`, a `high` above
+    /// `Limits::write_cap` as that.
     #[doc(alias = "set_write_buffer_limits")]
     pub fn set_write_limits(&self, low: usize, high: usize) {
-        self.0.set_write_limits(low.min(high), high);
+        self.0.set_write_limits(low, high);
     }
 
     /// Whether input is held back while output waits above the high mark.

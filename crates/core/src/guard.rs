@@ -11,7 +11,7 @@ use crate::ConnectionId;
 /// except for its `connection_lost`, and nothing of ours is borrowed while user code runs.
 #[inline]
 pub(crate) fn run<R>(user: impl FnOnce() -> R) -> Result<R, Panic> {
-    catch_unwind(AssertUnwindSafe(user)).map_err(|payload| Panic::from_payload(payload))
+    catch_unwind(AssertUnwindSafe(user)).map_err(Panic::from_payload)
 }
 
 /// A panic in user code that the engine caught, as it is told to [`Host::caught`].

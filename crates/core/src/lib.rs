@@ -1,4 +1,65 @@
-//! The words of torsade and its engine. (Front page to come.)
+//! The words of torsade, and the engine behind all of its transports.
+//!
+//! Programs depend on the crate `torsade`, which has everything here under the same names. This
+//! crate is for those who write framings, fakes and drivers: it knows no socket, no clock and no
+//! thread, so whatever is built on it runs on real connections and on made-up ones alike.
+//!
+//! # The words
+//! A [`Protocol`] is one connection's behaviour. It is given a [`Transport`] in every callback, to
+//! write to, close, pause, and to run things later with `&mut self`:
+//!
+//! ```
+//! use torsade_core::{Protocol, Transport};
+//!
+//! /// Answers each chunk with its length, and hangs up on an empty line.
+//! struct Lengths;
+//!
+//! impl Protocol for Lengths {
+//!     fn data_received(&mut self, transport: &Transport<Self>, data: &[u8]) {
+//!         if data == b"\n" {
+//!             transport.close();
+//!         } else {
+//!             transport.write(format!("{}\n", data.len()));
+//!         }
+//!     }
+//! }
+//!
+//! let mut t = torsade_testing::StringTransport::serve(Lengths);
+//! t.feed(b"abc\n");
+//! t.feed(b"\n");
+//! assert_eq!(t.take_sent(), b"4\n");
+//! assert!(t.lost().is_some());
+//! ```
+//!
+//! A [`Factory`] makes one for each connection that [`Net::listen`] accepts; [`Net::connect`]
+//! takes one and makes its connection. [`Connection`] is the untyped part of a transport, for
+//! rooms of mixed kinds; [`Layered`] is how one protocol carries another.
+//!
+//! # The engine
+//! ```text
+//!    Protocol    Protocol    Protocol          user code: called, never calling back in
+//!        |           |           |
+//!   +----+-----------+-----------+----+
+//!   |              Engine             |        order, flow control, closing, timers, losses:
+//!   +----+----------------------+-----+        no socket, no clock, no thread
+//!        ^ facts                | operations
+//!        | bytes came, n sent,  | send this, stop reading, close
+//!        | the time is t        v
+//!   +----+----------------------+-----+
+//!   |              driver             |        polling + sockets, or a test's hands
+//!   +---------------------------------+
+//! ```
+//! The [engine](driver::Engine) is passive. A driver tells it facts and carries out what it asks
+//! for; the rules of every contract are in the engine, once. What a driver has to do is on the
+//! page of the module [`driver`].
+//!
+//! # Where things are
+//! | what the user holds | what the engine owns | between them |
+//! |---|---|---|
+//! | [`Transport`], [`Connection`]: one `Rc` | the protocol, the driver's socket, unread input | cells: the outbox, pauses, queued continuations |
+//!
+//! Handles only ever change cells and note that they did; the engine comes by and acts. That is
+//! why no method calls back, and why nothing is borrowed while user code runs.
 #![forbid(unsafe_code)]
 
 mod address;
@@ -11,6 +72,7 @@ mod engine;
 mod error;
 mod factory;
 mod flow;
+mod gate;
 mod guard;
 mod host;
 mod id;

@@ -7,6 +7,7 @@ use torsade_deferred::queue;
 
 use crate::continuation::Continuation;
 use crate::flow::Flow;
+use crate::gate::{Gate, hold};
 use crate::layer::{Layers, Place};
 use crate::outbox::Outbox;
 use crate::shared::Shared;
@@ -35,7 +36,9 @@ pub(crate) struct Link {
     flow: Cell<Flow>,
     low: Cell<usize>,
     high: Cell<usize>,
-    holds: Holds,
+    /// Whether output above the high mark holds back input.
+    throttled: Cell<bool>,
+    gate: Gate,
     peer_ended: Cell<bool>,
     unread: Cell<usize>,
     unread_limit: Cell<usize>,
@@ -95,31 +98,11 @@ pub(crate) enum Touched {
     Listed,
 }
 
-/// Who holds back input. Reading runs while nobody does.
-#[derive(Default)]
-struct Holds {
-    /// One bit a layer that paused reading, and one for untyped handles.
-    paused: Cell<u32>,
-    /// Continuations that hold input until they have run.
-    continuations: Cell<u32>,
-    /// Whether output above the high mark holds input.
-    throttled: Cell<bool>,
-    /// Whether a switch of the protocol is queued.
-    switching: Cell<bool>,
-}
-
-/// The bit in `Holds::paused` of a layer; all beyond the last one share it.
-fn layer_bit(depth: u16) -> u32 {
-    1 << u32::from(depth).min(30)
-}
-
-/// The bit of an untyped handle, which belongs to no layer.
-const HANDLE_BIT: u32 = 1 << 31;
-
 impl Link {
     pub(crate) fn new(shared: Rc<Shared>, id: ConnectionId, peer: Peer, throttled: bool) -> Self {
         let limits = shared.limits();
-        let (low, high) = (limits.write_low, limits.write_high);
+        let high = limits.write_high.min(limits.write_cap);
+        let low = limits.write_low.min(high);
         let unread_limit = limits.unread;
         Self {
             shared,
@@ -137,10 +120,8 @@ impl Link {
             flow: Cell::default(),
             low: Cell::new(low),
             high: Cell::new(high),
-            holds: Holds {
-                throttled: Cell::new(throttled),
-                ..Holds::default()
-            },
+            throttled: Cell::new(throttled),
+            gate: Gate::default(),
             peer_ended: Cell::new(false),
             unread: Cell::new(0),
             unread_limit: Cell::new(unread_limit),
@@ -185,10 +166,20 @@ impl Link {
     #[inline]
     pub(crate) fn touch(self: &Rc<Self>) {
         if self.touched.get() == Touched::No {
-            self.touched.set(Touched::Listed);
-            self.shared.touched.borrow_mut().push(Rc::clone(self));
-            self.shared.work();
+            self.list();
         }
+    }
+
+    fn list(self: &Rc<Self>) {
+        self.touched.set(Touched::Listed);
+        self.shared.touched.borrow_mut().push(Rc::clone(self));
+        self.shared.work();
+    }
+
+    /// Whether both directions are open and nothing holds input back.
+    #[inline]
+    pub(crate) fn is_calm(&self) -> bool {
+        self.gate.is_open() && self.output.get() == Output::Open
     }
 
     /// A callback of this connection begins.
@@ -237,8 +228,7 @@ impl queue::Job for Link {
         if !shared.is_alive() {
             return;
         }
-        shared.ready.borrow_mut().push_back(self);
-        shared.work();
+        shared.push_ready(self);
     }
 }
 
@@ -271,23 +261,36 @@ impl Link {
     /// Whether `len` bytes are accepted. If not, they are counted as dropped.
     #[inline]
     pub(crate) fn may_write(self: &Rc<Self>, len: usize) -> bool {
-        if self.phase.get() != Phase::Open || self.output.get() != Output::Open {
-            self.drop_write(len);
-            return false;
+        let accepts = self.phase.get() == Phase::Open && self.output.get() == Output::Open;
+        // The cap is never below the high mark, so it is passed only while output is paused.
+        if accepts && !self.flow.get().is_paused() {
+            return true;
         }
-        if self.buffered.get() > self.shared.limits().write_cap {
-            self.drop_write(len);
-            self.end(Disconnect::LimitPassed(Limit::WriteBuffer), Ending::Abrupt);
-            return false;
+        self.may_write_more(len, accepts)
+    }
+
+    #[cold]
+    fn may_write_more(self: &Rc<Self>, len: usize, accepts: bool) -> bool {
+        let fits = self.buffered.get() <= self.shared.limits().write_cap;
+        if accepts && fits {
+            return true;
         }
-        true
+        self.drop_write(len);
+        if accepts {
+            let limit = Limit::WriteBuffer;
+            self.end(Disconnect::LimitPassed(limit), Ending::Abrupt);
+        }
+        false
     }
 
     #[inline]
     fn wrote(self: &Rc<Self>, len: usize) {
-        self.buffered.set(self.buffered.get() + len);
+        let buffered = self.buffered.get() + len;
+        self.buffered.set(buffered);
         self.shared.buffer(len);
-        self.evaluate_flow();
+        if buffered > self.high.get() {
+            self.evaluate_flow();
+        }
         self.touch();
     }
 
@@ -311,7 +314,9 @@ impl Link {
         self.buffered.set(self.buffered.get() - len);
         self.sent.set(self.sent.get() + len as u64);
         self.shared.unbuffer(len);
-        self.evaluate_flow();
+        if self.flow.get().is_paused() {
+            self.evaluate_flow();
+        }
         self.watches.flushed(self.sent.get());
     }
 
@@ -324,12 +329,21 @@ impl Link {
         }
     }
 
-    #[inline]
+    #[cold]
     fn evaluate_flow(self: &Rc<Self>) {
         let flow = self.flow.get();
         if let Some(next) = flow.evaluate(self.buffered.get(), self.low.get(), self.high.get()) {
             self.flow.set(next);
+            self.throttle();
             self.enqueue();
+        }
+    }
+
+    /// Hold input back while it is throttled and output waits.
+    fn throttle(self: &Rc<Self>) {
+        let held = self.throttled.get() && self.flow.get().is_paused();
+        if self.gate.set(hold::THROTTLE, held) {
+            self.touch();
         }
     }
 
@@ -342,7 +356,8 @@ impl Link {
     }
 
     pub(crate) fn set_write_limits(self: &Rc<Self>, low: usize, high: usize) {
-        self.low.set(low);
+        let high = high.min(self.shared.limits().write_cap);
+        self.low.set(low.min(high));
         self.high.set(high);
         self.evaluate_flow();
         self.touch();
@@ -373,50 +388,26 @@ impl Link {
     /// Whether the protocol may be given bytes now.
     #[inline]
     pub(crate) fn wants_input(&self) -> bool {
-        self.phase.get() == Phase::Open
-            && self.holds.paused.get() == 0
-            && self.holds.continuations.get() == 0
-            && !self.holds.switching.get()
-            && !(self.holds.throttled.get() && self.flow.get().is_paused())
+        self.gate.is_open()
     }
 
-    pub(crate) fn pause_layer(self: &Rc<Self>, depth: u16) {
-        self.set_paused(self.holds.paused.get() | layer_bit(depth));
+    pub(crate) fn set_layer_paused(self: &Rc<Self>, depth: u16, paused: bool) {
+        self.set_held(Gate::layer(depth), paused);
     }
 
-    pub(crate) fn resume_layer(self: &Rc<Self>, depth: u16) {
-        self.set_paused(self.holds.paused.get() & !layer_bit(depth));
+    pub(crate) fn set_handle_paused(self: &Rc<Self>, paused: bool) {
+        self.set_held(hold::HANDLE, paused);
     }
 
-    pub(crate) fn pause_handle(self: &Rc<Self>) {
-        self.set_paused(self.holds.paused.get() | HANDLE_BIT);
-    }
-
-    pub(crate) fn resume_handle(self: &Rc<Self>) {
-        self.set_paused(self.holds.paused.get() & !HANDLE_BIT);
-    }
-
-    fn set_paused(self: &Rc<Self>, paused: u32) {
-        if self.holds.paused.replace(paused) != paused {
+    fn set_held(self: &Rc<Self>, bit: u32, held: bool) {
+        if self.gate.set(bit, held) {
             self.touch();
         }
     }
 
     pub(crate) fn set_throttle(self: &Rc<Self>, on: bool) {
-        if self.holds.throttled.replace(on) != on {
-            self.touch();
-        }
-    }
-
-    fn hold(&self) {
-        let holds = &self.holds.continuations;
-        holds.set(holds.get() + 1);
-    }
-
-    fn release(self: &Rc<Self>) {
-        let holds = &self.holds.continuations;
-        holds.set(holds.get() - 1);
-        self.touch();
+        self.throttled.set(on);
+        self.throttle();
     }
 
     /// The peer's end is being told to the protocol.
@@ -477,7 +468,7 @@ impl Link {
             }
             _ => return,
         };
-        self.phase.set(next);
+        self.set_phase(next);
         self.watches.set_reason(reason);
         self.touch();
     }
@@ -491,6 +482,7 @@ impl Link {
 
     pub(crate) fn set_phase(&self, phase: Phase) {
         self.phase.set(phase);
+        self.gate.set(hold::ENDING, phase != Phase::Open);
     }
 }
 
@@ -512,7 +504,7 @@ impl Link {
     /// Remember something that the connection waits for.
     pub(crate) fn wait(&self, continuation: Rc<dyn Continuation>) {
         if continuation.holds_input() {
-            self.hold();
+            self.gate.hold_for_continuation();
         }
         let mut waits = self.waits.borrow_mut();
         continuation.seat().set(waits.len());
@@ -548,7 +540,8 @@ impl Link {
     /// The continuation has run or will not: if it held input back, that is over.
     pub(crate) fn finish_call(self: &Rc<Self>, continuation: &dyn Continuation) {
         if continuation.holds_input() {
-            self.release();
+            self.gate.release_from_continuation();
+            self.touch();
         }
     }
 
@@ -580,7 +573,7 @@ impl Link {
             log::debug!("connection {}: not switching, it has ended", self.id);
             return;
         }
-        self.holds.switching.set(true);
+        self.gate.set(hold::SWITCH, true);
         let unused = self.next.replace(Some(stack));
         self.enqueue();
         drop(unused);
@@ -589,11 +582,11 @@ impl Link {
     /// The new stack, if one is to be put in place.
     #[inline]
     pub(crate) fn take_switch(self: &Rc<Self>) -> Option<Box<dyn Stack>> {
-        if !self.holds.switching.get() {
+        if !self.gate.has(hold::SWITCH) {
             return None;
         }
-        self.holds.switching.set(false);
-        self.holds.paused.set(0);
+        self.gate.set(hold::SWITCH, false);
+        self.gate.forget_layers();
         self.epoch.set(self.next_epoch());
         self.layers.forget();
         self.touch();

@@ -1,3 +1,4 @@
+use std::cell::{Cell, RefCell};
 use std::mem;
 
 use bytes::Bytes;
@@ -7,12 +8,12 @@ use crate::chunk::{Chunk, Spent};
 /// One connection's output.
 ///
 /// ```text
-///            write                 flush                      driver took all
-///   (empty) -------> filling = some -----> going = Away ------------------------> going = Nothing
-///                                            |      ^
-///                     driver took part of it |      | writable
-///                                            v      |
-///                                          going = Held
+///            write                flush                      driver took all
+///   (empty) -------> filling = some -----> with the driver ----------------------> (empty)
+///                                            |   |    ^
+///               driver took part of it: Held |   |    | writable
+///               driver keeps it: Away        v   v    | sent
+///                                          going = Held, Away
 /// ```
 ///
 /// What is written while a chunk is on its way fills the next one, so a chunk that a driver holds
@@ -34,6 +35,7 @@ enum Going {
 }
 
 impl Outbox {
+    #[inline]
     pub(crate) fn push(&mut self, pool: &Pool, bytes: &[u8]) {
         self.filling(pool).push(bytes);
     }
@@ -42,22 +44,21 @@ impl Outbox {
         self.filling(pool).push_shared(bytes);
     }
 
+    #[inline]
     fn filling(&mut self, pool: &Pool) -> &mut Chunk {
         self.filling.get_or_insert_with(|| pool.take())
     }
 
     /// What the driver should send next; `None` if there is nothing or it still has the last one.
+    #[inline]
     pub(crate) fn depart(&mut self) -> Option<Box<Chunk>> {
-        match mem::replace(&mut self.going, Going::Away) {
-            Going::Held(chunk) => Some(chunk),
+        match self.going {
+            Going::Nothing => self.filling.take(),
             Going::Away => None,
-            Going::Nothing => {
-                let next = self.filling.take();
-                if next.is_none() {
-                    self.going = Going::Nothing;
-                }
-                next
-            }
+            Going::Held(_) => match mem::take(&mut self.going) {
+                Going::Held(chunk) => Some(chunk),
+                Going::Nothing | Going::Away => None,
+            },
         }
     }
 
@@ -66,17 +67,24 @@ impl Outbox {
         self.going = Going::Held(chunk);
     }
 
-    /// The driver sent all of the chunk.
-    pub(crate) fn arrived(&mut self) {
+    /// The driver keeps the chunk until it was sent.
+    pub(crate) fn keep_away(&mut self) {
+        self.going = Going::Away;
+    }
+
+    /// The chunk that the driver kept came back.
+    pub(crate) fn came_back(&mut self) {
         self.going = Going::Nothing;
     }
 
     /// Whether the kernel has no room for a chunk that came back.
+    #[inline]
     pub(crate) fn is_held(&self) -> bool {
         matches!(self.going, Going::Held(_))
     }
 
     /// Whether everything that was written has been handed over.
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.filling.is_none() && matches!(self.going, Going::Nothing)
     }
@@ -98,23 +106,48 @@ impl Outbox {
 /// Chunks waiting to be used again, so that output costs no allocation once the first was made
 /// and an idle connection holds no buffer.
 #[derive(Default)]
-pub(crate) struct Pool(std::cell::RefCell<Vec<Box<Chunk>>>);
+pub(crate) struct Pool {
+    /// The one that goes round while no connection is blocked.
+    hot: Cell<Option<Box<Chunk>>>,
+    #[expect(
+        clippy::vec_box,
+        reason = "chunks travel to the driver and back as one pointer"
+    )]
+    more: RefCell<Vec<Box<Chunk>>>,
+}
 
 impl Pool {
     /// More chunks than this are only in use at once when many connections are blocked.
     const KEPT: usize = 64;
 
+    #[inline]
     fn take(&self) -> Box<Chunk> {
-        self.0.borrow_mut().pop().unwrap_or_default()
+        match self.hot.take() {
+            Some(chunk) => chunk,
+            None => self.take_more(),
+        }
     }
 
-    /// Keep the chunk and return the shared bytes it held.
-    pub(crate) fn give(&self, mut chunk: Box<Chunk>) -> Spent {
+    #[cold]
+    fn take_more(&self) -> Box<Chunk> {
+        self.more.borrow_mut().pop().unwrap_or_default()
+    }
+
+    /// Keep the chunk and return the shared bytes it held, if any.
+    #[inline]
+    pub(crate) fn give(&self, mut chunk: Box<Chunk>) -> Option<Spent> {
         let spent = chunk.reset();
-        let mut kept = self.0.borrow_mut();
-        if kept.len() < Self::KEPT {
-            kept.push(chunk);
+        if let Some(second) = self.hot.replace(Some(chunk)) {
+            self.give_more(second);
         }
         spent
+    }
+
+    #[cold]
+    fn give_more(&self, chunk: Box<Chunk>) {
+        let mut more = self.more.borrow_mut();
+        if more.len() < Self::KEPT {
+            more.push(chunk);
+        }
     }
 }

@@ -6,7 +6,7 @@ use crate::{Disconnect, Transport};
 /// [`Net::connect`](crate::Net::connect). Only [`data_received`](Self::data_received) must be
 /// written. Chunks are cut anywhere: bytes written together may arrive apart, bytes written apart
 /// may arrive together. A framing such as `torsade_wire::Lines` puts messages together again, and
-/// [`Transport::unread`] is how to do it by hand.
+/// [`unread`](crate::Connection::unread) is how to do it by hand.
 ///
 /// # Order
 /// `connection_made` first, once; then data, possibly the peer's end, pauses and resumes of
@@ -47,7 +47,7 @@ pub trait Protocol: Sized + 'static {
 
     /// Bytes came from the peer: at least one, cut anywhere.
     ///
-    /// What cannot be used yet is given back with [`Transport::unread`] and comes again in front
+    /// What cannot be used yet is given back with [`unread`](crate::Connection::unread) and comes again in front
     /// of the next bytes.
     #[doc(alias = "dataReceived")]
     fn data_received(&mut self, transport: &Transport<Self>, data: &[u8]);
@@ -55,7 +55,7 @@ pub trait Protocol: Sized + 'static {
     /// The peer has ended its side; no bytes follow. Called once at most, after all data.
     ///
     /// The default closes, which flushes first. A relay or a server that answers later overrides
-    /// it: our side stays open until [`close`](Transport::close) or
+    /// it: our side stays open until [`close`](crate::Connection::close) or
     /// [`close_write`](crate::Connection::close_write). Input left unread is readable here through
     /// [`with_unread`](crate::Connection::with_unread) and dropped afterwards.
     #[doc(alias = "eofReceived")]

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
 
-use crate::chunk::Chunk;
+use crate::chunk::{Chunk, Spent};
 use crate::connect::Attempt;
 use crate::guard::{self, Caught};
 use crate::host::Host;
@@ -28,7 +28,9 @@ pub(crate) struct Shared {
     /// The time of this turn, once somebody asked.
     now: Cell<Option<Time>>,
     pub(crate) touched: RefCell<Vec<Rc<Link>>>,
-    pub(crate) ready: RefCell<VecDeque<Rc<Link>>>,
+    ready: RefCell<VecDeque<Rc<Link>>>,
+    /// Whether `ready` has any: asked after every callback.
+    any_ready: Cell<bool>,
     pub(crate) ops: RefCell<VecDeque<Op>>,
     pub(crate) timers: RefCell<Timers>,
     pub(crate) listening: RefCell<Slots<Rc<Listening>>>,
@@ -71,6 +73,7 @@ impl Shared {
             now: Cell::new(None),
             touched: RefCell::default(),
             ready: RefCell::default(),
+            any_ready: Cell::new(false),
             ops: RefCell::default(),
             timers: RefCell::default(),
             listening: RefCell::new(Slots::new()),
@@ -130,6 +133,32 @@ impl Shared {
         }
     }
 
+    /// The link's continuations are to run.
+    pub(crate) fn push_ready(&self, link: Rc<Link>) {
+        self.ready.borrow_mut().push_back(link);
+        self.any_ready.set(true);
+        self.work();
+    }
+
+    pub(crate) fn pop_ready(&self) -> Option<Rc<Link>> {
+        let mut ready = self.ready.borrow_mut();
+        let link = ready.pop_front();
+        self.any_ready.set(!ready.is_empty());
+        link
+    }
+
+    #[inline]
+    pub(crate) fn has_ready(&self) -> bool {
+        self.any_ready.get()
+    }
+
+    /// Forget what was to run: the engine is gone.
+    pub(crate) fn clear_ready(&self) {
+        self.any_ready.set(false);
+        let links = self.ready.take();
+        drop(links);
+    }
+
     /// Ask for an operation of the driver.
     pub(crate) fn ask(&self, op: Op) {
         self.ops.borrow_mut().push_back(op);
@@ -173,12 +202,16 @@ impl Shared {
     /// Take a chunk back. Drops the shared bytes it carried, which may run user code.
     #[inline]
     pub(crate) fn recycle(&self, chunk: Box<Chunk>) {
-        let spent = self.pool.give(chunk);
-        if !spent.is_empty()
-            && let Err(panic) = guard::run(|| drop(spent))
-        {
-            self.host
-                .caught(&Caught::elsewhere("dropping bytes that were sent", panic));
+        if let Some(spent) = self.pool.give(chunk) {
+            self.drop_spent(spent);
+        }
+    }
+
+    #[cold]
+    fn drop_spent(&self, spent: Spent) {
+        if let Err(panic) = guard::run(|| drop(spent)) {
+            let caught = Caught::elsewhere("dropping bytes that were sent", panic);
+            self.host.caught(&caught);
         }
     }
 

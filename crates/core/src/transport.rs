@@ -74,7 +74,7 @@ impl<P> Transport<P> {
     #[doc(alias = "pauseProducing")]
     pub fn pause_reading(&self) {
         if self.link().is_current(self.place) {
-            self.link().pause_layer(self.place.depth);
+            self.link().set_layer_paused(self.place.depth, true);
         }
     }
 
@@ -82,7 +82,7 @@ impl<P> Transport<P> {
     #[doc(alias = "resumeProducing")]
     pub fn resume_reading(&self) {
         if self.link().is_current(self.place) {
-            self.link().resume_layer(self.place.depth);
+            self.link().set_layer_paused(self.place.depth, false);
         }
     }
 }

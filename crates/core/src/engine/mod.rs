@@ -101,7 +101,7 @@ impl<S> Engine<S> {
             || !self.losses.is_empty()
             || shared.is_stop_asked()
             || !shared.touched.borrow().is_empty()
-            || !shared.ready.borrow().is_empty()
+            || shared.has_ready()
             || !shared.ops.borrow().is_empty()
             || !shared.mailbox.is_empty()
             || !queue::is_empty()
@@ -199,6 +199,9 @@ impl<S> Engine<S> {
         slot.more = false;
         if slot.inbox.tail() == Tail::Empty && slot.takes_facts() {
             slot.deliver(data, &mut self.spare);
+            if !has_queued(&self.turn, &self.shared) && slot.flush_if_calm(wire, &self.shared) {
+                return;
+            }
         } else if slot.link.phase() == Phase::Open {
             slot.inbox.append(data, &mut self.spare);
         }
@@ -337,9 +340,11 @@ impl<S> Engine<S> {
     #[inline]
     fn after_fact<W: Wire<S>>(&mut self, wire: &mut W, id: ConnectionId) {
         loop {
-            self.run_queue(wire);
+            if self.has_queued() {
+                self.run_queue(wire);
+            }
             self.settle(wire, id);
-            if self.budget == 0 || !self.has_queued() {
+            if !self.has_queued() || self.budget == 0 {
                 break;
             }
         }
@@ -361,7 +366,7 @@ impl<S> Engine<S> {
                 slot.inbox.clear(&mut self.spare);
                 break;
             }
-            if !slot.takes_facts() || !slot.has_due_input() {
+            if !slot.has_due_input() || !slot.takes_facts() {
                 break;
             }
             if self.budget == 0 {
@@ -383,7 +388,7 @@ impl<S> Engine<S> {
 
     #[inline]
     fn has_queued(&self) -> bool {
-        self.turn.as_ref().is_some_and(Turn::has_jobs) || !self.shared.ready.borrow().is_empty()
+        has_queued(&self.turn, &self.shared)
     }
 
     /// Run continuations, ours and the thread's, in the order in which they were queued.
@@ -398,7 +403,7 @@ impl<S> Engine<S> {
     }
 
     fn run_queued<W: Wire<S>>(&mut self, wire: &mut W) {
-        let ready = self.shared.ready.borrow_mut().pop_front();
+        let ready = self.shared.pop_ready();
         if let Some(link) = ready {
             self.run_link(wire, &link);
             return;
@@ -458,6 +463,12 @@ impl<S> Engine<S> {
             "a fact was told outside a turn"
         );
     }
+}
+
+/// Whether continuations are to run, of this engine or of the thread.
+#[inline]
+fn has_queued(turn: &Option<Turn>, shared: &Shared) -> bool {
+    turn.as_ref().is_some_and(Turn::has_jobs) || shared.has_ready()
 }
 
 /// Errors of Deferreds that nobody took go to the log, unless the thread has a sink already.

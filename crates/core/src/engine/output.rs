@@ -10,7 +10,7 @@ use crate::guard;
 use crate::link::{Ending, Link, Output, Phase};
 use crate::shared::Shared;
 use crate::timers::Action;
-use crate::wire::{Close, Closing, Sending, Wire};
+use crate::wire::{Close, Closing, Interest, Sending, Wire};
 use crate::{ConnectionId, Disconnect, Timeout};
 
 /// Output and the end.
@@ -29,8 +29,10 @@ impl<S> Slot<S> {
                 if !self.link.outbox.borrow().is_held() {
                     self.send(wire, shared);
                 }
-                self.end_output(wire);
-                self.end_if_over(wire, shared, losses);
+                if self.link.output() != Output::Open || self.link.phase() != Phase::Open {
+                    self.end_output(wire);
+                    self.end_if_over(wire, shared, losses);
+                }
             }
             Phase::Aborting => {
                 self.link.discard_output();
@@ -40,11 +42,32 @@ impl<S> Slot<S> {
         }
     }
 
+    /// The usual end of a callback: what it wrote is sent whole, and nothing else has changed.
+    /// Returns whether that is all there was to do.
+    #[inline]
+    pub(super) fn flush_if_calm<W: Wire<S>>(&mut self, wire: &mut W, shared: &Shared) -> bool {
+        let reading = Interest {
+            readable: true,
+            writable: false,
+        };
+        if self.interest != reading || self.inbox.tail() != Tail::Empty || !self.link.is_calm() {
+            return false;
+        }
+        self.send(wire, shared);
+        let calm = self.link.buffered() == 0 && self.link.is_calm();
+        if calm {
+            self.link.end_callback();
+        }
+        calm
+    }
+
     /// Offer the driver what waits, until it takes no more.
     #[inline]
     pub(super) fn send<W: Wire<S>>(&mut self, wire: &mut W, shared: &Shared) {
         let id = self.link.id();
-        while let Some(socket) = &mut self.socket {
+        while self.link.buffered() > 0
+            && let Some(socket) = &mut self.socket
+        {
             let Some(chunk) = self.link.outbox.borrow_mut().depart() else {
                 return;
             };
@@ -52,15 +75,16 @@ impl<S> Slot<S> {
             match wire.send(socket, id, chunk) {
                 Sending::Done(chunk) => {
                     let took = before - chunk.len();
-                    let all = chunk.is_empty();
-                    self.took(shared, chunk, took);
-                    if !all {
+                    if !self.took(shared, chunk, took) {
                         return;
                     }
                 }
-                Sending::Pending => return,
+                Sending::Pending => {
+                    self.link.outbox.borrow_mut().keep_away();
+                    return;
+                }
                 Sending::Failed(chunk, error) => {
-                    self.took(shared, chunk, 0);
+                    shared.recycle(chunk);
                     self.send_failed(error.into());
                     return;
                 }
@@ -77,6 +101,7 @@ impl<S> Slot<S> {
         error: Option<io::Error>,
     ) {
         chunk.advance(sent);
+        self.link.outbox.borrow_mut().came_back();
         if matches!(self.link.phase(), Phase::Open | Phase::Closing) {
             self.took(shared, chunk, sent);
             if let Some(error) = error {
@@ -84,20 +109,21 @@ impl<S> Slot<S> {
             }
         } else {
             // Given up meanwhile: its bytes are no longer counted.
-            self.link.outbox.borrow_mut().arrived();
             shared.recycle(chunk);
         }
     }
 
+    /// The kernel took `sent` bytes of the chunk. Returns whether it took all.
     #[inline]
-    fn took(&self, shared: &Shared, chunk: Box<Chunk>, sent: usize) {
-        if chunk.is_empty() {
-            self.link.outbox.borrow_mut().arrived();
+    fn took(&self, shared: &Shared, chunk: Box<Chunk>, sent: usize) -> bool {
+        let all = chunk.is_empty();
+        if all {
             shared.recycle(chunk);
         } else {
             self.link.outbox.borrow_mut().hold(chunk);
         }
         self.link.unbuffer(sent);
+        all
     }
 
     /// The kernel refused output. What has arrived may still be read: the peer's last words.

@@ -36,13 +36,7 @@ impl<S> Engine<S> {
     /// # Panics
     /// If a turn is under way on this thread: a reactor was run from inside a callback.
     pub fn begin<W: Wire<S>>(&mut self, wire: &mut W) {
-        let Some(turn) = Turn::enter() else {
-            panic!("a reactor was run, or a test transport used, inside a callback of this thread");
-        };
-        self.turn = Some(turn);
-        self.shared.set_state(State::InTurn);
-        self.budget = self.shared.limits().turn_continuations;
-        self.facts_left = false;
+        self.enter();
         // Timers due are those due now, before callbacks take their time: what arrived during a
         // long callback is read in the next turn, in front of the timers it delayed.
         if !self.shared.timers.borrow().is_empty() {
@@ -51,6 +45,16 @@ impl<S> Engine<S> {
         if !self.shared.mailbox.is_empty() {
             self.run_posts(wire);
         }
+    }
+
+    fn enter(&mut self) {
+        let Some(turn) = Turn::enter() else {
+            panic!("a reactor was run, or a test transport used, inside a callback of this thread");
+        };
+        self.turn = Some(turn);
+        self.shared.set_state(State::InTurn);
+        self.budget = self.shared.limits().turn_continuations;
+        self.facts_left = false;
     }
 
     /// End the turn: timers, what a budget left over, output that others wrote, losses.
@@ -199,7 +203,7 @@ impl<S> Engine<S> {
     }
 
     /// Timers set during the turn count from here.
-    fn settle_timers(&mut self) {
+    fn settle_timers(&self) {
         let mut timers = self.shared.timers.borrow_mut();
         if timers.has_fresh() {
             let now: Time = self.shared.host().now();
@@ -262,6 +266,11 @@ impl<S> Engine<S> {
         }
     }
 
+    /// Abort every connection, as a second signal asks for while the first one's stop goes on.
+    pub fn abort_all(&self) {
+        self.end_all(&Disconnect::Aborted);
+    }
+
     fn end_all(&self, reason: &Disconnect) {
         let links: Vec<Rc<Link>> = self
             .slots
@@ -285,30 +294,53 @@ impl<S> Engine<S> {
             return;
         }
         if self.turn.is_none() {
-            self.begin(wire);
+            self.enter();
         }
-        self.give_up_listening();
-        self.give_up_attempts();
-        self.end_all(&Disconnect::ReactorGone);
-        while !self.slots.is_empty() {
-            let before = self.slots.len();
-            self.budget = usize::MAX;
+        self.give_up(wire);
+    }
+
+    /// The same for a driver that is dropped inside a callback: it queues a
+    /// [`Job`](torsade_deferred::queue::Job), and the job, which runs between callbacks, calls
+    /// this. What the losses queue is left to whoever runs the job.
+    pub fn shut_down_in_job<W: Wire<S>>(&mut self, wire: &mut W) {
+        if self.shared.state() != State::Gone {
+            self.shared.set_state(State::InTurn);
+            self.give_up(wire);
+        }
+    }
+
+    fn give_up<W: Wire<S>>(&mut self, wire: &mut W) {
+        self.budget = usize::MAX;
+        while self.gives_up_something() {
+            self.end_all(&Disconnect::ReactorGone);
             self.settle_touched(wire);
-            self.deliver_losses(wire);
-            if self.slots.len() == before && !self.has_unsettled() {
+            if self.losses.is_empty() {
                 // A completion driver that still owes `closed` has lost its chance.
                 self.lose_what_is_left();
             }
+            self.deliver_losses(wire);
         }
-        self.run_queue(wire);
         self.shared.set_state(State::Gone);
         let letters = self.shared.mailbox.close();
         self.user("the drop of a posted call", || drop(letters));
         let timers = self.shared.timers.borrow_mut().drain();
         self.user("the drop of a timer", || drop(timers));
+        self.run_queue(wire);
         self.shared.touched.take();
-        self.shared.ready.take();
+        self.shared.clear_ready();
         self.turn = None;
+    }
+
+    /// Give up what has no connection yet, and say whether anything was left: losses are
+    /// callbacks, which may begin to listen and connect again.
+    fn gives_up_something(&self) -> bool {
+        let shared = &self.shared;
+        let left = !self.slots.is_empty()
+            || !shared.listening.borrow().is_empty()
+            || !shared.attempts.borrow().is_empty();
+        self.give_up_listening();
+        self.give_up_attempts();
+        left
     }
 
     fn lose_what_is_left(&mut self) {
