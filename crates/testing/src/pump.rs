@@ -7,7 +7,7 @@ use torsade_core::{Connection, Disconnect, Limits, Net, Peer, Protocol, Transpor
 
 use crate::end::{End, Side};
 use crate::ledger;
-use crate::string_transport::{Lost, finish, watch};
+use crate::string_transport::{Lost, finish_last, watch};
 use crate::world::{self, World};
 
 /// Joins two protocols, a client and a server, by a made-up connection with queues as finite as
@@ -75,11 +75,16 @@ impl<C: Protocol, S: Protocol> Pump<C, S> {
 
     /// Like [`new`](Self::new), with other bounds than the default ones.
     pub fn with_limits(client: C, server: S, limits: Limits) -> Self {
+        Self::on(World::new(limits), client, server)
+    }
+
+    /// Like [`new`](Self::new), on the engine of others.
+    pub(crate) fn on(world: Rc<World>, client: C, server: S) -> Self {
         const QUEUE: usize = 64 * 1024;
-        let world = World::new(limits);
         let at_server = world::default_peer();
         let at_client = Peer::new(at_server.local(), at_server.remote());
-        let ends = [Rc::new(End::new(QUEUE)), Rc::new(End::new(QUEUE))];
+        // No room before the first step: that is when the queues have their size.
+        let ends = [Rc::new(End::new(0)), Rc::new(End::new(0))];
         let server = Half::new(world.accept(server, at_server, &ends[0]), &ends[0]);
         let client = Half::new(world.connect(client, at_client, &ends[1]), &ends[1]);
         Self {
@@ -92,13 +97,9 @@ impl<C: Protocol, S: Protocol> Pump<C, S> {
         }
     }
 
-    /// Each of the four queues holds at most this many bytes. To be called before the first
-    /// [`run`](Self::run).
+    /// Each of the four queues, one out and one in on each side, holds at most this many bytes.
     #[must_use]
     pub fn queue(mut self, bytes: usize) -> Self {
-        for half in [&self.client, &self.server] {
-            half.end.set_room(bytes.saturating_sub(half.end.outgoing()));
-        }
         self.queue = bytes;
         self
     }
@@ -123,11 +124,19 @@ impl<C: Protocol, S: Protocol> Pump<C, S> {
     /// Move at most one segment each way, and say whether anything moved.
     #[doc(alias = "pump")]
     pub fn step(&mut self) -> bool {
-        world::settle();
+        self.settle();
         let there = self.carry(&self.client, &self.server);
         let back = self.carry(&self.server, &self.client);
-        world::settle();
+        self.settle();
         there || back
+    }
+
+    fn settle(&self) {
+        for half in [&self.client, &self.server] {
+            let room = self.queue.saturating_sub(half.end.outgoing());
+            half.end.set_room(room);
+        }
+        world::settle();
     }
 
     /// Move a segment from one half's output queue to the other's input queue, or the end.
@@ -141,7 +150,6 @@ impl<C: Protocol, S: Protocol> Pump<C, S> {
         if from.end.output() != Side::Reset {
             let piece = from.end.take_outgoing(most);
             if !piece.is_empty() {
-                from.end.set_room(from.end.room() + piece.len());
                 to.end.arrive(&piece);
                 return true;
             }
@@ -208,6 +216,11 @@ impl<C: Protocol, S: Protocol> Pump<C, S> {
         &self.server.connection
     }
 
+    /// The kernel's side of the client and of the server.
+    pub(crate) fn ends(&self) -> [&End; 2] {
+        [&self.client.end, &self.server.end]
+    }
+
     /// What both run on.
     pub fn net(&self) -> &Net {
         self.world.net()
@@ -240,7 +253,7 @@ impl Half {
 
 impl<C: Protocol, S: Protocol> Drop for Pump<C, S> {
     fn drop(&mut self) {
-        finish(&self.world);
+        finish_last(&self.world);
     }
 }
 
