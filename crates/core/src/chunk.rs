@@ -157,6 +157,12 @@ impl Chunk {
 #[expect(dead_code, reason = "held to be dropped")]
 pub(crate) struct Spent(Vec<Splice>);
 
+impl Spent {
+    pub(crate) fn into_pieces(self) -> impl Iterator<Item = Bytes> {
+        self.0.into_iter().map(|splice| splice.bytes)
+    }
+}
+
 impl fmt::Debug for Chunk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Chunk")

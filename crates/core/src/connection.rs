@@ -116,15 +116,21 @@ impl Connection {
     /// ```
     #[doc(alias = "writeSequence")]
     #[doc(alias = "writelines")]
+    #[inline]
     pub fn write_parts(&self, parts: &[impl AsRef<[u8]>]) {
-        let mut allowed = None;
-        for part in parts {
-            let part = part.as_ref();
-            if part.is_empty() {
-                continue;
+        /// So many need no allocation to be looked at before the first is written.
+        const FEW: usize = 8;
+        let mut few: [&[u8]; FEW] = [&[]; FEW];
+        match few.get_mut(..parts.len()) {
+            Some(few) => {
+                for (few, part) in few.iter_mut().zip(parts) {
+                    *few = part.as_ref();
+                }
+                self.0.write_parts(few);
             }
-            if *allowed.get_or_insert_with(|| self.0.may_write(part.len())) {
-                self.0.push(part);
+            None => {
+                let many: Vec<&[u8]> = parts.iter().map(AsRef::as_ref).collect();
+                self.0.write_parts(&many);
             }
         }
     }
@@ -152,12 +158,16 @@ impl Connection {
     /// Rejected with the reason if the connection ends before that.
     #[doc(alias = "drain")]
     pub fn flushed(&self) -> Deferred<(), Disconnect> {
-        if self.0.buffered() == 0 {
-            return Deferred::succeed(());
+        let watches = &self.0.watches;
+        match (watches.gave_up_output(), self.0.buffered()) {
+            (false, 0) => Deferred::succeed(()),
+            (false, waiting) => watches.watch_flush(self.0.sent() + waiting as u64),
+            (true, _) => match watches.reason() {
+                Some(reason) if self.0.phase() == Phase::Lost => Deferred::fail(reason),
+                // Never resolved, but rejected with the rest at the loss.
+                _ => watches.watch_flush(u64::MAX),
+            },
         }
-        self.0
-            .watches
-            .watch_flush(self.0.sent() + self.0.buffered() as u64)
     }
 }
 

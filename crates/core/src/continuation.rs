@@ -96,11 +96,11 @@ where
     }
 
     fn cancel(&self, _: &Link) {
-        drop(self.function.take());
-        drop(self.result.take());
+        // First, because the drop of the closure may panic. The result goes with the rest.
         if let Some(canceller) = self.canceller.take() {
             canceller.cancel();
         }
+        drop(self.function.take());
     }
 }
 
@@ -155,10 +155,11 @@ where
     }
 
     fn cancel(&self, link: &Link) {
-        drop(self.function.take());
         if let Some(timer) = self.timer.take() {
             let action = link.shared().timers.borrow_mut().remove(timer);
+            // The other handle of it is the caller's: no user's value is dropped here.
             drop(action);
         }
+        drop(self.function.take());
     }
 }

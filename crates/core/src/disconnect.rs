@@ -156,7 +156,7 @@ impl fmt::Display for Disconnect {
             }
             Self::Protocol(what) => write!(f, "the peer broke the protocol: {what}"),
             Self::Application(what) => write!(f, "the application failed: {what}"),
-            Self::Panicked(panic) => write!(f, "a callback panicked: {panic}"),
+            Self::Panicked(panic) => write!(f, "a callback panicked: {}", panic.message()),
             Self::ReactorGone => f.write_str("the reactor is gone"),
             Self::Io(error) => write!(f, "input/output error: {error}"),
         }

@@ -42,6 +42,14 @@ impl Flow {
         })
     }
 
+    /// The same state for a protocol that was told nothing yet.
+    pub(crate) fn untold(self) -> Self {
+        Self {
+            owed: u8::from(self.paused),
+            ..self
+        }
+    }
+
     /// The next callback that is owed, and the state after it was made.
     pub(crate) fn settle_one(self) -> Option<(FlowCall, Self)> {
         let owed = self.owed.checked_sub(1)?;

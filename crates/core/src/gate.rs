@@ -57,7 +57,6 @@ impl Gate {
     /// Pauses of a stack that was switched away are over.
     pub(crate) fn forget_layers(&self) {
         self.set((1 << hold::LAYERS) - 1, false);
-        self.set(hold::HANDLE, false);
     }
 
     /// The bit of a layer; all beyond the last one share it.

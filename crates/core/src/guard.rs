@@ -68,6 +68,6 @@ impl fmt::Display for Caught {
         if let Some(connection) = connection {
             write!(f, " of connection {connection}")?;
         }
-        write!(f, ": {panic}")
+        write!(f, ": {}", panic.message())
     }
 }

@@ -28,6 +28,8 @@ pub(crate) struct Link {
     touched: Cell<Touched>,
     /// Whether this link waits in the thread's queue for its continuations to run.
     queued: Cell<bool>,
+    /// Whether the protocol is to be told that the reactor stops.
+    stopping: Cell<bool>,
     pub(crate) outbox: RefCell<Outbox>,
     buffered: Cell<usize>,
     sent: Cell<u64>,
@@ -112,6 +114,7 @@ impl Link {
             output: Cell::new(Output::Open),
             touched: Cell::new(Touched::No),
             queued: Cell::new(false),
+            stopping: Cell::new(false),
             outbox: RefCell::default(),
             buffered: Cell::new(0),
             sent: Cell::new(0),
@@ -218,6 +221,16 @@ impl Link {
     pub(crate) fn leave_queue(&self) {
         self.queued.set(false);
     }
+
+    /// The reactor stops; the protocol is told when its connection's turn comes.
+    pub(crate) fn tell_stopping(self: &Rc<Self>) {
+        self.stopping.set(true);
+        self.enqueue();
+    }
+
+    pub(crate) fn take_stopping(&self) -> bool {
+        self.stopping.replace(false) && self.phase.get() == Phase::Open
+    }
 }
 
 /// A connection is itself a job of the run-to-completion queue: its turn there hands it to the
@@ -246,6 +259,18 @@ impl Link {
     pub(crate) fn push(self: &Rc<Self>, bytes: &[u8]) {
         self.outbox.borrow_mut().push(&self.shared.pool, bytes);
         self.wrote(bytes.len());
+    }
+
+    /// Write these pieces, accepted or refused as one.
+    #[inline]
+    pub(crate) fn write_parts(self: &Rc<Self>, parts: &[&[u8]]) {
+        let len = parts.iter().map(|part| part.len()).sum();
+        if len > 0 && self.may_write(len) {
+            self.outbox
+                .borrow_mut()
+                .push_parts(&self.shared.pool, parts);
+            self.wrote(len);
+        }
     }
 
     pub(crate) fn write_shared(self: &Rc<Self>, bytes: Bytes) {
@@ -323,7 +348,11 @@ impl Link {
     /// What still waits will never be sent.
     pub(crate) fn discard_output(&self) {
         let chunks = self.outbox.borrow_mut().discard();
-        self.shared.unbuffer(self.buffered.replace(0));
+        let buffered = self.buffered.replace(0);
+        if buffered > 0 {
+            self.watches.give_up_output();
+        }
+        self.shared.unbuffer(buffered);
         for chunk in chunks.into_iter().flatten() {
             self.shared.recycle(chunk);
         }
@@ -458,13 +487,15 @@ pub(crate) enum Ending {
 /// The end.
 impl Link {
     /// Begin to end, for this reason. The first reason stands, but an abrupt end overtakes a
-    /// flush that is under way, and a panic overtakes an abort.
+    /// flush that is under way, and a panic is the reason whatever was before.
     pub(crate) fn end(self: &Rc<Self>, reason: Disconnect, how: Ending) {
         let next = match (self.phase.get(), how) {
             (Phase::Open, Ending::Flushed) => Phase::Closing,
             (Phase::Open | Phase::Closing, Ending::Abrupt) => Phase::Aborting,
-            (Phase::Aborting, Ending::Abrupt) if matches!(reason, Disconnect::Panicked(_)) => {
-                Phase::Aborting
+            (phase @ (Phase::Aborting | Phase::Ended), Ending::Abrupt)
+                if matches!(reason, Disconnect::Panicked(_)) =>
+            {
+                phase
             }
             _ => return,
         };
@@ -545,19 +576,16 @@ impl Link {
         }
     }
 
-    /// End everything that is waited for or queued. Runs user code.
-    pub(crate) fn cancel_waits(&self) {
-        loop {
-            // One at a time, because what is cancelled may cancel or begin another.
-            let Some(continuation) = self.waits.borrow_mut().pop() else {
-                break;
-            };
-            continuation.seat().set(usize::MAX);
-            continuation.cancel(self);
+    /// Something that is waited for or queued, to be cancelled. One at a time, because what is
+    /// cancelled may cancel or begin another.
+    pub(crate) fn take_wait(self: &Rc<Self>) -> Option<Rc<dyn Continuation>> {
+        let waiting = self.waits.borrow_mut().pop();
+        if let Some(waiting) = &waiting {
+            waiting.seat().set(usize::MAX);
         }
-        while let Some(continuation) = self.next_call() {
-            continuation.cancel(self);
-        }
+        let continuation = waiting.or_else(|| self.next_call())?;
+        self.finish_call(&*continuation);
+        Some(continuation)
     }
 }
 
@@ -589,6 +617,7 @@ impl Link {
         self.gate.forget_layers();
         self.epoch.set(self.next_epoch());
         self.layers.forget();
+        self.flow.set(self.flow.get().untold());
         self.touch();
         self.next.take()
     }

@@ -114,8 +114,12 @@ impl Net {
     #[track_caller]
     pub fn call_later(&self, after: Duration, f: impl FnOnce(&Self) + 'static) -> Timer {
         let action = Action::Free(Box::new(f), Location::caller());
-        let key = self.0.set_timer(after, action);
-        Timer::new(&self.0, key)
+        let timer = Timer::new(&self.0, self.0.set_timer(after, action));
+        if !self.is_alive() {
+            // Nobody will ever run it: what it holds goes now.
+            timer.cancel();
+        }
+        timer
     }
 
     /// The time of this turn: the same in all its callbacks.

@@ -40,6 +40,14 @@ impl Outbox {
         self.filling(pool).push(bytes);
     }
 
+    #[inline]
+    pub(crate) fn push_parts(&mut self, pool: &Pool, parts: &[&[u8]]) {
+        let chunk = self.filling(pool);
+        for part in parts {
+            chunk.push(part);
+        }
+    }
+
     pub(crate) fn push_shared(&mut self, pool: &Pool, bytes: Bytes) {
         self.filling(pool).push_shared(bytes);
     }

@@ -114,6 +114,14 @@ impl Timers {
         self.armed.get(key).is_some()
     }
 
+    /// Whether the timer is armed for `now` or before.
+    pub(crate) fn is_due(&self, key: Key, now: Time) -> bool {
+        match self.armed.get(key).map(|armed| armed.at) {
+            Some(At::Heap(position)) => self.heap[position].deadline <= now,
+            Some(At::Fresh(_)) | None => false,
+        }
+    }
+
     pub(crate) fn has_fresh(&self) -> bool {
         !self.fresh.is_empty()
     }

@@ -18,6 +18,8 @@ pub(crate) struct Watches {
 #[derive(Default)]
 struct Rare {
     reason: Option<Disconnect>,
+    /// Whether output was given up that nobody will ever send.
+    gave_up: bool,
     /// By the number of bytes that must have been sent.
     flushes: VecDeque<(u64, Resolver<(), Disconnect>)>,
     closes: Vec<Resolver<Disconnect, Infallible>>,
@@ -72,13 +74,25 @@ impl Watches {
         }
     }
 
+    /// Output was given up: nothing that was written is certain to have gone.
+    pub(crate) fn give_up_output(&self) {
+        self.with(|rare| rare.gave_up = true);
+    }
+
+    pub(crate) fn gave_up_output(&self) -> bool {
+        self.rare.borrow().as_ref().is_some_and(|rare| rare.gave_up)
+    }
+
     /// The connection is over: nothing more is flushed, and it is closed.
     pub(crate) fn lost(&self, reason: &Disconnect) {
         let Some(rare) = self.rare.take() else {
             return;
         };
         // The reason stays readable for whoever asks afterwards.
-        self.set_reason(reason.clone());
+        self.with(|left| {
+            left.reason = Some(reason.clone());
+            left.gave_up = rare.gave_up;
+        });
         for (_, resolver) in rare.flushes {
             resolver.reject(reason.clone());
         }

@@ -22,6 +22,8 @@ pub(crate) struct End {
     output: Cell<Side>,
     /// How many more bytes of output there is room for.
     room: Cell<usize>,
+    /// How often the engine sent.
+    sends: Cell<usize>,
     interest: Cell<Interest>,
     /// Whether the engine still has the socket.
     open: Cell<bool>,
@@ -52,6 +54,7 @@ impl End {
             outgoing: RefCell::default(),
             output: Cell::new(Side::Open),
             room: Cell::new(room),
+            sends: Cell::new(0),
             interest: Cell::default(),
             open: Cell::new(true),
         }
@@ -102,6 +105,10 @@ impl End {
         self.room.get()
     }
 
+    pub(crate) fn sends(&self) -> usize {
+        self.sends.get()
+    }
+
     pub(crate) fn is_open(&self) -> bool {
         self.open.get()
     }
@@ -147,13 +154,14 @@ impl End {
             room -= part.len();
         }
         chunk.advance(took);
+        self.sends.set(self.sends.get() + 1);
         if self.room.get() != usize::MAX {
             self.room.set(self.room.get() - took);
         }
         Ok(())
     }
 
-    fn close(&self, how: Close) {
+    pub(crate) fn close(&self, how: Close) {
         self.open.set(false);
         let unread = self.incoming_len.get() > 0;
         self.incoming.borrow_mut().clear();

@@ -38,8 +38,7 @@ pub(crate) struct Entry(());
 
 impl Entry {
     pub(crate) fn open() -> Self {
-        static HOOK: Once = Once::new();
-        HOOK.call_once(note_where_panics_happen);
+        note_panics();
         LEDGER.with(|ledger| {
             let users = ledger.users.get();
             ledger.users.set(users + 1);
@@ -112,6 +111,12 @@ pub(crate) fn expect(text: &str) {
 /// Where the last panic of this thread happened: a caught panic's payload does not say.
 pub(crate) fn last_panic() -> Option<String> {
     LAST_PANIC.take()
+}
+
+/// From now on [`last_panic`] knows.
+pub(crate) fn note_panics() {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(note_where_panics_happen);
 }
 
 fn note_where_panics_happen() {

@@ -108,11 +108,16 @@ impl<P: Protocol> Builder<P> {
 
     /// Like [`serve`](Self::serve), for a protocol that needs the `Net` it will live on.
     pub fn serve_with(self, make: impl FnOnce(&Net) -> P) -> StringTransport<P> {
-        let world = World::new(self.limits);
-        let end = Rc::new(End::new(self.window));
+        let world = World::new(self.limits.clone());
         let protocol = make(world.net());
+        self.serve_on(&world, protocol)
+    }
+
+    /// Like [`serve`](Self::serve), on the engine of others.
+    pub(crate) fn serve_on(self, world: &Rc<World>, protocol: P) -> StringTransport<P> {
+        let end = Rc::new(End::new(self.window));
         let connection = world.accept(protocol, self.peer, &end);
-        StringTransport::new(world, end, connection)
+        StringTransport::new(Rc::clone(world), end, connection)
     }
 
     /// A connection that was made to somewhere: it is not throttled.
@@ -122,11 +127,16 @@ impl<P: Protocol> Builder<P> {
 
     /// Like [`connect`](Self::connect), for a protocol that needs the `Net` it will live on.
     pub fn connect_with(self, make: impl FnOnce(&Net) -> P) -> StringTransport<P> {
-        let world = World::new(self.limits);
-        let end = Rc::new(End::new(self.window));
+        let world = World::new(self.limits.clone());
         let protocol = make(world.net());
+        self.connect_on(&world, protocol)
+    }
+
+    /// Like [`connect`](Self::connect), on the engine of others.
+    pub(crate) fn connect_on(self, world: &Rc<World>, protocol: P) -> StringTransport<P> {
+        let end = Rc::new(End::new(self.window));
         let connection = world.connect(protocol, self.peer, &end);
-        StringTransport::new(world, end, connection)
+        StringTransport::new(Rc::clone(world), end, connection)
     }
 }
 
@@ -314,6 +324,11 @@ impl<P: Protocol> StringTransport<P> {
     pub fn net(&self) -> &Net {
         self.world.net()
     }
+
+    /// The kernel's side of it.
+    pub(crate) fn end_of_wire(&self) -> &Rc<End> {
+        &self.end
+    }
 }
 
 /// What is meant to happen.
@@ -349,7 +364,14 @@ impl<P: Protocol> StringTransport<P> {
 
 impl<P: Protocol> Drop for StringTransport<P> {
     fn drop(&mut self) {
-        finish(&self.world);
+        finish_last(&self.world);
+    }
+}
+
+/// A user of this world goes. If it is the last one, so does the world.
+pub(crate) fn finish_last(world: &Rc<World>) {
+    if Rc::strong_count(world) == 1 {
+        finish(world);
     }
 }
 

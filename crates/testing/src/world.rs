@@ -6,9 +6,10 @@ use std::rc::{Rc, Weak};
 use std::task::Waker;
 use std::time::Duration;
 
-use torsade_core::driver::{Caught, Engine, Host, Op};
+use torsade_core::driver::{Caught, Close, Engine, Host, Op};
 use torsade_core::{
-    Connection, ConnectionId, Limits, ListenerId, Net, Peer, Protocol, Time, Transport, factory,
+    AttemptId, Connection, ConnectionId, Limits, Listener, ListenerId, Net, Peer, Protocol, Time,
+    Transport, factory,
 };
 
 use crate::Clock;
@@ -23,6 +24,8 @@ pub(crate) struct World {
     engine: RefCell<Engine<Rc<End>>>,
     net: Net,
     ends: RefCell<Vec<(ConnectionId, Rc<End>)>>,
+    /// Addresses that somebody listens on, each for one connection.
+    doors: RefCell<Vec<(SocketAddr, Rc<End>)>>,
     entry: Entry,
 }
 
@@ -41,6 +44,7 @@ impl World {
             net: engine.net().clone(),
             engine: RefCell::new(engine),
             ends: RefCell::default(),
+            doors: RefCell::default(),
             entry,
         });
         WORLDS.with_borrow_mut(|worlds| {
@@ -97,6 +101,29 @@ impl World {
         connection.unwrap_or_else(|| unreachable!("a fake connection is always made"))
     }
 
+    /// A raw end connects to a listener. If its factory refuses, the end is closed.
+    pub(crate) fn dial(&self, listener: &Listener, end: &Rc<End>) -> Option<ConnectionId> {
+        let peer = Peer::new(default_peer().remote(), listener.address());
+        let made = self
+            .turn(|engine| engine.accepted(&mut EndWire, listener.id(), Rc::clone(end), peer));
+        match made {
+            Some(id) => self.ends.borrow_mut().push((id, Rc::clone(end))),
+            None => end.close(Close::Plain),
+        }
+        made
+    }
+
+    /// Let `end` wait for a connection at the returned address.
+    pub(crate) fn door(&self, end: &Rc<End>) -> SocketAddr {
+        const FIRST: u16 = 7000;
+        let mut doors = self.doors.borrow_mut();
+        let used = doors.iter().map(|(address, _)| address.port()).max();
+        let port = used.map_or(FIRST, |used| used + 1);
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        doors.push((address, Rc::clone(end)));
+        address
+    }
+
     /// Run `f` on a connection's outermost protocol; `None` if it is not a `P` or is gone.
     pub(crate) fn with_protocol<P: Protocol, R>(
         &self,
@@ -119,12 +146,15 @@ impl World {
     fn enter(&self) -> std::cell::RefMut<'_, Engine<Rc<End>>> {
         match self.engine.try_borrow_mut() {
             Ok(engine) => engine,
-            Err(_) => panic!("a test transport was used inside one of its own callbacks"),
+            Err(_) => panic!("a test transport was used inside a callback"),
         }
     }
 
     /// Take a turn if there is anything to do, and say whether there was.
     fn step(&self) -> bool {
+        if !self.net.is_alive() {
+            return false;
+        }
         let mut engine = self.enter();
         let facts: Vec<_> = self
             .ends
@@ -149,14 +179,30 @@ impl World {
         engine.end(wire);
         self.ends.borrow_mut().retain(|(_, end)| end.is_open());
         while let Some(op) = engine.poll_op() {
-            if let Op::Connect { attempt, .. } = op {
-                // There is nobody else in this world.
+            if let Op::Connect { attempt, address } = op {
                 engine.begin(wire);
-                engine.connect_failed(wire, attempt, io::ErrorKind::ConnectionRefused.into());
+                self.answer(&mut engine, attempt, address);
                 engine.end(wire);
             }
         }
         true
+    }
+
+    /// Somebody in this world wants to connect. Almost everywhere nobody listens.
+    fn answer(&self, engine: &mut Engine<Rc<End>>, attempt: AttemptId, address: SocketAddr) {
+        let wire = &mut EndWire;
+        let mut doors = self.doors.borrow_mut();
+        let Some(door) = doors.iter().position(|(at, _)| *at == address) else {
+            drop(doors);
+            engine.connect_failed(wire, attempt, io::ErrorKind::ConnectionRefused.into());
+            return;
+        };
+        let (_, end) = doors.remove(door);
+        drop(doors);
+        let peer = Peer::new(address, default_peer().local());
+        if let Some(id) = engine.connected(wire, attempt, Rc::clone(&end), peer) {
+            self.ends.borrow_mut().push((id, end));
+        }
     }
 
     fn next_deadline(&self) -> Option<Time> {

@@ -273,6 +273,7 @@ impl<S> Slot<S> {
             self.inbox.due();
             let old = std::mem::replace(&mut self.stack, new);
             self.callback("the drop of a switched protocol", |_| drop(old));
+            self.cancel_waits();
             self.callback("connection_made", |stack| stack.made());
         } else if let Some((call, flow)) = link.flow().settle_one() {
             link.set_flow(flow);
@@ -282,23 +283,28 @@ impl<S> Slot<S> {
             }
         } else if let Some(continuation) = link.next_call() {
             self.run_continuation(link, continuation);
+        } else if link.take_stopping() {
+            self.callback("stopping", |stack| stack.stopping());
         } else {
             return false;
         }
         true
     }
 
+    /// End everything that is waited for or queued, each by itself: a panic in the drop of one
+    /// must not keep the others.
+    pub(super) fn cancel_waits(&mut self) {
+        let link = Rc::clone(&self.link);
+        while let Some(continuation) = link.take_wait() {
+            let place = "the drop of a continuation";
+            self.callback(place, |_| continuation.cancel(&link));
+            self.callback(place, |_| drop(continuation));
+        }
+    }
+
     fn run_continuation(&mut self, link: &Rc<Link>, continuation: Rc<dyn Continuation>) {
         link.finish_call(&*continuation);
         let place = continuation.place();
-        if !link.is_current(place) {
-            log::debug!(
-                "connection {}: dropping a continuation of a protocol that was switched away",
-                link.id()
-            );
-            self.callback("the drop of a continuation", |_| drop(continuation));
-            return;
-        }
         link.begin_callback();
         let outermost = self.stack.outermost();
         let outcome = guard::run(|| {

@@ -95,6 +95,8 @@ impl<S> Slot<S> {
     /// Deliver bytes that are in a driver's buffer.
     #[inline]
     pub(super) fn deliver(&mut self, data: &[u8], spare: &mut Spare) {
+        // What was said outside of a delivery means nothing.
+        self.link.take_unread();
         self.callback("data_received", |stack| stack.data(data));
         let unread = self.link.take_unread();
         if unread > 0 && self.link.phase() == Phase::Open {
@@ -107,6 +109,7 @@ impl<S> Slot<S> {
 
     /// Deliver what was left of earlier deliveries, and what came since.
     pub(super) fn deliver_inbox(&mut self, spare: &mut Spare) {
+        self.link.take_unread();
         self.link.begin_callback();
         let (stack, data) = (&mut *self.stack, self.inbox.bytes());
         let outcome = guard::run(|| stack.data(data));

@@ -68,7 +68,7 @@ impl<S> Engine<S> {
         for _ in 0..ROUNDS {
             self.settle_touched(wire);
             self.deliver_losses(wire);
-            self.stop_if_asked(wire);
+            self.stop_if_asked();
             if !self.has_unsettled() {
                 break;
             }
@@ -131,7 +131,7 @@ impl<S> Engine<S> {
         }
         link.set_phase(Phase::Lost);
         let reason = link.watches.reason().unwrap_or(Disconnect::ReactorGone);
-        slot.callback("the drop of a continuation", |_| link.cancel_waits());
+        slot.cancel_waits();
         slot.callback("connection_lost", |stack| stack.lost(&reason));
         let slot = self.slots.remove(id.0);
         self.shared.set_connections(self.slots.len());
@@ -151,7 +151,9 @@ impl<S> Engine<S> {
         }
         let due = self.shared.timers.borrow().due(now);
         for key in due {
-            if !self.waits_for_input(key) {
+            // An earlier one of them may have moved it.
+            let is_due = self.shared.timers.borrow().is_due(key, now);
+            if is_due && !self.waits_for_input(key) {
                 let action = self.shared.timers.borrow_mut().remove(key);
                 if let Some(action) = action {
                     self.run_action(wire, action);
@@ -214,9 +216,9 @@ impl<S> Engine<S> {
 
 /// Stopping.
 impl<S> Engine<S> {
-    fn stop_if_asked<W: Wire<S>>(&mut self, wire: &mut W) {
+    fn stop_if_asked(&mut self) {
         if self.shared.take_stop() && self.stopping == Stopping::No {
-            self.begin_stop(wire);
+            self.begin_stop();
         }
         if let Stopping::Told(deadline) = self.stopping
             && self.slots.is_empty()
@@ -228,20 +230,14 @@ impl<S> Engine<S> {
         }
     }
 
-    fn begin_stop<W: Wire<S>>(&mut self, wire: &mut W) {
+    fn begin_stop(&mut self) {
         self.give_up_listening();
         self.give_up_attempts();
         let timeout = self.shared.limits().stop_timeout;
         let deadline = self.shared.set_timer(timeout, Action::Stop);
         self.stopping = Stopping::Told(deadline);
-        let keys: Vec<_> = self.slots.keys().collect();
-        for key in keys {
-            if let Some(slot) = self.slots.get_mut(key)
-                && slot.link.phase() == Phase::Open
-            {
-                slot.callback("stopping", |stack| stack.stopping());
-                self.after_fact(wire, ConnectionId(key));
-            }
+        for slot in self.slots.values() {
+            slot.link.tell_stopping();
         }
     }
 
@@ -321,10 +317,14 @@ impl<S> Engine<S> {
             self.deliver_losses(wire);
         }
         self.shared.set_state(State::Gone);
-        let letters = self.shared.mailbox.close();
-        self.user("the drop of a posted call", || drop(letters));
+        // Each by itself: two panics in one drop would end the process.
+        for letter in self.shared.mailbox.close() {
+            self.user("the drop of a posted call", || drop(letter));
+        }
         let timers = self.shared.timers.borrow_mut().drain();
-        self.user("the drop of a timer", || drop(timers));
+        for timer in timers {
+            self.user("the drop of a timer", || drop(timer));
+        }
         self.run_queue(wire);
         self.shared.touched.take();
         self.shared.clear_ready();
@@ -355,8 +355,9 @@ impl<S> Drop for Engine<S> {
     fn drop(&mut self) {
         if self.shared.state() != State::Gone {
             self.shared.set_state(State::Gone);
-            let letters = self.shared.mailbox.close();
-            let _ = guard::run(|| drop(letters));
+            for letter in self.shared.mailbox.close() {
+                let _ = guard::run(|| drop(letter));
+            }
         }
     }
 }

@@ -1,0 +1,165 @@
+use std::net::SocketAddr;
+use std::panic;
+use std::time::Duration;
+
+use torsade_core::{Limits, Listener, Net};
+
+use super::Probe;
+
+/// What the suite needs of a driver: connections whose other end is in the hands of a cell.
+///
+/// A peer's acts ([`send`](Self::send), [`finish`](Self::finish) and so on) only happen; what
+/// they lead to happens in [`settle`](Self::settle). What a harness cannot do it answers with
+/// [`not_here`], and the cell counts as not applicable there.
+///
+/// Dropping a harness ends everything on it, and panics if user code panicked that a cell did not
+/// [expect](Self::expect_panic) to, or if an expected panic did not happen.
+pub trait Harness {
+    /// What programs are written against.
+    fn net(&self) -> Net;
+
+    /// Make a connection of `probe` to a raw end. When this returns, the probe's
+    /// `connection_made` has been called.
+    fn open(&mut self, role: Role, probe: Probe) -> End;
+
+    /// Connect a raw end to a listener of this harness.
+    fn dial(&mut self, listener: &Listener) -> End;
+
+    /// An address that a raw end listens on, for one connection: its other end is the returned
+    /// one, once the connection is made.
+    fn door(&mut self) -> (SocketAddr, End);
+
+    /// An address that nobody listens on.
+    fn closed_door(&mut self) -> SocketAddr;
+
+    /// The peer sends these bytes.
+    fn send(&mut self, end: End, data: &[u8]);
+
+    /// The peer ends its side in good order, and goes on reading.
+    fn finish(&mut self, end: End);
+
+    /// The peer resets the connection.
+    fn reset(&mut self, end: End);
+
+    /// The peer stops reading: soon there is no room for output.
+    fn stop_reading(&mut self, end: End);
+
+    /// A peer that stopped reading takes a part of a [`flood`](Self::flood), and stops again.
+    fn read_some(&mut self, end: End);
+
+    /// A peer that stopped reading takes so little that the kernel does not tell us of room,
+    /// though it has less to deliver.
+    fn sip(&mut self, end: End);
+
+    /// The peer reads again, everything.
+    fn read_again(&mut self, end: End);
+
+    /// Everything that the peer has read so far.
+    fn received(&mut self, end: End) -> Vec<u8>;
+
+    /// How the stream ended, as far as the peer has read it.
+    fn seen(&mut self, end: End) -> Seen;
+
+    /// How many times bytes were handed to the kernel for this end.
+    fn sends(&mut self, end: End) -> usize;
+
+    /// More bytes than find room on the way to a peer that does not read.
+    fn flood(&self) -> usize;
+
+    /// Let happen what is going to happen, without time passing.
+    fn settle(&mut self);
+
+    /// This much time passes; what comes due runs at its moment.
+    fn advance(&mut self, duration: Duration);
+
+    /// User code is going to panic with a report that contains this text.
+    fn expect_panic(&mut self, text: &str);
+
+    /// The end of the engine, as when a reactor is dropped.
+    fn shut_down(&mut self);
+}
+
+/// Which end of a harness is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct End(
+    /// Counted from 0, in the order in which the harness made them.
+    pub usize,
+);
+
+/// Who asked for a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The raw end did: the protocol under test is a server's, and throttled.
+    Accepted,
+    /// The protocol under test did.
+    Connecting,
+}
+
+impl Role {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Accepted, Self::Connecting];
+}
+
+/// What a peer saw of the end of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// Nothing: it is open.
+    Open,
+    /// The end, in good order, after all bytes.
+    Ended,
+    /// A reset.
+    Reset,
+}
+
+/// One column of the table: a name and how to make its harness.
+#[derive(Clone, Copy, Debug)]
+pub struct Column {
+    /// Heads the column.
+    pub name: &'static str,
+    /// Makes a harness of its own for a cell.
+    pub make: fn(Limits) -> Box<dyn Harness>,
+    /// Runs work on another thread and returns when that is done. Without it, cells about threads
+    /// do not apply.
+    pub elsewhere: Option<fn(Work)>,
+}
+
+/// Something to be done on another thread.
+pub type Work = Box<dyn FnOnce() + Send>;
+
+/// What a cell runs on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stage(pub(super) Column);
+
+impl Stage {
+    pub(super) fn harness(self) -> Box<dyn Harness> {
+        (self.0.make)(Limits::default())
+    }
+
+    pub(super) fn with(self, change: impl FnOnce(&mut Limits)) -> Box<dyn Harness> {
+        let mut limits = Limits::default();
+        change(&mut limits);
+        (self.0.make)(limits)
+    }
+
+    pub(super) fn elsewhere(self, work: impl FnOnce() + Send + 'static) {
+        match self.0.elsewhere {
+            Some(elsewhere) => elsewhere(Box::new(work)),
+            None => not_here("no other thread was offered"),
+        }
+    }
+}
+
+/// The payload of the panic that [`not_here`] is.
+pub(super) struct NotHere(pub(super) &'static str);
+
+/// End the cell: the harness cannot have it, for this reason.
+///
+/// ```should_panic
+/// torsade_testing::conformance::not_here("a pump has no listeners");
+/// ```
+///
+/// # Panics
+/// Always; whoever runs the cell knows what it means.
+pub fn not_here(reason: &'static str) -> ! {
+    panic::panic_any(NotHere(reason))
+}

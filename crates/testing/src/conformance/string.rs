@@ -1,0 +1,188 @@
+use std::net::{Ipv4Addr, SocketAddr};
+use std::rc::Rc;
+use std::time::Duration;
+
+use torsade_core::{Limits, Listener, Net};
+
+use super::{Column, End, Harness, Probe, Role, Seen};
+use crate::StringTransport;
+use crate::end::{self, Side};
+use crate::ledger;
+use crate::string_transport::finish_last;
+use crate::world::{self, World};
+
+/// The harness on [`StringTransport`]s, all of a cell on one engine.
+///
+/// ```
+/// use torsade_testing::conformance::{STRING, run};
+///
+/// assert_eq!(run(&[STRING]).failed(), 0);
+/// ```
+pub const STRING: Column = Column {
+    name: "string",
+    make: |limits| Box::new(StringHarness::new(limits)),
+    elsewhere: None,
+};
+
+struct StringHarness {
+    world: Rc<World>,
+    seats: Vec<Seat>,
+}
+
+/// One raw end.
+struct Seat {
+    end: Rc<end::End>,
+    /// Kept for what it does when it is dropped; none for ends that dialled or wait.
+    transport: Option<StringTransport<Probe>>,
+    reads: bool,
+    received: Vec<u8>,
+}
+
+/// What a peer's kernel takes when the peer does not read.
+const KERNEL: usize = 64 * 1024;
+
+impl StringHarness {
+    fn new(limits: Limits) -> Self {
+        Self {
+            world: World::new(limits),
+            seats: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, end: Rc<end::End>, transport: Option<StringTransport<Probe>>) -> End {
+        self.seats.push(Seat {
+            end,
+            transport,
+            reads: true,
+            received: Vec::new(),
+        });
+        End(self.seats.len() - 1)
+    }
+}
+
+impl Seat {
+    fn read(&mut self, most: usize) -> usize {
+        let bytes = self.end.take_outgoing(most);
+        self.received.extend_from_slice(&bytes);
+        bytes.len()
+    }
+}
+
+impl Harness for StringHarness {
+    fn net(&self) -> Net {
+        self.world.net().clone()
+    }
+
+    fn open(&mut self, role: Role, probe: Probe) -> End {
+        let builder = StringTransport::builder();
+        let transport = match role {
+            Role::Accepted => builder.serve_on(&self.world, probe),
+            Role::Connecting => builder.connect_on(&self.world, probe),
+        };
+        self.add(Rc::clone(transport.end_of_wire()), Some(transport))
+    }
+
+    fn dial(&mut self, listener: &Listener) -> End {
+        let end = Rc::new(end::End::new(usize::MAX));
+        self.world.dial(listener, &end);
+        self.add(end, None)
+    }
+
+    fn door(&mut self) -> (SocketAddr, End) {
+        let end = Rc::new(end::End::new(usize::MAX));
+        (self.world.door(&end), self.add(end, None))
+    }
+
+    fn closed_door(&mut self) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, 1))
+    }
+
+    fn send(&mut self, end: End, data: &[u8]) {
+        let most = self.world.net().limits().turn_connection_bytes;
+        for piece in data.chunks(most) {
+            self.seats[end.0].end.arrive(piece);
+        }
+    }
+
+    fn finish(&mut self, end: End) {
+        self.seats[end.0].end.end_input(Side::Ended);
+    }
+
+    fn reset(&mut self, end: End) {
+        self.seats[end.0].end.end_input(Side::Reset);
+    }
+
+    fn stop_reading(&mut self, end: End) {
+        let seat = &mut self.seats[end.0];
+        seat.reads = false;
+        seat.end.set_room(KERNEL);
+    }
+
+    fn read_some(&mut self, end: End) {
+        let seat = &mut self.seats[end.0];
+        let read = seat.read(KERNEL / 2);
+        seat.end.set_room(seat.end.room() + read);
+        self.settle();
+    }
+
+    fn sip(&mut self, end: End) {
+        self.seats[end.0].read(1);
+    }
+
+    fn read_again(&mut self, end: End) {
+        let seat = &mut self.seats[end.0];
+        seat.reads = true;
+        seat.end.set_room(usize::MAX);
+        self.settle();
+    }
+
+    fn received(&mut self, end: End) -> Vec<u8> {
+        self.seats[end.0].received.clone()
+    }
+
+    fn seen(&mut self, end: End) -> Seen {
+        let seat = &self.seats[end.0];
+        match seat.end.output() {
+            Side::Ended if seat.end.outgoing() == 0 => Seen::Ended,
+            Side::Reset => Seen::Reset,
+            Side::Ended | Side::Open => Seen::Open,
+        }
+    }
+
+    fn sends(&mut self, end: End) -> usize {
+        self.seats[end.0].end.sends()
+    }
+
+    fn flood(&self) -> usize {
+        4 * KERNEL
+    }
+
+    fn settle(&mut self) {
+        world::settle();
+        for seat in self.seats.iter_mut().filter(|seat| seat.reads) {
+            seat.read(usize::MAX);
+        }
+    }
+
+    fn advance(&mut self, duration: Duration) {
+        world::advance(duration);
+        self.settle();
+    }
+
+    fn expect_panic(&mut self, text: &str) {
+        ledger::expect(text);
+    }
+
+    fn shut_down(&mut self) {
+        self.world.shut_down();
+    }
+}
+
+impl Drop for StringHarness {
+    fn drop(&mut self) {
+        for seat in &mut self.seats {
+            seat.transport.take();
+        }
+        finish_last(&self.world);
+    }
+}
