@@ -132,10 +132,9 @@ impl Chunk {
         });
     }
 
-    /// Make the chunk fit for its next use. Shared bytes that it held are returned, for the
-    /// caller to drop where user code may run.
+    /// Make the chunk fit for its next use. It must carry no shared bytes any more.
     #[inline]
-    pub(crate) fn reset(&mut self) -> Option<Spent> {
+    pub(crate) fn reset(&mut self) {
         /// A buffer that grew beyond this for one large write is not kept.
         const KEPT: usize = 64 * 1024;
         self.sent = 0;
@@ -144,22 +143,20 @@ impl Chunk {
         if self.copied.capacity() > KEPT {
             self.copied = Vec::new();
         }
-        if self.spliced.is_empty() {
-            return None;
-        }
-        self.sent_splices = 0;
-        Some(Spent(mem::take(&mut self.spliced)))
     }
-}
 
-/// Shared bytes that were sent. Dropping it may run user code.
-#[must_use]
-#[expect(dead_code, reason = "held to be dropped")]
-pub(crate) struct Spent(Vec<Splice>);
+    /// Whether the chunk carries shared bytes, sent or not.
+    #[inline]
+    pub(crate) fn carries_shared(&self) -> bool {
+        !self.spliced.is_empty()
+    }
 
-impl Spent {
-    pub(crate) fn into_pieces(self) -> impl Iterator<Item = Bytes> {
-        self.0.into_iter().map(|splice| splice.bytes)
+    /// Take the shared bytes out, for the caller to drop where user code may run.
+    pub(crate) fn take_shared(&mut self) -> impl Iterator<Item = Bytes> + use<> {
+        self.sent_splices = 0;
+        mem::take(&mut self.spliced)
+            .into_iter()
+            .map(|splice| splice.bytes)
     }
 }
 
@@ -214,7 +211,9 @@ mod tests {
     fn a_used_chunk_starts_again_empty() {
         let mut chunk = mixed();
         chunk.advance(4);
-        assert!(chunk.reset().is_some());
+        assert!(chunk.carries_shared());
+        assert_eq!(chunk.take_shared().count(), 2);
+        chunk.reset();
         assert!(chunk.is_empty());
         chunk.push(b"next");
         assert_eq!(chunk.as_slice(), Some(&b"next"[..]));

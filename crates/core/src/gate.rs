@@ -1,6 +1,7 @@
 use std::cell::Cell;
 
-/// Who holds back a connection's input, in one word: while it is 0, input is wanted.
+/// What stands in the way of a connection's input and output, in one word, because it is asked
+/// several times for each message: 0 is a connection on which everything flows.
 ///
 /// One bit for each layer that paused reading and one for untyped handles; the others say what
 /// the engine or the framework holds. Continuations that hold are counted, because several may.
@@ -22,13 +23,30 @@ pub(crate) mod hold {
     pub(crate) const SWITCH: u32 = 1 << 28;
     /// The connection is throttled and its output waits.
     pub(crate) const THROTTLE: u32 = 1 << 27;
+    /// Our side of the stream has ended, or is to end: no more output. Input goes on.
+    pub(crate) const OUTPUT_END: u32 = 1 << 26;
+    /// Output waits above its mark. Input goes on.
+    pub(crate) const OUTPUT_WAITS: u32 = 1 << 25;
     /// The bits of layers lie below this one.
-    pub(super) const LAYERS: u32 = 27;
+    pub(super) const LAYERS: u32 = 25;
 }
 
 impl Gate {
+    /// Whether nothing holds back input.
     #[inline]
-    pub(crate) fn is_open(&self) -> bool {
+    pub(crate) fn lets_in(&self) -> bool {
+        self.bits.get() & !(hold::OUTPUT_END | hold::OUTPUT_WAITS) == 0
+    }
+
+    /// Whether more output is welcome.
+    #[inline]
+    pub(crate) fn lets_out(&self) -> bool {
+        self.bits.get() & (hold::ENDING | hold::OUTPUT_END | hold::OUTPUT_WAITS) == 0
+    }
+
+    /// Whether nothing stands in the way of anything.
+    #[inline]
+    pub(crate) fn is_clear(&self) -> bool {
         self.bits.get() == 0
     }
 

@@ -1,5 +1,5 @@
 use std::any::Any;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::num::NonZeroUsize;
 
 /// A protocol that carries another one inside: a framing, a wrapper.
@@ -71,7 +71,7 @@ fn step<P: Layered>(outer: &mut dyn Any) -> Option<&mut dyn Any> {
 pub(crate) struct Layers {
     /// Two are common enough not to pay an allocation for.
     near: [Boundary; 2],
-    far: RefCell<Vec<Boundary>>,
+    far: OnceCell<Box<RefCell<Vec<Boundary>>>>,
     /// Whether a signal was sent that no layer has taken, nor the engine acted on.
     signalled: Cell<bool>,
 }
@@ -93,7 +93,7 @@ impl Layers {
         match self.near.get(depth) {
             Some(near) => near.step.set(Some(step::<P>)),
             None => {
-                let mut far = self.far.borrow_mut();
+                let mut far = self.far.get_or_init(Box::default).borrow_mut();
                 if far.len() == depth - self.near.len() {
                     far.push(Boundary {
                         step: Cell::new(Some(step::<P>)),
@@ -109,7 +109,9 @@ impl Layers {
             near.step.set(None);
             near.signal.set(0);
         }
-        self.far.borrow_mut().clear();
+        if let Some(far) = self.far.get() {
+            far.borrow_mut().clear();
+        }
         self.signalled.set(false);
     }
 
@@ -124,9 +126,10 @@ impl Layers {
             let step = match self.near.get(depth) {
                 Some(near) => near.step.get(),
                 None => {
-                    let far = self.far.borrow();
-                    far.get(depth - self.near.len())
-                        .and_then(|far| far.step.get())
+                    self.far.get().and_then(|far| {
+                        let far = far.borrow();
+                        far.get(depth - self.near.len())?.step.get()
+                    })
                 }
             };
             layer = step?(layer)?;
@@ -163,7 +166,10 @@ impl Layers {
         let number = usize::from(number);
         match self.near.get(number) {
             Some(near) => Some(look(near)),
-            None => self.far.borrow().get(number - self.near.len()).map(look),
+            None => {
+                let far = self.far.get()?.borrow();
+                far.get(number - self.near.len()).map(look)
+            }
         }
     }
 }

@@ -48,7 +48,6 @@ pub(crate) struct Link {
     pub(crate) layers: Layers,
     calls: RefCell<VecDeque<Rc<dyn Continuation>>>,
     waits: RefCell<Vec<Rc<dyn Continuation>>>,
-    next: RefCell<Option<Box<dyn Stack>>>,
     pub(crate) watches: Watches,
 }
 
@@ -132,7 +131,6 @@ impl Link {
             layers: Layers::default(),
             calls: RefCell::default(),
             waits: RefCell::default(),
-            next: RefCell::default(),
             watches: Watches::default(),
         }
     }
@@ -160,6 +158,7 @@ impl Link {
 
     pub(crate) fn set_output(&self, output: Output) {
         self.output.set(output);
+        self.gate.set(hold::OUTPUT_END, output != Output::Open);
     }
 }
 
@@ -182,7 +181,7 @@ impl Link {
     /// Whether both directions are open and nothing holds input back.
     #[inline]
     pub(crate) fn is_calm(&self) -> bool {
-        self.gate.is_open() && self.output.get() == Output::Open
+        self.gate.is_clear()
     }
 
     /// A callback of this connection begins.
@@ -286,16 +285,13 @@ impl Link {
     /// Whether `len` bytes are accepted. If not, they are counted as dropped.
     #[inline]
     pub(crate) fn may_write(self: &Rc<Self>, len: usize) -> bool {
-        let accepts = self.phase.get() == Phase::Open && self.output.get() == Output::Open;
-        // The cap is never below the high mark, so it is passed only while output is paused.
-        if accepts && !self.flow.get().is_paused() {
-            return true;
-        }
-        self.may_write_more(len, accepts)
+        // The cap is never below the high mark, so it is passed only while output waits.
+        self.gate.lets_out() || self.may_write_more(len)
     }
 
     #[cold]
-    fn may_write_more(self: &Rc<Self>, len: usize, accepts: bool) -> bool {
+    fn may_write_more(self: &Rc<Self>, len: usize) -> bool {
+        let accepts = self.phase.get() == Phase::Open && self.output.get() == Output::Open;
         let fits = self.buffered.get() <= self.shared.limits().write_cap;
         if accepts && fits {
             return true;
@@ -339,7 +335,7 @@ impl Link {
         self.buffered.set(self.buffered.get() - len);
         self.sent.set(self.sent.get() + len as u64);
         self.shared.unbuffer(len);
-        if self.flow.get().is_paused() {
+        if !self.gate.is_clear() {
             self.evaluate_flow();
         }
         self.watches.flushed(self.sent.get());
@@ -368,9 +364,11 @@ impl Link {
         }
     }
 
-    /// Hold input back while it is throttled and output waits.
+    /// Note whether output waits, and hold input back for it if it is throttled.
     fn throttle(self: &Rc<Self>) {
-        let held = self.throttled.get() && self.flow.get().is_paused();
+        let waits = self.flow.get().is_paused();
+        self.gate.set(hold::OUTPUT_WAITS, waits);
+        let held = waits && self.throttled.get();
         if self.gate.set(hold::THROTTLE, held) {
             self.touch();
         }
@@ -406,9 +404,7 @@ impl Link {
     }
 
     pub(crate) fn wants_output(&self) -> bool {
-        self.phase.get() == Phase::Open
-            && self.output.get() == Output::Open
-            && !self.flow.get().is_paused()
+        self.gate.lets_out()
     }
 }
 
@@ -417,7 +413,7 @@ impl Link {
     /// Whether the protocol may be given bytes now.
     #[inline]
     pub(crate) fn wants_input(&self) -> bool {
-        self.gate.is_open()
+        self.gate.lets_in()
     }
 
     pub(crate) fn set_layer_paused(self: &Rc<Self>, depth: u16, paused: bool) {
@@ -506,7 +502,7 @@ impl Link {
 
     pub(crate) fn close_write(self: &Rc<Self>) {
         if self.phase.get() == Phase::Open && self.output.get() == Output::Open {
-            self.output.set(Output::Ending);
+            self.set_output(Output::Ending);
             self.touch();
         }
     }
@@ -602,7 +598,7 @@ impl Link {
             return;
         }
         self.gate.set(hold::SWITCH, true);
-        let unused = self.next.replace(Some(stack));
+        let unused = self.watches.set_next(stack);
         self.enqueue();
         drop(unused);
     }
@@ -619,6 +615,6 @@ impl Link {
         self.layers.forget();
         self.flow.set(self.flow.get().untold());
         self.touch();
-        self.next.take()
+        self.watches.take_next()
     }
 }

@@ -3,7 +3,7 @@ use std::mem;
 
 use bytes::Bytes;
 
-use crate::chunk::{Chunk, Spent};
+use crate::chunk::Chunk;
 
 /// One connection's output.
 ///
@@ -141,14 +141,13 @@ impl Pool {
         self.more.borrow_mut().pop().unwrap_or_default()
     }
 
-    /// Keep the chunk and return the shared bytes it held, if any.
+    /// Keep the chunk, which carries no shared bytes.
     #[inline]
-    pub(crate) fn give(&self, mut chunk: Box<Chunk>) -> Option<Spent> {
-        let spent = chunk.reset();
+    pub(crate) fn give(&self, mut chunk: Box<Chunk>) {
+        chunk.reset();
         if let Some(second) = self.hot.replace(Some(chunk)) {
             self.give_more(second);
         }
-        spent
     }
 
     #[cold]

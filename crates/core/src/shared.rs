@@ -4,7 +4,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
 
-use crate::chunk::{Chunk, Spent};
+use torsade_deferred::queue::Turn;
+
+use crate::chunk::Chunk;
 use crate::connect::Attempt;
 use crate::guard::{self, Caught};
 use crate::host::Host;
@@ -147,6 +149,12 @@ impl Shared {
         link
     }
 
+    /// Whether continuations are to run, of this engine or of the thread.
+    #[inline]
+    pub(crate) fn has_queued(&self, turn: &Option<Turn>) -> bool {
+        turn.as_ref().is_some_and(Turn::has_jobs) || self.has_ready()
+    }
+
     #[inline]
     pub(crate) fn has_ready(&self) -> bool {
         self.any_ready.get()
@@ -201,16 +209,17 @@ impl Shared {
 
     /// Take a chunk back. Drops the shared bytes it carried, which may run user code.
     #[inline]
-    pub(crate) fn recycle(&self, chunk: Box<Chunk>) {
-        if let Some(spent) = self.pool.give(chunk) {
-            self.drop_spent(spent);
+    pub(crate) fn recycle(&self, mut chunk: Box<Chunk>) {
+        if chunk.carries_shared() {
+            self.drop_shared(&mut chunk);
         }
+        self.pool.give(chunk);
     }
 
     #[cold]
-    fn drop_spent(&self, spent: Spent) {
+    fn drop_shared(&self, chunk: &mut Chunk) {
         // Each by itself: two panics in one drop would end the process.
-        for bytes in spent.into_pieces() {
+        for bytes in chunk.take_shared() {
             if let Err(panic) = guard::run(|| drop(bytes)) {
                 let caught = Caught::elsewhere("dropping bytes that were sent", panic);
                 self.host.caught(&caught);

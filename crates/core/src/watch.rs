@@ -5,24 +5,27 @@ use std::convert::Infallible;
 use torsade_deferred::{Deferred, Resolver};
 
 use crate::Disconnect;
+use crate::stack::Stack;
 
-/// The reason a connection ended, and who wants to know of that or of a flush.
+/// The reason a connection ended, who wants to know of that or of a flush, and the protocol that
+/// is to be switched in.
 ///
-/// Rare enough to be kept apart: a connection that nobody watches pays one pointer.
+/// All but the reason is rare enough to be kept apart: a connection without pays a pointer.
 #[derive(Default)]
 pub(crate) struct Watches {
     any: Cell<bool>,
+    /// Whether output was given up that nobody will ever send.
+    gave_up: Cell<bool>,
+    reason: RefCell<Option<Disconnect>>,
     rare: RefCell<Option<Box<Rare>>>,
 }
 
 #[derive(Default)]
 struct Rare {
-    reason: Option<Disconnect>,
-    /// Whether output was given up that nobody will ever send.
-    gave_up: bool,
     /// By the number of bytes that must have been sent.
     flushes: VecDeque<(u64, Resolver<(), Disconnect>)>,
     closes: Vec<Resolver<Disconnect, Infallible>>,
+    next: Option<Box<dyn Stack>>,
 }
 
 impl Watches {
@@ -31,11 +34,12 @@ impl Watches {
     }
 
     pub(crate) fn set_reason(&self, reason: Disconnect) {
-        self.with(|rare| rare.reason = Some(reason));
+        let before = self.reason.replace(Some(reason));
+        drop(before);
     }
 
     pub(crate) fn reason(&self) -> Option<Disconnect> {
-        self.rare.borrow().as_ref()?.reason.clone()
+        self.reason.borrow().clone()
     }
 
     /// Resolved when `sent` bytes have been sent in all.
@@ -50,6 +54,15 @@ impl Watches {
         let (resolver, deferred) = Deferred::new();
         self.with(|rare| rare.closes.push(resolver));
         deferred
+    }
+
+    /// Keep the stack that is to be switched in; returns one that will not be.
+    pub(crate) fn set_next(&self, stack: Box<dyn Stack>) -> Option<Box<dyn Stack>> {
+        self.with(|rare| rare.next.replace(stack))
+    }
+
+    pub(crate) fn take_next(&self) -> Option<Box<dyn Stack>> {
+        self.with(|rare| rare.next.take())
     }
 
     /// `sent` bytes have been sent in all.
@@ -76,23 +89,20 @@ impl Watches {
 
     /// Output was given up: nothing that was written is certain to have gone.
     pub(crate) fn give_up_output(&self) {
-        self.with(|rare| rare.gave_up = true);
+        self.gave_up.set(true);
     }
 
     pub(crate) fn gave_up_output(&self) -> bool {
-        self.rare.borrow().as_ref().is_some_and(|rare| rare.gave_up)
+        self.gave_up.get()
     }
 
     /// The connection is over: nothing more is flushed, and it is closed.
     pub(crate) fn lost(&self, reason: &Disconnect) {
+        // It stays readable for whoever asks afterwards.
+        self.set_reason(reason.clone());
         let Some(rare) = self.rare.take() else {
             return;
         };
-        // The reason stays readable for whoever asks afterwards.
-        self.with(|left| {
-            left.reason = Some(reason.clone());
-            left.gave_up = rare.gave_up;
-        });
         for (_, resolver) in rare.flushes {
             resolver.reject(reason.clone());
         }

@@ -12,6 +12,8 @@ use torsade_core::{
     Transport, factory,
 };
 
+use torsade_deferred::queue::Turn;
+
 use crate::Clock;
 use crate::end::{End, EndWire, Fact};
 use crate::ledger::{self, Entry};
@@ -65,8 +67,12 @@ impl World {
             .net
             .listen(peer.local(), factory(move |_: &Peer| protocol.take()));
         let made = listener.ok().and_then(|listener| {
-            let made = self
-                .turn(|engine| engine.accepted(&mut EndWire, listener.id(), Rc::clone(end), peer));
+            let made = self.turn(|engine| {
+                let id =
+                    engine.accepted(&mut EndWire, listener.id(), Rc::clone(end), peer)?;
+                // Asked for at once: it may be lost at the end of the turn.
+                engine.connection(id)
+            });
             listener.close();
             made
         });
@@ -84,7 +90,8 @@ impl World {
         let made = self.turn(|engine| {
             while let Some(op) = engine.poll_op() {
                 if let Op::Connect { attempt, .. } = op {
-                    return engine.connected(&mut EndWire, attempt, Rc::clone(end), peer);
+                    let id = engine.connected(&mut EndWire, attempt, Rc::clone(end), peer)?;
+                    return engine.connection(id);
                 }
             }
             None
@@ -92,13 +99,12 @@ impl World {
         self.made(made, end)
     }
 
-    fn made(&self, made: Option<ConnectionId>, end: &Rc<End>) -> Connection {
-        let connection = made.and_then(|id| {
-            self.ends.borrow_mut().push((id, Rc::clone(end)));
-            self.engine.borrow().connection(id)
-        });
+    fn made(&self, made: Option<Connection>, end: &Rc<End>) -> Connection {
         // Both ways of making a connection were just prepared for exactly this one.
-        connection.unwrap_or_else(|| unreachable!("a fake connection is always made"))
+        let connection = made.unwrap_or_else(|| unreachable!("a fake connection is always made"));
+        let id = connection.id();
+        self.ends.borrow_mut().push((id, Rc::clone(end)));
+        connection
     }
 
     /// A raw end connects to a listener. If its factory refuses, the end is closed.
@@ -220,8 +226,11 @@ impl World {
         complaints
     }
 
+    /// Inside a callback nothing can be told, and a panic there would end the process.
     pub(crate) fn shut_down(&self) {
-        if let Ok(mut engine) = self.engine.try_borrow_mut() {
+        if Turn::enter().is_some()
+            && let Ok(mut engine) = self.engine.try_borrow_mut()
+        {
             engine.shut_down(&mut EndWire);
         }
     }

@@ -1,1 +1,102 @@
-//! placeholder
+//! Write network programs as callbacks, the way Twisted does, in Rust.
+//!
+//! A [`Reactor`] tells [`Protocol`] objects what happens on their connections:
+//! `connection_made`, `data_received`, `connection_lost`. Results that come later are
+//! [`Deferred`]s. There are no lifetimes to fight, framing and back-pressure are right by
+//! default, and a whole server is tested in microseconds, without a socket or a sleep, on the
+//! same engine that runs on sockets.
+//!
+//! # A server
+//! ```
+//! use torsade::{Protocol, Reactor, Transport, factory};
+//!
+//! struct Echo;
+//!
+//! impl Protocol for Echo {
+//!     fn data_received(&mut self, transport: &Transport<Self>, data: &[u8]) {
+//!         transport.write(data);
+//!     }
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut reactor = Reactor::new()?;
+//! let listener = reactor.net().listen("127.0.0.1:0", factory(|_| Echo))?;
+//! println!("listening on {}", listener.address());
+//! # reactor.stop();
+//! reactor.run()?; // until `stop`
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Its test
+//! ```
+//! # use torsade::{Protocol, Transport};
+//! # struct Echo;
+//! # impl Protocol for Echo {
+//! #     fn data_received(&mut self, transport: &Transport<Self>, data: &[u8]) {
+//! #         transport.write(data);
+//! #     }
+//! # }
+//! # mod torsade { pub use ::torsade::*; pub mod testing { pub use torsade_testing::*; } }
+//! use torsade::testing::StringTransport; // the feature "testing"
+//!
+//! let mut t = StringTransport::serve(Echo);
+//! t.feed(b"hello");
+//! assert_eq!(t.take_sent(), b"hello");
+//! ```
+//!
+//! # Where to go from here
+//! | to | see |
+//! |---|---|
+//! | understand a connection's callbacks | [`Protocol`] |
+//! | write, close, pause, wait | [`Transport`] and [`Connection`] |
+//! | receive lines instead of chunks | [`wire::Lines`] |
+//! | share state between connections | [`Factory`], [`factory()`] |
+//! | wait for a result | [`Deferred`], [`Transport::then`], [`Transport::hold`] |
+//! | do something later | [`Transport::call_later`], [`Net::call_later`] |
+//! | come in from another thread | [`Remote`] |
+//! | know why a connection ended | [`Disconnect`] |
+//! | bound something | [`Limits`] |
+//! | rely on something | [`contracts`] |
+//!
+//! # Programs are written against [`Net`]
+//! A reactor gives one and a test gives one. What takes a `&Net` runs on both:
+//! ```
+//! use torsade::{ListenError, Listener, Net, Protocol, Transport, factory};
+//!
+//! # struct Echo;
+//! # impl Protocol for Echo {
+//! #     fn data_received(&mut self, transport: &Transport<Self>, data: &[u8]) {
+//! #         transport.write(data);
+//! #     }
+//! # }
+//! fn serve(net: &Net) -> Result<Listener, ListenError> {
+//!     net.listen("127.0.0.1:8007", factory(|_| Echo))
+//! }
+//! ```
+//!
+//! # Features
+//! - `testing`: the module `testing` with the fakes. Turn it on in `[dev-dependencies]`.
+#![forbid(unsafe_code)]
+
+pub mod contracts;
+
+pub use torsade_core::{
+    Built, ConnectError, Connection, ConnectionId, Disconnect, EndpointError, Factory, Gone,
+    IoFailure, Layered, Limit, Limits, ListenError, Listener, ListenerId, Net, Peer, Protocol,
+    Remote, Time, Timeout, Timer, ToEndpoint, Transport, factory,
+};
+pub use torsade_deferred::{Deferred, Failure, Panic, Resolver};
+pub use torsade_reactor::{Reactor, ReactorBuilder};
+
+/// Results that come later, in full: cancelling, the queue, reports of what nobody took.
+pub use torsade_deferred as deferred;
+/// Messages out of bytes.
+pub use torsade_wire as wire;
+
+/// For those who write drivers: the engine, what it asks for, and what it must be told.
+pub use torsade_core::driver;
+
+/// The fakes: a connection whose other end is the test, a pump that joins two protocols.
+#[cfg(feature = "testing")]
+pub use torsade_testing as testing;

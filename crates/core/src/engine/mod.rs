@@ -13,7 +13,7 @@ use std::task::Waker;
 use torsade_deferred::queue::{self, Turn};
 use torsade_deferred::report;
 
-use self::inbox::{Spare, Tail};
+use self::inbox::Spare;
 use self::slot::{Input, Slot};
 use self::turn::Stopping;
 use crate::chunk::Chunk;
@@ -53,6 +53,8 @@ pub struct Engine<S> {
     slots: Slots<Slot<S>>,
     spare: Spare,
     turn: Option<Turn>,
+    /// Counts turns; never 0 within one.
+    number: u32,
     /// Continuations and redeliveries left to this turn.
     budget: usize,
     /// Connections with input that a budget left over.
@@ -60,6 +62,8 @@ pub struct Engine<S> {
     /// The list of touched links that is being worked through; kept for its room.
     settling: Vec<Rc<Link>>,
     losses: Vec<ConnectionId>,
+    /// The list of losses that is being worked through; kept for its room.
+    losing: Vec<ConnectionId>,
     /// Whether events of this poll are known to be missing from this turn.
     facts_left: bool,
     stopping: Stopping,
@@ -80,10 +84,12 @@ impl<S> Engine<S> {
             slots: Slots::new(),
             spare: Spare::default(),
             turn: None,
+            number: 0,
             budget: 0,
             leftover: Vec::new(),
             settling: Vec::new(),
             losses: Vec::new(),
+            losing: Vec::new(),
             facts_left: false,
             stopping: Stopping::No,
         }
@@ -188,6 +194,51 @@ impl<S> Engine<S> {
         }
     }
 
+    /// The socket of a connection can be read: `read` it once into `buffer`, and take what comes
+    /// of it. Returns how many bytes that was.
+    ///
+    /// For readiness drivers, so that they need no look-up of their own. Nothing is read unless
+    /// input is wanted, because an event may be older than the last pause. A buffer that was
+    /// filled counts as [`input_left`](Self::input_left); `WouldBlock` and `Interrupted` are no
+    /// failures.
+    #[inline]
+    pub fn readable<W: Wire<S>>(
+        &mut self,
+        wire: &mut W,
+        id: ConnectionId,
+        buffer: &mut [u8],
+        read: impl FnOnce(&mut S, &mut [u8]) -> io::Result<usize>,
+    ) -> usize {
+        self.in_turn();
+        let Some(slot) = self.slots.get_mut(id.0) else {
+            return 0;
+        };
+        let Some(socket) = &mut slot.socket else {
+            return 0;
+        };
+        if !slot.interest.readable {
+            return 0;
+        }
+        match read(socket, buffer) {
+            Ok(0) => self.input_ended(wire, id),
+            Ok(len) => {
+                let data = &buffer[..len];
+                if !slot.take(wire, &self.shared, &self.turn, &mut self.spare, data) {
+                    self.after_fact(wire, id);
+                }
+                if len == buffer.len() {
+                    self.input_left(id);
+                }
+                return len;
+            }
+            Err(error) => match error.kind() {
+                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => {}
+                _ => self.failed(wire, id, error),
+            },
+        }
+        0
+    }
+
     /// Bytes arrived.
     #[inline]
     pub fn received<W: Wire<S>>(&mut self, wire: &mut W, id: ConnectionId, data: &[u8]) {
@@ -195,23 +246,16 @@ impl<S> Engine<S> {
         let Some(slot) = self.slots.get_mut(id.0) else {
             return;
         };
-        slot.link.count_received(data.len());
-        slot.more = false;
-        if slot.inbox.tail() == Tail::Empty && slot.takes_facts() {
-            slot.deliver(data, &mut self.spare);
-            if !has_queued(&self.turn, &self.shared) && slot.flush_if_calm(wire, &self.shared) {
-                return;
-            }
-        } else if slot.link.phase() == Phase::Open {
-            slot.inbox.append(data, &mut self.spare);
+        if !slot.take(wire, &self.shared, &self.turn, &mut self.spare, data) {
+            self.after_fact(wire, id);
         }
-        self.after_fact(wire, id);
     }
 
-    /// This turn's budget ended before the connection's input did. Its timers wait for the rest.
+    /// This turn's budget ended before the connection's input did, as far as the driver can see.
+    /// Timers of the connection wait for the rest until the next turn, which tells it or not.
     pub fn input_left(&mut self, id: ConnectionId) {
         if let Some(slot) = self.slots.get_mut(id.0) {
-            slot.more = true;
+            slot.more = self.number;
         }
     }
 
@@ -227,7 +271,7 @@ impl<S> Engine<S> {
         if let Some(slot) = self.slots.get_mut(id.0)
             && matches!(slot.input, Input::Open)
         {
-            slot.more = false;
+            slot.more = 0;
             slot.input = Input::Ended;
             self.after_fact(wire, id);
         }
@@ -239,7 +283,7 @@ impl<S> Engine<S> {
         if let Some(slot) = self.slots.get_mut(id.0)
             && matches!(slot.input, Input::Open)
         {
-            slot.more = false;
+            slot.more = 0;
             slot.input = Input::Failed(Box::new(error.into()));
             self.after_fact(wire, id);
         }
@@ -388,7 +432,7 @@ impl<S> Engine<S> {
 
     #[inline]
     fn has_queued(&self) -> bool {
-        has_queued(&self.turn, &self.shared)
+        self.shared.has_queued(&self.turn)
     }
 
     /// Run continuations, ours and the thread's, in the order in which they were queued.
@@ -463,12 +507,6 @@ impl<S> Engine<S> {
             "a fact was told outside a turn"
         );
     }
-}
-
-/// Whether continuations are to run, of this engine or of the thread.
-#[inline]
-fn has_queued(turn: &Option<Turn>, shared: &Shared) -> bool {
-    turn.as_ref().is_some_and(Turn::has_jobs) || shared.has_ready()
 }
 
 /// Errors of Deferreds that nobody took go to the log, unless the thread has a sink already.

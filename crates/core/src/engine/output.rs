@@ -10,7 +10,7 @@ use crate::guard;
 use crate::link::{Ending, Link, Output, Phase};
 use crate::shared::Shared;
 use crate::timers::Action;
-use crate::wire::{Close, Closing, Interest, Sending, Wire};
+use crate::wire::{Close, Closing, Sending, Wire};
 use crate::{ConnectionId, Disconnect, Timeout};
 
 /// Output and the end.
@@ -46,48 +46,57 @@ impl<S> Slot<S> {
     /// Returns whether that is all there was to do.
     #[inline]
     pub(super) fn flush_if_calm<W: Wire<S>>(&mut self, wire: &mut W, shared: &Shared) -> bool {
-        let reading = Interest {
-            readable: true,
-            writable: false,
-        };
-        if self.interest != reading || self.inbox.tail() != Tail::Empty || !self.link.is_calm() {
+        if self.interest.writable || !self.link.is_calm() {
             return false;
         }
-        self.send(wire, shared);
-        let calm = self.link.buffered() == 0 && self.link.is_calm();
-        if calm {
-            self.link.end_callback();
+        if self.link.buffered() > 0 && !(self.offer(wire, shared) && self.link.buffered() == 0) {
+            return false;
         }
-        calm
+        self.link.end_callback();
+        true
     }
 
     /// Offer the driver what waits, until it takes no more.
-    #[inline]
     pub(super) fn send<W: Wire<S>>(&mut self, wire: &mut W, shared: &Shared) {
-        let id = self.link.id();
-        while self.link.buffered() > 0
-            && let Some(socket) = &mut self.socket
-        {
-            let Some(chunk) = self.link.outbox.borrow_mut().depart() else {
-                return;
-            };
-            let before = chunk.len();
-            match wire.send(socket, id, chunk) {
-                Sending::Done(chunk) => {
-                    let took = before - chunk.len();
-                    if !self.took(shared, chunk, took) {
-                        return;
-                    }
-                }
-                Sending::Pending => {
-                    self.link.outbox.borrow_mut().keep_away();
-                    return;
-                }
-                Sending::Failed(chunk, error) => {
-                    shared.recycle(chunk);
-                    self.send_failed(error.into());
-                    return;
-                }
+        while self.link.buffered() > 0 && self.offer(wire, shared) {}
+    }
+
+    /// Offer the driver the next chunk. Returns whether it took all of it.
+    #[inline(always)]
+    fn offer<W: Wire<S>>(&mut self, wire: &mut W, shared: &Shared) -> bool {
+        let Some(socket) = &mut self.socket else {
+            return false;
+        };
+        let Some(chunk) = self.link.outbox.borrow_mut().depart() else {
+            return false;
+        };
+        let before = chunk.len();
+        match wire.send(socket, self.link.id(), chunk) {
+            Sending::Done(chunk) if chunk.is_empty() => {
+                shared.recycle(chunk);
+                self.link.unbuffer(before);
+                true
+            }
+            other => {
+                self.offered(shared, before, other);
+                false
+            }
+        }
+    }
+
+    /// The driver did not take all of a chunk.
+    #[cold]
+    fn offered(&mut self, shared: &Shared, before: usize, sending: Sending) {
+        match sending {
+            Sending::Done(chunk) => {
+                let sent = before - chunk.len();
+                self.link.outbox.borrow_mut().hold(chunk);
+                self.link.unbuffer(sent);
+            }
+            Sending::Pending => self.link.outbox.borrow_mut().keep_away(),
+            Sending::Failed(chunk, error) => {
+                shared.recycle(chunk);
+                self.send_failed(error.into());
             }
         }
     }
@@ -103,7 +112,12 @@ impl<S> Slot<S> {
         chunk.advance(sent);
         self.link.outbox.borrow_mut().came_back();
         if matches!(self.link.phase(), Phase::Open | Phase::Closing) {
-            self.took(shared, chunk, sent);
+            if chunk.is_empty() {
+                shared.recycle(chunk);
+            } else {
+                self.link.outbox.borrow_mut().hold(chunk);
+            }
+            self.link.unbuffer(sent);
             if let Some(error) = error {
                 self.send_failed(error.into());
             }
@@ -111,19 +125,6 @@ impl<S> Slot<S> {
             // Given up meanwhile: its bytes are no longer counted.
             shared.recycle(chunk);
         }
-    }
-
-    /// The kernel took `sent` bytes of the chunk. Returns whether it took all.
-    #[inline]
-    fn took(&self, shared: &Shared, chunk: Box<Chunk>, sent: usize) -> bool {
-        let all = chunk.is_empty();
-        if all {
-            shared.recycle(chunk);
-        } else {
-            self.link.outbox.borrow_mut().hold(chunk);
-        }
-        self.link.unbuffer(sent);
-        all
     }
 
     /// The kernel refused output. What has arrived may still be read: the peer's last words.

@@ -1,12 +1,14 @@
 use std::rc::Rc;
 
+use torsade_deferred::queue::Turn;
+
 use super::inbox::{Inbox, Spare, Tail};
 use crate::guard::{self, Caught};
 use crate::link::{Ending, Link, Phase};
 use crate::shared::Shared;
 use crate::slots::Key;
 use crate::stack::Stack;
-use crate::wire::Interest;
+use crate::wire::{Interest, Wire};
 use crate::{Disconnect, Limit};
 
 /// One connection, as the engine owns it: the driver's socket, the protocols, and what they have
@@ -19,8 +21,8 @@ pub(super) struct Slot<S> {
     pub(super) input: Input,
     pub(super) inbox: Inbox,
     pub(super) interest: Interest,
-    /// Whether the kernel holds input that this turn's budget did not allow to read.
-    pub(super) more: bool,
+    /// The turn whose budget did not allow to read all that the kernel may hold; 0 is none.
+    pub(super) more: u32,
     /// Why output failed, while input that had arrived is still being read.
     pub(super) failure: Option<Box<Disconnect>>,
     pub(super) flushing: Option<Box<Flushing>>,
@@ -62,7 +64,7 @@ impl<S> Slot<S> {
             input: Input::Open,
             inbox: Inbox::default(),
             interest: Interest::default(),
-            more: false,
+            more: 0,
             failure: None,
             flushing: None,
         }
@@ -92,14 +94,45 @@ impl<S> Slot<S> {
         self.link.end(Disconnect::Panicked(panic), Ending::Abrupt);
     }
 
-    /// Deliver bytes that are in a driver's buffer.
+    /// Take bytes that arrived, and deliver them if that may be. Returns whether all is done: the
+    /// usual case, in which what the callback wrote was sent whole and nothing else changed.
     #[inline]
-    pub(super) fn deliver(&mut self, data: &[u8], spare: &mut Spare) {
-        // What was said outside of a delivery means nothing.
-        self.link.take_unread();
+    pub(super) fn take<W: Wire<S>>(
+        &mut self,
+        wire: &mut W,
+        shared: &Shared,
+        turn: &Option<Turn>,
+        spare: &mut Spare,
+        data: &[u8],
+    ) -> bool {
+        self.link.count_received(data.len());
+        self.more = 0;
+        if self.inbox.tail() == Tail::Empty && self.takes_facts() {
+            return self.deliver(data, spare)
+                && !shared.has_queued(turn)
+                && self.flush_if_calm(wire, shared);
+        }
+        if self.link.phase() == Phase::Open {
+            self.inbox.append(data, spare);
+        }
+        false
+    }
+
+    /// Deliver bytes that are in a driver's buffer. Returns whether the protocol took them all.
+    #[inline]
+    fn deliver(&mut self, data: &[u8], spare: &mut Spare) -> bool {
         self.callback("data_received", |stack| stack.data(data));
         let unread = self.link.take_unread();
-        if unread > 0 && self.link.phase() == Phase::Open {
+        if unread > 0 {
+            self.leave(data, unread, spare);
+        }
+        unread == 0
+    }
+
+    /// The protocol left the last `unread` bytes of a fresh delivery for later.
+    #[inline(never)]
+    fn leave(&mut self, data: &[u8], unread: usize, spare: &mut Spare) {
+        if self.link.phase() == Phase::Open {
             let rest = &data[data.len() - unread.min(data.len())..];
             let tail = self.tail();
             self.inbox.keep(rest, tail, spare);

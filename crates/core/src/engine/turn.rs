@@ -52,6 +52,7 @@ impl<S> Engine<S> {
             panic!("a reactor was run, or a test transport used, inside a callback of this thread");
         };
         self.turn = Some(turn);
+        self.number = self.number.wrapping_add(1).max(1);
         self.shared.set_state(State::InTurn);
         self.budget = self.shared.limits().turn_continuations;
         self.facts_left = false;
@@ -113,10 +114,13 @@ impl<S> Engine<S> {
         if self.losses.is_empty() {
             return;
         }
-        for id in mem::take(&mut self.losses) {
+        let room = mem::take(&mut self.losing);
+        let mut losses = mem::replace(&mut self.losses, room);
+        for id in losses.drain(..) {
             self.deliver_loss(id);
             self.run_queue(wire);
         }
+        self.losing = losses;
     }
 
     fn deliver_loss(&mut self, id: ConnectionId) {
@@ -175,7 +179,7 @@ impl<S> Engine<S> {
             || self
                 .slots
                 .get(link.id().0)
-                .is_some_and(|slot| slot.more || slot.inbox.tail() == Tail::Again)
+                .is_some_and(|slot| slot.more == self.number || slot.inbox.tail() == Tail::Again)
     }
 
     fn run_action<W: Wire<S>>(&mut self, wire: &mut W, action: Action) {

@@ -72,7 +72,7 @@ fn order_is_kept_through_partial_sends(stage: Stage) {
     in_both_roles(stage, |h, role| {
         let log = Log::default();
         let (end, transport) = open(h, role, Probe::new("a", &log));
-        let all = bytes(2 * h.flood());
+        let all = bytes(h.flood() + h.flood() / 4);
         h.stop_reading(end);
         let mut rest = &all[..];
         let sizes = [1, 999, 1000, 5000, 70_000, 333, 12_345];
@@ -84,7 +84,7 @@ fn order_is_kept_through_partial_sends(stage: Stage) {
                 1 => transport.write_bytes(Bytes::copy_from_slice(piece)),
                 _ => transport.write_parts(&[&piece[..piece.len() / 2], &piece[piece.len() / 2..]]),
             }
-            if turn % 5 == 0 && rest.len() < all.len() / 2 {
+            if turn % 100 == 0 && rest.len() < all.len() / 4 {
                 h.read_some(end);
             }
             if rest.is_empty() {

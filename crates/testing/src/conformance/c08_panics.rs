@@ -35,6 +35,7 @@ pub(super) const CELLS: &[Cell] = cells![8:
     in_the_drop_of_what_a_shutdown_leaves,
     a_panic_after_an_abort_is_the_reason,
     a_panic_after_a_close_is_the_reason,
+    a_panic_after_the_socket_is_gone_is_the_reason,
     nothing_is_called_after_a_panic_but_the_loss,
     an_unexpected_panic_fails_the_test,
 ];
@@ -376,6 +377,22 @@ fn a_panic_after_a_close_is_the_reason(stage: Stage) {
         t.throttle_input(false);
         h.send(end, b"x");
     });
+}
+
+/// The same when the close was complete, and only the loss has not been told.
+fn a_panic_after_the_socket_is_gone_is_the_reason(stage: Stage) {
+    let mut h = stage.with(|limits| limits.turn_continuations = 1);
+    let log = Log::default();
+    let a = Probe::new("a", &log).data(|_, t, _| {
+        t.call(|me, _| me.note("call"));
+        t.call(|_, _| panic!("boom"));
+        t.close();
+    });
+    let (end, _) = accepted(&mut *h, &log, a);
+    h.expect_panic("panic in a continuation of connection ");
+    h.send(end, b"x");
+    h.settle();
+    log.expect(&["a data x", "a call", "a lost: a callback panicked: boom"]);
 }
 
 /// "That connection is aborted and still gets `connection_lost`": no data, no end, no `stopping`.

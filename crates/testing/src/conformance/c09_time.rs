@@ -5,7 +5,6 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use torsade_core::{Net, Timer};
-use torsade_deferred::Deferred;
 
 use super::harness::Stage;
 use super::probe::{Log, Probe};
@@ -42,8 +41,8 @@ fn note(log: &Log, line: &'static str) -> impl FnOnce(&Net) + use<> {
 fn timers_never_fire_early(stage: Stage) {
     let (mut h, log) = (stage.harness(), Log::default());
     let (_, transport) = accepted(&mut *h, &log, Probe::new("a", &log));
-    transport.call_later(100 * MS, |me, _| me.note("timer"));
     h.net().call_later(100 * MS, note(&log, "free"));
+    transport.call_later(100 * MS, |me, _| me.note("timer"));
     h.advance(100 * MS - Duration::from_nanos(1));
     log.expect(&[]);
     h.advance(Duration::from_nanos(1));
@@ -91,7 +90,10 @@ fn a_timer_that_sets_itself_again_does_not_starve_input(stage: Stage) {
     let (mut h, log) = (stage.harness(), Log::default());
     let seen = Rc::new(Flag::new(false));
     let flag = Rc::clone(&seen);
-    let (end, _) = accepted(&mut *h, &log, Probe::new("a", &log).data(move |_, _, _| flag.set(true)));
+    let a = Probe::new("a", &log).data(move |_, _, _| flag.set(true));
+    let (end, transport) = accepted(&mut *h, &log, a);
+    transport.pause_reading();
+    h.settle();
     fn again(net: &Net, seen: Rc<Flag<bool>>, left: u32) {
         if !seen.get() {
             assert!(left > 0, "input starves behind a timer");
@@ -99,6 +101,8 @@ fn a_timer_that_sets_itself_again_does_not_starve_input(stage: Stage) {
         }
     }
     h.send(end, b"x");
+    h.settle();
+    transport.resume_reading();
     again(&h.net(), seen, 10_000);
     h.settle();
     log.expect(&["a data x"]);
@@ -235,13 +239,13 @@ fn input_that_waited_comes_before_the_timer_due_with_it(stage: Stage) {
 fn input_that_a_budget_left_over_comes_before_the_timer(stage: Stage) {
     let mut h = stage.with(|limits| limits.turn_continuations = 2);
     let log = Log::default();
-    let a = Probe::new("a", &log).data(|_, t, data| {
-        // One byte at a time, each followed by more continuations than a turn allows.
+    let (_, other) = accepted(&mut *h, &log, Probe::new("b", &log));
+    let a = Probe::new("a", &log).data(move |_, t, data| {
+        // One byte at a time. Letting go is the other's work, and uses the budget up.
         t.unread(data.len() - 1);
-        t.hold(Deferred::<(), ()>::succeed(()), |_, t, _| {
-            t.pause_reading();
-            t.call(|_, t| t.resume_reading());
-        });
+        t.pause_reading();
+        let resume = t.clone();
+        other.call(move |_, _| resume.resume_reading());
         if data.len() == 4 {
             Clock::stall(5000 * MS);
         }

@@ -42,8 +42,12 @@ impl UntilServed {
             let timer = Rc::clone(&timer);
             t.call_later(Duration::ZERO, move |_, _| timer.set(true));
         });
-        let (end, _) = accepted(h, log, patient);
+        let (end, transport) = accepted(h, log, patient);
+        transport.pause_reading();
+        h.settle();
         h.send(end, b"me too");
+        h.settle();
+        transport.resume_reading();
         this
     }
 
@@ -122,7 +126,8 @@ fn a_self_requeueing_posted_call_starves_nobody(stage: Stage) {
 
 /// The same with two connections that write to each other in their callbacks.
 fn two_that_write_to_each_other_starve_nobody(stage: Stage) {
-    let (mut h, log) = (stage.harness(), Log::default());
+    let mut h = stage.with(|limits| limits.turn_continuations = 10);
+    let log = Log::default();
     let (_, one) = accepted(&mut *h, &log, Probe::new("a", &log));
     let (_, two) = accepted(&mut *h, &log, Probe::new("b", &log));
     let served = UntilServed::new(&mut *h, &log);

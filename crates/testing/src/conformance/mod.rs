@@ -48,7 +48,7 @@ mod string;
 mod tools;
 
 pub use self::harness::{Column, End, Harness, Role, Seen, Work, not_here};
-pub use self::probe::{Log, Probe};
+pub use self::probe::{Log, Probe, Seat};
 pub use self::pump::PUMP;
 pub use self::report::{Cell, Contract, Outcome, Report};
 pub use self::string::STRING;

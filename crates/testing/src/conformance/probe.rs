@@ -79,7 +79,14 @@ type Data = Box<dyn FnMut(&mut Probe, &Transport<Probe>, &[u8])>;
 type Lost = Box<dyn FnMut(&mut Probe, &Transport<Probe>, &Disconnect)>;
 
 /// Where a probe leaves its transport when its connection is made.
-pub(super) type Seat = Rc<RefCell<Option<Transport<Probe>>>>;
+pub type Seat = Rc<RefCell<Option<Transport<Probe>>>>;
+
+impl Probe {
+    /// Where its transport will be, for a harness that must know what was sent.
+    pub fn seat(&self) -> Seat {
+        Rc::clone(&self.seat)
+    }
+}
 
 /// What a probe does in its callbacks.
 impl Probe {
@@ -146,11 +153,6 @@ impl Probe {
     ) -> Self {
         self.lost = Some(Box::new(f));
         self
-    }
-
-    /// Where its transport will be.
-    pub(super) fn seat(&self) -> Seat {
-        Rc::clone(&self.seat)
     }
 
     pub(super) fn note(&self, what: &str) {

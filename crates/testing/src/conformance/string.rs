@@ -14,9 +14,9 @@ use crate::world::{self, World};
 /// The harness on [`StringTransport`]s, all of a cell on one engine.
 ///
 /// ```
-/// use torsade_testing::conformance::{STRING, run};
+/// use torsade_testing::conformance::{Outcome, STRING, contracts};
 ///
-/// assert_eq!(run(&[STRING]).failed(), 0);
+/// assert_eq!(contracts()[2].cells[0].run(&STRING), Outcome::Passed);
 /// ```
 pub const STRING: Column = Column {
     name: "string",

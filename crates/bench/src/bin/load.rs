@@ -1,0 +1,79 @@
+//! Sends one workload to a server.
+//!
+//! ```text
+//! load ADDR echo|lines rounds CONNECTIONS IN_FLIGHT ROUNDS [WARM_UP]
+//! load ADDR echo|lines visits CONNECTIONS [WARM_UP]
+//! load ADDR echo|lines idle CONNECTIONS
+//! ```
+//!
+//! With a warm-up it does so much first, says `warm`, waits for a line, does
+//! the rest and says `done`. `idle` says `open N` when all are open. What has
+//! spoken holds its connections until its standard input ends.
+#![forbid(unsafe_code)]
+
+use std::io::{self, Read};
+
+use torsade_bench::load::{self, Message, Session};
+
+fn main() -> io::Result<()> {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let [server, message, mode, sizes @ ..] = &words[..] else {
+        return Err(io::Error::other("usage: load ADDR echo|lines MODE SIZES"));
+    };
+    let server = server.parse().map_err(io::Error::other)?;
+    let message = match *message {
+        "echo" => Message::Block,
+        "lines" => Message::Line,
+        _ => return Err(io::Error::other("a message is `echo` or `lines`")),
+    };
+    let sizes: Vec<usize> = sizes
+        .iter()
+        .map(|size| size.parse().map_err(io::Error::other))
+        .collect::<Result<_, _>>()?;
+    match (*mode, &sizes[..]) {
+        ("rounds", &[connections, in_flight, rounds, ref warm_up @ ..]) => {
+            let mut session = Session::open(server, message, connections, in_flight)?;
+            play(|rounds| session.play(rounds), rounds, warm_up)
+        }
+        ("visits", &[connections, ref warm_up @ ..]) => {
+            let visit = |connections| load::visits(server, message, connections);
+            play(visit, connections, warm_up)
+        }
+        ("idle", &[connections]) => {
+            let sockets = load::idle(server, message, connections)?;
+            say(&format!("open {}", sockets.len()));
+            wait_for_the_end()
+        }
+        _ => Err(io::Error::other("unknown mode or wrong sizes")),
+    }
+}
+
+/// Plays it all, or the warm-up first and the rest when told to.
+fn play(
+    mut some: impl FnMut(usize) -> io::Result<()>,
+    all: usize,
+    warm_up: &[usize],
+) -> io::Result<()> {
+    match *warm_up {
+        [] => some(all),
+        [warm_up] => {
+            some(warm_up)?;
+            say("warm");
+            io::stdin().read_line(&mut String::new())?;
+            some(all)?;
+            say("done");
+            wait_for_the_end()
+        }
+        _ => Err(io::Error::other("too many sizes")),
+    }
+}
+
+fn wait_for_the_end() -> io::Result<()> {
+    io::stdin().read_to_end(&mut Vec::new()).map(drop)
+}
+
+#[expect(clippy::print_stdout, reason = "the line is the program's interface")]
+fn say(line: &str) {
+    println!("{line}");
+}

@@ -1,0 +1,68 @@
+//! Resident memory of idle connections, outside the kernel.
+//!
+//! Each connection has exchanged one message before it falls silent: what a
+//! server keeps after that is what it keeps for good.
+
+use std::process::Command;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::figures::program::{self, Running};
+use crate::figures::rows::Failure;
+
+const CONNECTIONS: u64 = 10_000;
+
+/// Resident bytes for each of 10,000 idle connections.
+pub(super) fn idle(server: &str) -> Result<f64, Failure> {
+    allow_descriptors(CONNECTIONS + 100)?;
+    let mut command = Command::new(program::path_of("server")?);
+    command.arg(server);
+    let (server, addr) = Running::start(command, "listening on ")?;
+    // The first connection brings what a server allocates once.
+    let (first, _) = hold_open(&addr, 1)?;
+    let before = resident_bytes(server.id())?;
+    let (many, _) = hold_open(&addr, CONNECTIONS)?;
+    let after = resident_bytes(server.id())?;
+    many.finish()?;
+    first.finish()?;
+    server.terminate()?;
+    Ok((after as f64 - before as f64) / CONNECTIONS as f64)
+}
+
+/// Opens connections and comes back when the server has answered on each.
+fn hold_open(addr: &str, connections: u64) -> Result<(Running, String), String> {
+    let mut load = Command::new(program::path_of("load")?);
+    load.args([addr, "echo", "idle", &connections.to_string()]);
+    Running::start(load, "open ")
+}
+
+/// Lets this process and those it starts open that many descriptors.
+fn allow_descriptors(wanted: u64) -> Result<(), Failure> {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_none_or(|current| current >= wanted) {
+        return Ok(());
+    }
+    let raised = Rlimit {
+        current: Some(wanted),
+        maximum: limit.maximum,
+    };
+    setrlimit(Resource::Nofile, raised).map_err(|_| {
+        Failure::NotHere(format!(
+            "idle memory needs {wanted} open files, and this machine does not allow them"
+        ))
+    })
+}
+
+/// What a process holds resident.
+///
+/// The quicker `statm` is off by some pages for each core.
+fn resident_bytes(process: u32) -> Result<u64, String> {
+    let path = format!("/proc/{process}/smaps_rollup");
+    let text = std::fs::read_to_string(&path)
+        .map_err(|error| format!("cannot read a server's memory: {error}"))?;
+    text.lines()
+        .find_map(|line| line.strip_prefix("Rss:")?.trim().strip_suffix(" kB"))
+        .and_then(|kilobytes| kilobytes.trim().parse::<u64>().ok())
+        .map(|kilobytes| kilobytes * 1024)
+        .ok_or_else(|| format!("{path} does not say what is resident"))
+}

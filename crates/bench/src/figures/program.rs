@@ -1,0 +1,207 @@
+//! The programs of this package as running processes.
+
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::figures::rows::Failure;
+
+/// A program of this package by name: they lie beside each other.
+pub(super) fn path_of(name: &str) -> Result<PathBuf, String> {
+    let own = std::env::current_exe().map_err(|error| format!("cannot find myself: {error}"))?;
+    let path = own.with_file_name(name);
+    if path.exists() {
+        Ok(path)
+    } else {
+        Err(format!(
+            "{name} is not built: `cargo xtask figures` builds it"
+        ))
+    }
+}
+
+/// The compiler's version, as it says it.
+pub(super) fn compiler() -> Result<String, String> {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let output = Command::new(rustc)
+        .arg("--version")
+        .output()
+        .map_err(|error| format!("cannot ask rustc for its version: {error}"))?;
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// Makes sure that the tools are there that count `what`.
+pub(super) fn need(what: &str, tools: &[&str]) -> Result<(), Failure> {
+    match tools.iter().find(|tool| !exists(tool)) {
+        None => Ok(()),
+        Some(tool) => Err(Failure::NotHere(format!(
+            "{what} are counted with {tool}, which is not installed"
+        ))),
+    }
+}
+
+/// Whether a tool can be started.
+fn exists(tool: &str) -> bool {
+    Command::new(tool)
+        .arg("--version")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+/// A command that runs a program on the one core that is measured on, where
+/// the system can be told so.
+pub(super) fn on_one_core(program: &Path) -> Result<Command, String> {
+    if !exists("taskset") {
+        return Ok(Command::new(program));
+    }
+    let mut command = Command::new("taskset");
+    command.args(["-c", &first_core()?]).arg(program);
+    Ok(command)
+}
+
+/// The first core that this process may run on.
+fn first_core() -> Result<String, String> {
+    let status = std::fs::read_to_string("/proc/self/status")
+        .map_err(|error| format!("cannot read which cores are allowed: {error}"))?;
+    status
+        .lines()
+        .find_map(|line| line.strip_prefix("Cpus_allowed_list:"))
+        .and_then(|list| list.trim().split([',', '-']).next())
+        .map(str::to_owned)
+        .ok_or_else(|| "the system does not say which cores are allowed".to_owned())
+}
+
+/// A process that is stopped when it goes out of scope.
+pub(super) struct Running {
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+    name: String,
+}
+
+impl Running {
+    /// Starts a command and waits for the line that begins with `ready`;
+    /// gives the rest of that line.
+    pub(super) fn start(mut command: Command, ready: &str) -> Result<(Self, String), String> {
+        let name = format!("{command:?}");
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|error| format!("cannot start {name}: {error}"))?;
+        let stdout = child.stdout.take().ok_or("a piped output is missing")?;
+        let mut running = Self {
+            child,
+            stdout: BufReader::new(stdout),
+            name,
+        };
+        let rest = running.hear(ready)?;
+        Ok((running, rest))
+    }
+
+    /// Sends it an empty line and waits for the line that begins with
+    /// `answer`; gives the rest of that line.
+    pub(super) fn ask(&mut self, answer: &str) -> Result<String, String> {
+        let asked = match self.child.stdin.as_mut() {
+            Some(stdin) => stdin.write_all(b"\n"),
+            None => Err(ErrorKind::BrokenPipe.into()),
+        };
+        asked.map_err(|error| format!("cannot ask {}: {error}", self.name))?;
+        self.hear(answer)
+    }
+
+    fn hear(&mut self, beginning: &str) -> Result<String, String> {
+        let mut line = String::new();
+        loop {
+            line.clear();
+            match self.stdout.read_line(&mut line) {
+                Ok(0) => return Err(format!("{} ended too early", self.name)),
+                Ok(_) => {}
+                Err(error) => return Err(format!("{}: {error}", self.name)),
+            }
+            if let Some(rest) = line.strip_prefix(beginning) {
+                return Ok(rest.trim().to_owned());
+            }
+        }
+    }
+
+    /// The number of the process.
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Asks it to end by signal and waits until it has.
+    pub(super) fn terminate(mut self) -> Result<(), String> {
+        let failed = |error| format!("cannot stop {}: {error}", self.name);
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, Signal::TERM).map_err(|error| failed(error.into()))?;
+        // A tracer that stands behind the process holds its output too, and
+        // has written its report when it lets go of it.
+        self.stdout.read_to_end(&mut Vec::new()).map_err(failed)?;
+        self.child.wait().map(drop).map_err(failed)
+    }
+
+    /// Ends its input and waits until it has ended.
+    pub(super) fn finish(mut self) -> Result<(), String> {
+        drop(self.child.stdin.take());
+        match self.child.wait() {
+            Ok(status) if status.success() => Ok(()),
+            Ok(status) => Err(format!("{} ended with {status}", self.name)),
+            Err(error) => Err(format!("{}: {error}", self.name)),
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Both fail only if it has already ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs a command to its end.
+pub(super) fn run(mut command: Command) -> Result<(), String> {
+    let name = format!("{command:?}");
+    match command.stdin(Stdio::null()).status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("{name} ended with {status}")),
+        Err(error) => Err(format!("cannot start {name}: {error}")),
+    }
+}
+
+/// A file for a tool's report, removed when it has been read.
+pub(super) struct Scratch(PathBuf);
+
+impl Scratch {
+    /// A name that nobody else uses.
+    pub(super) fn new(what: &str) -> Self {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let name = format!(
+            "torsade-{what}-{}-{}",
+            std::process::id(),
+            NEXT.fetch_add(1, Ordering::Relaxed)
+        );
+        Self(std::env::temp_dir().join(name))
+    }
+
+    /// Where the tool is to write.
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// What the tool wrote.
+    pub(super) fn read(&self) -> Result<String, String> {
+        std::fs::read_to_string(&self.0).map_err(|error| format!("a tool left no report: {error}"))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // It is missing only if the tool failed, which has been said.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}

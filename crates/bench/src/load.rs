@@ -1,0 +1,179 @@
+//! What is sent to a server: rounds of messages on a few connections, one
+//! connection after the other, or many connections that say one word and
+//! then nothing.
+//!
+//! The load is a plain blocking program. In each round it first sends on
+//! every connection and then waits for every answer, so that a server that
+//! runs only when the load waits finds all its connections ready.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+/// A server that has said nothing for so long will not answer any more.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What a message looks like, and so where its answer ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Message {
+    /// 64 bytes that come back as they are.
+    Block,
+    /// A line of 32 bytes, CR LF included, answered by a line that may end
+    /// with a bare LF.
+    Line,
+}
+
+impl Message {
+    fn bytes(self) -> &'static [u8] {
+        match self {
+            Self::Block => b"sixty-four bytes that an echo server has to send back unchanged.",
+            Self::Line => b"a line of thirty-two bytes, so\r\n",
+        }
+    }
+}
+
+/// Connections that stay open and send rounds of messages.
+#[derive(Debug)]
+pub struct Session {
+    sockets: Vec<TcpStream>,
+    answers: Answers,
+    /// What a connection sends in a round.
+    batch: Vec<u8>,
+    in_flight: usize,
+}
+
+impl Session {
+    /// Opens the connections. In a round each of them will send `in_flight`
+    /// messages before it waits for their answers.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub fn open(
+        server: SocketAddr,
+        message: Message,
+        connections: usize,
+        in_flight: usize,
+    ) -> io::Result<Self> {
+        let sockets: io::Result<_> = (0..connections).map(|_| connect(server)).collect();
+        Ok(Self {
+            sockets: sockets?,
+            answers: Answers::new(message),
+            batch: message.bytes().repeat(in_flight),
+            in_flight,
+        })
+    }
+
+    /// Plays that many rounds.
+    ///
+    /// # Errors
+    /// When the server ends, or answers something else.
+    pub fn play(&mut self, rounds: usize) -> io::Result<()> {
+        for _ in 0..rounds {
+            for mut socket in &self.sockets {
+                socket.write_all(&self.batch)?;
+            }
+            for socket in &self.sockets {
+                self.answers.expect(socket, self.in_flight)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Opens one connection after the other: one message each, then closed.
+///
+/// # Errors
+/// When the server refuses, ends, or answers something else.
+pub fn visits(server: SocketAddr, message: Message, connections: usize) -> io::Result<()> {
+    let mut answers = Answers::new(message);
+    for _ in 0..connections {
+        greet(server, message, &mut answers)?;
+    }
+    Ok(())
+}
+
+/// Opens connections that exchange one message each and then stay silent.
+///
+/// # Errors
+/// When the server refuses, ends, or answers something else.
+pub fn idle(
+    server: SocketAddr,
+    message: Message,
+    connections: usize,
+) -> io::Result<Vec<TcpStream>> {
+    let mut answers = Answers::new(message);
+    (0..connections)
+        .map(|_| greet(server, message, &mut answers))
+        .collect()
+}
+
+fn greet(server: SocketAddr, message: Message, answers: &mut Answers) -> io::Result<TcpStream> {
+    let mut socket = connect(server)?;
+    socket.write_all(message.bytes())?;
+    answers.expect(&socket, 1)?;
+    Ok(socket)
+}
+
+fn connect(server: SocketAddr) -> io::Result<TcpStream> {
+    let socket = TcpStream::connect(server)?;
+    // Without this a second small message would wait for the answer to the
+    // first one to be acknowledged.
+    socket.set_nodelay(true)?;
+    socket.set_read_timeout(Some(PATIENCE))?;
+    Ok(socket)
+}
+
+/// Reads answers and checks them.
+#[derive(Debug)]
+struct Answers {
+    message: Message,
+    buffer: Vec<u8>,
+}
+
+impl Answers {
+    fn new(message: Message) -> Self {
+        Self {
+            message,
+            buffer: vec![0; 64 * 1024],
+        }
+    }
+
+    /// Waits for that many answers on one connection.
+    fn expect(&mut self, mut socket: &TcpStream, count: usize) -> io::Result<()> {
+        match self.message {
+            Message::Block => {
+                let block = self.message.bytes();
+                for _ in 0..count {
+                    let answer = &mut self.buffer[..block.len()];
+                    socket.read_exact(answer)?;
+                    check(answer, block)?;
+                }
+            }
+            Message::Line => {
+                let line = self.message.bytes().trim_ascii_end();
+                let mut text = Vec::new();
+                while text.iter().filter(|byte| **byte == b'\n').count() < count {
+                    match socket.read(&mut self.buffer)? {
+                        0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                        n => text.extend_from_slice(&self.buffer[..n]),
+                    }
+                }
+                for answer in text.trim_ascii_end().split(|byte| *byte == b'\n') {
+                    check(answer.trim_ascii_end(), line)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check(answer: &[u8], expected: &[u8]) -> io::Result<()> {
+    if answer == expected {
+        return Ok(());
+    }
+    let problem = format!(
+        "the server answered {:?}",
+        answer.escape_ascii().to_string()
+    );
+    Err(io::Error::new(io::ErrorKind::InvalidData, problem))
+}

@@ -1,0 +1,32 @@
+//! The echo of tokio's front page: one task a connection, on one thread.
+
+use std::io;
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+pub(super) fn serve(addr: SocketAddr) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()?;
+    runtime.block_on(async {
+        let listener = TcpListener::bind(addr).await?;
+        super::announce(listener.local_addr()?);
+        loop {
+            let (socket, _) = listener.accept().await?;
+            tokio::spawn(echo(socket));
+        }
+    })
+}
+
+async fn echo(mut socket: TcpStream) -> io::Result<()> {
+    let mut buffer = vec![0; 16 * 1024];
+    loop {
+        let n = socket.read(&mut buffer).await?;
+        if n == 0 {
+            return Ok(());
+        }
+        socket.write_all(&buffer[..n]).await?;
+    }
+}

@@ -1,0 +1,79 @@
+use std::io;
+use std::time::Duration;
+
+use polling::{Event, Events, Poller};
+
+/// The events of one wait, told to the engine over as many turns as the budget asks for.
+///
+/// ```text
+///            wait                     the last was told
+///   (done) --------> to be told ... ---------------------> (done)
+/// ```
+///
+/// While some are left there is no new wait. In level mode that loses nothing, nobody gets a
+/// second place in the queue before the last one had its first, and the queue cannot grow.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    events: Events,
+    /// How many were told.
+    told: usize,
+    len: usize,
+}
+
+/// The poller uses room of a batch for itself, unseen by us: its notifier and its timer.
+const UNSEEN: usize = 2;
+
+impl Batch {
+    pub(crate) fn new() -> Self {
+        Self {
+            events: Events::new(),
+            told: 0,
+            len: 0,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn is_done(&self) -> bool {
+        self.told >= self.len
+    }
+
+    /// Whether there may have been more events than fit.
+    #[inline]
+    pub(crate) fn was_full(&self) -> bool {
+        self.len + UNSEEN >= self.events.capacity().get()
+    }
+
+    /// Wait for events. With no timeout, for as long as it takes.
+    #[inline]
+    pub(crate) fn wait(&mut self, poller: &Poller, timeout: Option<Duration>) -> io::Result<()> {
+        self.events.clear();
+        self.told = 0;
+        self.len = 0;
+        self.len = poller.wait(&mut self.events, timeout)?;
+        Ok(())
+    }
+
+    /// Tell what is left, until `tell` wants no more in this turn.
+    #[inline]
+    pub(crate) fn tell(&mut self, mut tell: impl FnMut(Event) -> Budget) {
+        let mut told = self.told;
+        let mut events = self.events.iter();
+        if told > 0 {
+            events.nth(told - 1);
+        }
+        for event in events {
+            told += 1;
+            if tell(event) == Budget::Spent {
+                break;
+            }
+        }
+        self.told = told;
+    }
+}
+
+/// Whether a turn may go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Budget {
+    Left,
+    Spent,
+}

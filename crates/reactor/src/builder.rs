@@ -1,0 +1,94 @@
+use std::io;
+
+use torsade_core::{Limits, Time};
+
+use crate::Reactor;
+use crate::clock::Clock;
+use crate::event_loop::EventLoop;
+
+/// Makes a [`Reactor`] that is not like all others. Begun by [`Reactor::builder`].
+///
+/// ```
+/// use torsade_core::Limits;
+/// use torsade_reactor::Reactor;
+///
+/// let mut limits = Limits::default();
+/// limits.backlog = 16;
+/// let reactor = Reactor::builder().limits(limits).build()?;
+/// assert_eq!(reactor.net().limits().backlog, 16);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug, Default)]
+#[must_use = "a builder does nothing until `build` is called"]
+pub struct ReactorBuilder {
+    limits: Limits,
+    clock: Option<Clock>,
+}
+
+impl ReactorBuilder {
+    /// The bounds that everything in the reactor keeps to; otherwise [`Limits::default`].
+    ///
+    /// ```
+    /// # use torsade_core::Limits;
+    /// # use torsade_reactor::Reactor;
+    /// let mut limits = Limits::default();
+    /// limits.turn_accepts = 1;
+    /// let reactor = Reactor::builder().limits(limits).build()?;
+    /// # drop(reactor);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Another monotonic clock than the system's, for tests that turn it by hand.
+    ///
+    /// It decides which timers are due. How long [`run`](Reactor::run) sleeps is computed from
+    /// it, but slept in real time: with a clock that stands still, use
+    /// [`turn(Some(Duration::ZERO))`](Reactor::turn). `clock` is called from within the engine
+    /// and must only tell the time. If it goes back, time stands still for the reactor.
+    ///
+    /// ```
+    /// use std::cell::Cell;
+    /// use std::rc::Rc;
+    /// use std::time::Duration;
+    /// use torsade_core::Time;
+    /// use torsade_reactor::Reactor;
+    ///
+    /// let hand = Rc::new(Cell::new(Time::ZERO));
+    /// let read = Rc::clone(&hand);
+    /// let mut reactor = Reactor::builder().clock(move || read.get()).build()?;
+    ///
+    /// let rang = Rc::new(Cell::new(false));
+    /// let bell = Rc::clone(&rang);
+    /// reactor.net().call_later(Duration::from_secs(3600), move |_| bell.set(true));
+    ///
+    /// reactor.turn(Some(Duration::ZERO))?;
+    /// assert!(!rang.get());
+    /// hand.set(Time::ZERO + Duration::from_secs(3600));
+    /// reactor.turn(Some(Duration::ZERO))?;
+    /// assert!(rang.get()); // an hour has passed
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn clock(mut self, clock: impl Fn() -> Time + 'static) -> Self {
+        self.clock = Some(Clock::new(clock));
+        self
+    }
+
+    /// Make the reactor.
+    ///
+    /// ```
+    /// let reactor = torsade_reactor::Reactor::builder().build()?;
+    /// assert_eq!(reactor.net().connections(), 0);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The system's, if it is out of descriptors for instance; `Unsupported` if its poller has no
+    /// level-triggered mode, as on Solaris.
+    pub fn build(self) -> io::Result<Reactor> {
+        let clock = self.clock.unwrap_or_else(Clock::system);
+        EventLoop::new(self.limits, clock).map(Reactor::new_around)
+    }
+}

@@ -1,0 +1,129 @@
+//! The reactor: torsade's engine on real sockets.
+//!
+//! A program is written against [`Net`](torsade_core::Net), the handle with `listen`, `connect`
+//! and `call_later`. A [`Reactor`] gives one whose connections are TCP sockets, and runs it:
+//!
+//! ```
+//! use std::io::{Read, Write};
+//! use std::net::TcpStream;
+//! use torsade_core::{ListenError, Listener, Net, Protocol, Transport, factory};
+//! use torsade_reactor::Reactor;
+//!
+//! struct Echo;
+//!
+//! impl Protocol for Echo {
+//!     fn data_received(&mut self, transport: &Transport<Self>, data: &[u8]) {
+//!         transport.write(data);
+//!     }
+//! }
+//!
+//! fn serve(net: &Net) -> Result<Listener, ListenError> {
+//!     net.listen("127.0.0.1:0", factory(|_| Echo))
+//! }
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let mut reactor = Reactor::new()?;
+//!     let listener = serve(reactor.net())?;
+//!     println!("listening on {}", listener.address());
+//!
+//!     // Somebody to talk to it, in a thread of its own, who stops the reactor when done.
+//!     let (address, remote) = (listener.address(), reactor.remote());
+//!     let client = std::thread::spawn(move || {
+//!         let mut stream = TcpStream::connect(address)?;
+//!         stream.write_all(b"hello")?;
+//!         let mut answer = [0; 5];
+//!         stream.read_exact(&mut answer)?;
+//!         let _ = remote.post(|net| net.stop());
+//!         std::io::Result::Ok(answer)
+//!     });
+//!
+//!     reactor.run()?; // a server would first say `reactor.stop_on_signals()?`
+//!     assert_eq!(&client.join().unwrap()?, b"hello");
+//!     Ok(())
+//! }
+//! ```
+//!
+//! A client in the same words. [`run_until`](Reactor::run_until) runs until one thing is known:
+//!
+//! ```
+//! # use torsade_core::{Protocol, Transport, factory};
+//! # use torsade_reactor::Reactor;
+//! # struct Echo;
+//! # impl Protocol for Echo {
+//! #     fn data_received(&mut self, transport: &Transport<Self>, data: &[u8]) {
+//! #         transport.write(data);
+//! #     }
+//! # }
+//! use torsade_deferred::{Deferred, Resolver};
+//!
+//! /// Says something, and resolves with the first answer.
+//! struct Ask(Option<Resolver<String, ()>>);
+//!
+//! impl Protocol for Ask {
+//!     fn connection_made(&mut self, transport: &Transport<Self>) {
+//!         transport.write("are you there?");
+//!     }
+//!     fn data_received(&mut self, transport: &Transport<Self>, data: &[u8]) {
+//!         if let Some(answer) = self.0.take() {
+//!             answer.resolve(String::from_utf8_lossy(data).into_owned());
+//!         }
+//!         transport.close();
+//!     }
+//! }
+//!
+//! let mut reactor = Reactor::new()?;
+//! let server = reactor.net().listen("127.0.0.1:0", factory(|_| Echo))?;
+//! let (resolver, answer) = Deferred::new();
+//! let asking = reactor.net().connect(server.address(), Ask(Some(resolver)));
+//! reactor.run_until(asking)??;
+//! assert_eq!(reactor.run_until(answer)?.unwrap(), "are you there?");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What a turn is
+//!
+//! The reactor waits for events or for the next timer, tells the engine what happened, and the
+//! engine makes the callbacks. [`run`](Reactor::run) does that until a stop is complete;
+//! [`turn`](Reactor::turn) does it once, for a loop that is a guest in another one. A turn is
+//! bounded: it reads at most [`turn_bytes`](torsade_core::Limits::turn_bytes), and what the
+//! events of one wait still have to tell comes in the next turns, before any newer event.
+//!
+//! Many reactors live in one process, each in the thread that made it. What may travel is
+//! [`Remote`](torsade_core::Remote): it posts calls, and wakes the reactor for them.
+//!
+//! # What it does with sockets
+//!
+//! - Events come level-triggered from the [`polling`] crate: epoll on Linux, kqueue on the BSDs
+//!   and Apple's systems, IOCP on Windows. Bytes that arrive are read with one call for each
+//!   event, what callbacks wrote is sent with one call.
+//! - Whose input is held back, by a pause or because its own output piles up, is not in the
+//!   poller: the bytes stay in the kernel, the peer is slowed down, and a hang-up wakes nobody.
+//! - Addresses: listeners set `SO_REUSEADDR` on Unix, and an IPv6 listener takes IPv6 only. Every
+//!   connection sets `TCP_NODELAY`: output is gathered for a whole callback already.
+//! - A closed socket whose peer still talks *lingers* without its connection, for 5 s at most, so
+//!   that the kernel does not destroy the last reply (contract C4).
+//! - A listener that finds the system out of descriptors or memory first closes what lingers,
+//!   then rests for a second and says so in the log, once. It never gives up (contract C12).
+//! - Descriptors are closed on `exec`, and no write raises SIGPIPE.
+//!
+//! It needs 64-bit pointers, because an event carries an identity of 60 bits.
+#![deny(unsafe_code)]
+
+mod batch;
+mod builder;
+mod clock;
+mod connecting;
+mod driver;
+mod event_loop;
+mod host;
+mod linger;
+mod listener;
+mod reactor;
+#[cfg(unix)]
+mod signals;
+mod socket;
+mod teller;
+mod token;
+
+pub use self::builder::ReactorBuilder;
+pub use self::reactor::Reactor;

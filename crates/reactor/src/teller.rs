@@ -1,0 +1,146 @@
+use std::io::Read;
+
+use polling::Event;
+use torsade_core::driver::Engine;
+use torsade_core::{ConnectionId, ListenerId};
+
+use crate::driver::{Again, Answer, Driver};
+#[cfg(unix)]
+use crate::signals::Signals;
+use crate::socket::Registered;
+use crate::token::Token;
+
+/// Finds out what an event means and tells the engine.
+pub(crate) struct Teller {
+    pub(crate) engine: Engine<Registered>,
+    pub(crate) driver: Driver,
+    /// What every socket is read into: input is delivered, or kept by the engine, before the next.
+    buffer: Box<[u8]>,
+    turn_accepts: usize,
+    #[cfg(unix)]
+    pub(crate) signals: Option<Signals>,
+}
+
+impl Teller {
+    pub(crate) fn new(engine: Engine<Registered>, driver: Driver) -> Self {
+        let limits = engine.net().limits();
+        // A read into no room at all would look like the peer's end.
+        let bytes = limits.turn_connection_bytes.max(1);
+        Self {
+            buffer: vec![0; bytes].into(),
+            turn_accepts: limits.turn_accepts.max(1),
+            engine,
+            driver,
+            #[cfg(unix)]
+            signals: None,
+        }
+    }
+
+    /// A stop is complete: the next signal is the first one again.
+    pub(crate) fn forget_signals(&mut self) {
+        #[cfg(unix)]
+        if let Some(signals) = &mut self.signals {
+            signals.forget();
+        }
+    }
+}
+
+impl Teller {
+    /// Tell what came up where nothing could be told.
+    pub(crate) fn tell_answers(&mut self) {
+        // Those present now; what they lead to waits for the next turn.
+        for _ in 0..self.driver.answers.len() {
+            match self.driver.answers.pop_front() {
+                Some(Answer::ConnectFailed(attempt, error)) => {
+                    self.engine.connect_failed(&mut self.driver, attempt, error);
+                }
+                Some(Answer::Unwatched(id, error)) => {
+                    self.engine.failed(&mut self.driver, id, error);
+                    // Its input may have ended before; then sending is what must fail.
+                    self.engine.writable(&mut self.driver, id);
+                }
+                None => return,
+            }
+        }
+    }
+
+    /// Tell one event; returns how many bytes were read.
+    #[inline]
+    pub(crate) fn tell(&mut self, event: Event) -> usize {
+        match Token::connection(event.key) {
+            Some(id) => self.tell_connection(event, id),
+            None => self.tell_other(event),
+        }
+    }
+
+    #[inline(never)]
+    fn tell_other(&mut self, event: Event) -> usize {
+        match Token::from_key(event.key) {
+            Some(Token::Lingering(number)) => {
+                return self.driver.lingering.readable(number, &mut self.buffer);
+            }
+            Some(Token::Listener(id)) => self.accept(id),
+            Some(Token::Attempt(attempt)) => match self.driver.connecting.writable(attempt) {
+                Some(Ok((socket, peer))) => {
+                    self.engine
+                        .connected(&mut self.driver, attempt, socket, peer);
+                }
+                Some(Err(error)) => {
+                    self.engine.connect_failed(&mut self.driver, attempt, error);
+                }
+                None => {}
+            },
+            Some(Token::Signals) => self.hear_signals(),
+            Some(Token::Connection(_)) | None => {}
+        }
+        0
+    }
+
+    /// An event of a connection. What it says counts only as far as it is still wanted: the
+    /// batch may be older than the last pause, and a hang-up is reported with every interest.
+    #[inline]
+    fn tell_connection(&mut self, event: Event, id: ConnectionId) -> usize {
+        let mut bytes = 0;
+        if event.readable {
+            bytes =
+                self.engine
+                    .readable(&mut self.driver, id, &mut self.buffer, |socket, buffer| {
+                        socket.socket().read(buffer)
+                    });
+        }
+        if event.writable
+            && let Some(socket) = self.engine.socket(id)
+            && socket.interest().writable
+        {
+            self.engine.writable(&mut self.driver, id);
+        }
+        bytes
+    }
+
+    fn accept(&mut self, listener: ListenerId) {
+        for _ in 0..self.turn_accepts {
+            match self.driver.accept(listener) {
+                Ok((socket, peer)) => {
+                    self.engine
+                        .accepted(&mut self.driver, listener, socket, peer);
+                }
+                Err(Again::Yes) => {}
+                Err(Again::No) => return,
+            }
+        }
+    }
+
+    /// The first signal stops the reactor, the second one ends its patience.
+    fn hear_signals(&mut self) {
+        #[cfg(unix)]
+        if let Some(signals) = &mut self.signals {
+            let heard = signals.heard();
+            if heard > 0 {
+                self.engine.net().stop();
+            }
+            if heard > 1 {
+                self.engine.abort_all();
+            }
+        }
+    }
+}

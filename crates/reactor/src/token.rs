@@ -1,0 +1,85 @@
+use torsade_core::driver::Interest;
+use torsade_core::{AttemptId, ConnectionId, ListenerId};
+
+#[cfg(not(target_pointer_width = "64"))]
+compile_error!(
+    "torsade-reactor needs 64-bit pointers: a poller's key holds an identity of 60 bits"
+);
+
+/// What an event of the poller is about, packed into the poller's key: four bits of kind over
+/// sixty of identity. The identity carries a generation, so an event that is late finds nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Token {
+    Connection(ConnectionId),
+    Listener(ListenerId),
+    Attempt(AttemptId),
+    /// A closed socket that lingers, by its number.
+    Lingering(u64),
+    /// The pipe that signal handlers write to.
+    Signals,
+}
+
+const SHIFT: u32 = 60;
+const IDENTITY: u64 = (1 << SHIFT) - 1;
+
+impl Token {
+    /// Never `usize::MAX`, which the poller keeps for itself: no kind has all four bits.
+    pub(crate) fn key(self) -> usize {
+        let (kind, identity) = match self {
+            Self::Connection(id) => (0, id.to_bits()),
+            Self::Listener(id) => (1, id.to_bits()),
+            Self::Attempt(id) => (2, id.to_bits()),
+            Self::Lingering(number) => (3, number & IDENTITY),
+            Self::Signals => (4, 0),
+        };
+        (kind << SHIFT | identity) as usize
+    }
+
+    /// The connection that a key names, if it names one: the usual case.
+    #[inline]
+    pub(crate) fn connection(key: usize) -> Option<ConnectionId> {
+        let key = key as u64;
+        (key <= IDENTITY).then(|| ConnectionId::from_bits(key))
+    }
+
+    pub(crate) fn from_key(key: usize) -> Option<Self> {
+        let identity = key as u64 & IDENTITY;
+        Some(match key as u64 >> SHIFT {
+            0 => Self::Connection(ConnectionId::from_bits(identity)),
+            1 => Self::Listener(ListenerId::from_bits(identity)),
+            2 => Self::Attempt(AttemptId::from_bits(identity)),
+            3 => Self::Lingering(identity),
+            4 => Self::Signals,
+            _ => return None,
+        })
+    }
+
+    pub(crate) fn event(self, interest: Interest) -> polling::Event {
+        polling::Event::new(self.key(), interest.readable, interest.writable)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_names_what_it_was_made_of() {
+        let last = IDENTITY;
+        for token in [
+            Token::Connection(ConnectionId::from_bits(0)),
+            Token::Connection(ConnectionId::from_bits(last)),
+            Token::Listener(ListenerId::from_bits(7 << 32 | 5)),
+            Token::Attempt(AttemptId::from_bits(last)),
+            Token::Lingering(last),
+            Token::Signals,
+        ] {
+            assert_eq!(Token::from_key(token.key()), Some(token));
+            assert_ne!(token.key(), usize::MAX);
+            let connection = Token::connection(token.key()).map(Token::Connection);
+            let expected = matches!(token, Token::Connection(_)).then_some(token);
+            assert_eq!(connection, expected);
+        }
+        assert_eq!(Token::from_key(usize::MAX), None);
+    }
+}

@@ -1,0 +1,121 @@
+//! Signals are the process's, so these tests have one for themselves and go one after the other.
+#![cfg(unix)]
+#![expect(
+    clippy::unwrap_used,
+    reason = "the tests' own helper functions are not marked as tests"
+)]
+
+use std::cell::RefCell;
+use std::fs::File;
+use std::net::TcpStream;
+use std::os::fd::AsRawFd;
+use std::rc::Rc;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::low_level::raise;
+use torsade_core::{Disconnect, Protocol, Transport, factory};
+use torsade_reactor::Reactor;
+
+fn one_at_a_time() -> MutexGuard<'static, ()> {
+    static SIGNALS: Mutex<()> = Mutex::new(());
+    SIGNALS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Does not close when it is told that the reactor stops.
+struct Stubborn(Rc<RefCell<Vec<String>>>);
+
+impl Protocol for Stubborn {
+    fn data_received(&mut self, _: &Transport<Self>, _: &[u8]) {}
+
+    fn stopping(&mut self, _: &Transport<Self>) {
+        self.0.borrow_mut().push("stopping".to_owned());
+    }
+
+    fn connection_lost(&mut self, _: &Transport<Self>, reason: &Disconnect) {
+        self.0.borrow_mut().push(format!("lost: {reason}"));
+    }
+}
+
+/// Listen, and have one connection.
+fn serve(reactor: &mut Reactor, log: &Rc<RefCell<Vec<String>>>) -> TcpStream {
+    let log = Rc::clone(log);
+    let stubborn = factory(move |_| Stubborn(Rc::clone(&log)));
+    let listener = reactor.net().listen("127.0.0.1:0", stubborn).unwrap();
+    let client = TcpStream::connect(listener.address()).unwrap();
+    while reactor.net().connections() == 0 {
+        reactor.turn(Some(Duration::from_millis(1))).unwrap();
+    }
+    client
+}
+
+#[test]
+fn every_reactor_that_asked_hears_a_signal() {
+    let _lock = one_at_a_time();
+    let mut one = Reactor::new().unwrap();
+    let mut two = Reactor::new().unwrap();
+    for signal in [SIGTERM, SIGINT] {
+        one.stop_on_signals().unwrap();
+        two.stop_on_signals().unwrap();
+        raise(signal).unwrap();
+        one.run().unwrap();
+        two.run().unwrap();
+    }
+    // One that is gone does not disturb the others.
+    drop(one);
+    raise(SIGINT).unwrap();
+    two.run().unwrap();
+}
+
+#[test]
+fn the_second_signal_of_a_stop_aborts() {
+    let _lock = one_at_a_time();
+    let mut reactor = Reactor::new().unwrap();
+    reactor.stop_on_signals().unwrap();
+    // Again after the first stop: then the next signal is a first one.
+    for _ in 0..2 {
+        let log = Rc::default();
+        let _client = serve(&mut reactor, &log);
+        raise(SIGINT).unwrap();
+        assert!(reactor.turn(None).unwrap());
+        assert_eq!(*log.borrow(), ["stopping"]);
+        raise(SIGINT).unwrap();
+        reactor.run().unwrap();
+        assert_eq!(*log.borrow(), ["stopping", "lost: aborted here"]);
+    }
+}
+
+#[test]
+fn a_signal_wakes_a_reactor_that_sleeps() {
+    let _lock = one_at_a_time();
+    let mut reactor = Reactor::new().unwrap();
+    reactor.stop_on_signals().unwrap();
+    let (asleep, told) = std::sync::mpsc::channel();
+    let other = std::thread::spawn(move || {
+        told.recv().unwrap();
+        raise(SIGTERM).unwrap();
+    });
+    reactor
+        .net()
+        .call_later(Duration::ZERO, move |_| asleep.send(()).unwrap());
+    reactor.run().unwrap();
+    other.join().unwrap();
+}
+
+#[test]
+fn a_reactor_takes_its_handlers_and_descriptors_with_it() {
+    let _lock = one_at_a_time();
+    // The system hands out the lowest descriptors that are free, so the last of many is a higher
+    // one if some in between stay in use.
+    let last_of_many = || {
+        let many: Vec<_> = (0..50).map(|_| File::open("/dev/null").unwrap()).collect();
+        many[49].as_raw_fd()
+    };
+    let before = last_of_many();
+    for _ in 0..10 {
+        let mut reactor = Reactor::new().unwrap();
+        reactor.stop_on_signals().unwrap();
+    }
+    assert_eq!(last_of_many(), before);
+}

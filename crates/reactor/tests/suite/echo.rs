@@ -1,0 +1,119 @@
+use std::net::SocketAddr;
+
+use torsade_core::{ListenError, Peer, factory};
+use torsade_reactor::Reactor;
+
+use crate::support::{Client, Echo, Log, Script, drive, echo};
+
+#[test]
+fn what_is_said_comes_back() {
+    let mut reactor = Reactor::new().unwrap();
+    let listener = echo(reactor.net());
+    let mut clients: Vec<_> = (0..20)
+        .map(|_| Client::connect(listener.address()))
+        .collect();
+    for round in 0..3 {
+        for (number, client) in clients.iter_mut().enumerate() {
+            client.write(format!("{number} in {round}").as_bytes());
+        }
+        for (number, client) in clients.iter_mut().enumerate() {
+            let said = format!("{number} in {round}");
+            let heard = client.read_exactly(&mut reactor, said.len());
+            assert_eq!(heard, said.as_bytes());
+        }
+    }
+    assert_eq!(reactor.net().connections(), 20);
+}
+
+#[test]
+fn both_families_are_served() {
+    let mut reactor = Reactor::new().unwrap();
+    for any in ["0.0.0.0:0", "[::]:0", "[::1]:0"] {
+        let listener = match reactor.net().listen(any, factory(|_| Echo)) {
+            Ok(listener) => listener,
+            // A machine without the family.
+            Err(_) if any.starts_with('[') => continue,
+            Err(error) => panic!("{error}"),
+        };
+        let mut address = listener.address();
+        if address.ip().is_unspecified() {
+            address.set_ip(match address {
+                SocketAddr::V4(_) => [127, 0, 0, 1].into(),
+                SocketAddr::V6(_) => [0, 0, 0, 0, 0, 0, 0, 1].into(),
+            });
+        }
+        let mut client = Client::connect(address);
+        client.write(b"hello");
+        assert_eq!(client.read_exactly(&mut reactor, 5), b"hello");
+    }
+}
+
+#[test]
+fn an_address_in_use_is_an_error_of_listen() {
+    let reactor = Reactor::new().unwrap();
+    let listener = echo(reactor.net());
+    let again = reactor.net().listen(listener.address(), factory(|_| Echo));
+    let Err(ListenError::System { address, error }) = again else {
+        panic!("{again:?}");
+    };
+    assert_eq!(address, listener.address());
+    assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
+
+    listener.close();
+    let again = reactor.net().listen(listener.address(), factory(|_| Echo));
+    assert_eq!(again.unwrap().address(), listener.address());
+}
+
+#[test]
+fn both_ends_know_both_addresses() {
+    for listen_on in ["127.0.0.1:0", "0.0.0.0:0"] {
+        let mut reactor = Reactor::new().unwrap();
+        let log = Log::default();
+        let server = log.clone();
+        let listener = reactor.net().listen(
+            listen_on,
+            factory(move |_| {
+                let peer = server.clone();
+                Script::new("server", &Log::default())
+                    .made(move |transport| peer.note(format!("{:?}", transport.peer())))
+            }),
+        );
+        // Never the address that means all addresses.
+        let own = SocketAddr::from(([127, 0, 0, 1], listener.unwrap().address().port()));
+        let client = Client::connect(own);
+        drive(&mut reactor, || !log.lines().is_empty());
+        let expected = Peer::new(client.0.local_addr().unwrap(), own);
+        assert_eq!(log.lines(), [format!("{expected:?}")]);
+    }
+}
+
+#[test]
+fn a_listener_of_one_family_leaves_the_port_to_the_other() {
+    let reactor = Reactor::new().unwrap();
+    // A port that is free in one family may be somebody's in the other, but hardly five times.
+    let granted = (0..5).any(|_| {
+        let Ok(newer) = reactor.net().listen("[::]:0", factory(|_| Echo)) else {
+            return true; // A machine without the family.
+        };
+        let older = SocketAddr::from(([0, 0, 0, 0], newer.address().port()));
+        reactor.net().listen(older, factory(|_| Echo)).is_ok()
+    });
+    assert!(granted);
+}
+
+#[test]
+fn two_reactors_of_one_thread_serve_each_other() {
+    let mut one = Reactor::new().unwrap();
+    let mut two = Reactor::new().unwrap();
+    let listener = echo(one.net());
+    let log = Log::default();
+    let heard = log.clone();
+    let asks = Script::new("client", &log)
+        .made(|transport| transport.write(b"are you there"))
+        .data(move |_, data| heard.note(String::from_utf8_lossy(data)));
+    two.net().connect(listener.address(), asks).detach();
+    drive(&mut two, || {
+        one.turn(Some(std::time::Duration::ZERO)).unwrap();
+        log.has("are you there")
+    });
+}

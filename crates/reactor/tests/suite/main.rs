@@ -1,0 +1,16 @@
+//! The reactor through its public face, on real sockets of the loopback interface.
+#![cfg(unix)]
+#![expect(
+    clippy::unwrap_used,
+    reason = "the tests' own helper functions are not marked as tests"
+)]
+
+mod accepting;
+mod closing;
+mod connecting;
+mod echo;
+mod ending;
+mod flow;
+mod guest;
+mod running;
+mod support;

@@ -1,0 +1,129 @@
+//! What you may rely on, on every transport and every driver, real or made up.
+//!
+//! Each contract is a set of cells in the conformance suite, which runs one body on the string
+//! transport, on the pump and on real sockets. Every number is a field of
+//! [`Limits`](crate::Limits). Where this page says *later*, the clause comes with the part it
+//! speaks of.
+//!
+//! **User code** means: callbacks, continuations, timers, posted calls, factories, cancel hooks,
+//! report sinks, wakers, and the `Drop` of every value given to torsade.
+//!
+//! # C1: nobody calls you back while you are running
+//! Whatever would call you is queued, and runs after the current callback has returned, in order,
+//! with nothing of ours borrowed. Callbacks never nest, on any connection of the thread, so a
+//! `RefCell` that you hold borrowed across a method of a transport cannot conflict. What runs
+//! user code directly does so outside any turn, and is this: resolving, cancelling, dropping or
+//! combining Deferreds there; running, turning or dropping a reactor; every method of a test
+//! transport. Hold no borrow across those.
+//!
+//! Continuations come before new facts: while some are queued for a connection, no new data
+//! reaches it, and its loss waits behind them. A budget defers, it never drops.
+//!
+//! # C2: life cycle
+//! `connection_made` first, once; `connection_lost` last, once, for every connection that was
+//! made, also at shutdown, also when it was paused. Reading starts after `connection_made` has
+//! returned. The loss comes when the socket is closed, at the end of a turn. If input is held
+//! back, the end of the peer waits; if input is wanted, what the kernel still holds is delivered
+//! first, also after a send has failed: the early error reply.
+//!
+//! # C3: order and batching
+//! Bytes leave in the order of the calls that wrote them, whoever made them. After a callback and
+//! its continuations, that connection is flushed in one send. Connections written to by others
+//! are flushed once, before the reactor waits.
+//!
+//! # C4: closing
+//! After `close` no more input is delivered, not even the rest of this chunk; what was written is
+//! flushed, our end is sent, and `connection_lost` is called. Writes after it are dropped and
+//! counted; continuations and timers go on until the loss. Unless the peer had ended, the bare
+//! socket lingers for at most 5 s and what still comes is discarded, so that the kernel does not
+//! destroy the reply on its way. At most 1024 sockets linger; `run` does not wait for them. A
+//! flush without progress for 120 s is aborted. `abort` drops the output and resets; `fail` is
+//! `close` with a reason, so that an error reply still leaves; `flushed` means handed to the
+//! kernel.
+//!
+//! # C5: half-close
+//! `eof_received` is called where data would have been: held when data is held, after the data.
+//! Its default closes. The unfinished rest is readable there with `with_unread`, and then
+//! dropped; a framing passes it on. *Later: TLS.*
+//!
+//! # C6: reasons are typed
+//! [`Disconnect`](crate::Disconnect) is a closed enum by blame. Every connection that a listener
+//! or `connect` began has exactly one outcome: one that a listener fails to make tells the
+//! factory (`failed`), and for `connect` the Deferred is rejected and the protocol dropped
+//! unmade.
+//!
+//! # C7: flow control is on by default and enforced
+//! Marks of 64 and 16 KiB: output pauses strictly above the high one and resumes at or below the
+//! low one; moving the marks re-evaluates both ways. `wants_output()` is false from the byte that
+//! passes high; the callbacks `pause_writing` and `resume_writing` are queued and strictly
+//! alternate; whoever saw false gets a resume.
+//!
+//! Accepted connections are not read while their own output is above the mark
+//! (`throttle_input`), so a one-line echo is safe. Connecting ends do not throttle themselves,
+//! so that two torsade ends never both wait for their own output. Pauses are kept by holder, each
+//! layer, handle and `hold`; reading runs when none holds.
+//!
+//! A write is accepted whole while at most 16 MiB wait before it, so that the cap bounds piling
+//! up, not the size of a message; past it the connection ends with `LimitPassed`. All connections
+//! of a reactor together hold at most 256 MiB; the fullest goes first.
+//!
+//! # C8: one rule for errors
+//! A panic in a callback is caught and logged with its connection; that connection is aborted and
+//! still gets `connection_lost(Panicked)`; nobody else notices. A listener survives the panic of
+//! its factory: that one connection is lost. A panic in a combinator rejects with `Panicked`; in
+//! a free timer or posted call it is logged; in a `Drop` it is caught like the rest. In the
+//! testing kit every caught panic fails the test unless it was expected. `panic = "abort"` gives
+//! this rule up.
+//!
+//! # C9: time
+//! Monotonic, and the driver's. Timers never fire early, also when set late in a long turn: they
+//! count from its end. Equal deadlines fire in the order they were set; a zero delay waits for
+//! input and output; set, cancel and reset are cheap, and a million cancelled timers hold no
+//! memory. Input that was waiting is delivered before a timer of its connection that came due
+//! with it, so that a stall of ours times nobody out who had spoken.
+//!
+//! # C10: fairness
+//! Bytes, continuations, posted calls and accepts of a turn are bounded. A loud peer or a call
+//! that queues itself again starves nobody.
+//!
+//! # C11: threads and guests
+//! One `Send + Clone` handle, [`Remote`](crate::Remote), posts closures: first in, first out; it
+//! wakes a blocked reactor; when the reactor is gone it is an error, not a hang. Work made outside
+//! a turn wakes the reactor once.
+//!
+//! # C12: accepting
+//! No accept error kills a listener, spins or floods the log: out of descriptors it leaves the
+//! poller for a second. *Later: shedding by policy, and limits on connections.*
+//!
+//! # C13: limits
+//! Every queue, buffer and count is bounded by a field of [`Limits`](crate::Limits). Nothing is
+//! allocated from a number that a peer sent before the bytes are there.
+//!
+//! # C14: bytes from a peer never panic
+//! And no input makes work or memory grow faster than linearly, however it is cut.
+//!
+//! # C15: input left over
+//! `unread(n)`: the last n bytes of this delivery come again in front of the next; the largest n
+//! of a callback counts. If the callback ends with `wants_input()` true, they wait for more bytes
+//! or the end. If not, they are delivered again as soon as that turns true, new bytes or not.
+//! What waits is bounded. `switch(new)` takes effect after the callback: `new` gets
+//! `connection_made`, then the unread rest; the old one gets no loss. *Later: filters.*
+//!
+//! # C16: continuations on a connection
+//! `then(deferred, f)` runs f with `&mut self` when the result is there; `hold(deferred, f)` also
+//! holds back input until then, so that replies keep their order and a client that half-closes
+//! after its question gets its answer. At the loss, what they wait for is cancelled, the closures
+//! are dropped unrun, and timers of the connection end. Clean-up that must happen belongs in
+//! `connection_lost`, in a guard's `Drop`, or in a free `finish`.
+//!
+//! # C17: shutdown
+//! `stop` closes the listeners and tells `stopping` to every connection (default: close); those
+//! that remain after 5 s are aborted; every one gets its loss; then `run` returns. Signal
+//! handlers are installed only on request. Dropping a reactor delivers the losses too. A reactor
+//! can be run again, and many live in one process. *Later: hooks before the stop.*
+//!
+//! # One turn
+//! Wait. The time, once. Posted calls that were there at the start. What happened, up to the
+//! budget, each callback followed by its continuations and its own flush. Timers due that were
+//! set before this turn. What a budget left over. The flush of connections that others wrote to.
+//! Losses. The time again, if a timer was set.

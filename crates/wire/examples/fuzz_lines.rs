@@ -1,0 +1,24 @@
+//! Compares the line framing with a plain model of it on as many inputs as are asked for:
+//! `cargo run --release -p torsade-wire --example fuzz_lines -- 1000000 [seed]`.
+
+use std::env;
+use std::num::ParseIntError;
+
+#[path = "../tests/lines/fuzz.rs"]
+mod fuzz;
+#[path = "../tests/lines/recorder.rs"]
+mod recorder;
+
+#[expect(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a command, which has arguments and says what it did"
+)]
+fn main() -> Result<(), ParseIntError> {
+    let mut arguments = env::args().skip(1).map(|argument| argument.parse());
+    let inputs = arguments.next().unwrap_or(Ok(1_000_000))?;
+    let seed = arguments.next().unwrap_or(Ok(1))?;
+    println!("{inputs} inputs from seed {seed}");
+    println!("{:#?}", fuzz::run(seed, inputs));
+    Ok(())
+}

@@ -1,0 +1,13 @@
+//! Tests across packages.
+//!
+//! The conformance suite of `torsade-testing` runs here on every driver there is:
+//! `cargo test -p torsade-tests` prints the table of contracts. What stands in `breaks.txt` is the
+//! proof that the cells look: `cargo run -p torsade-tests --bin breaks` breaks the code in each of
+//! those ways and demands that the cell named there fails.
+#![forbid(unsafe_code)]
+
+#[cfg(unix)]
+mod logged;
+pub mod runner;
+#[cfg(unix)]
+pub mod tcp;

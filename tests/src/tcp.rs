@@ -1,0 +1,456 @@
+//! The harness on real sockets: a reactor whose clock is turned by hand, and raw ends that are
+//! plain sockets of the test.
+//!
+//! Nothing here waits for time to pass. What a kernel does on loopback it does in order, so a byte
+//! that was sent over a pair of sockets of the harness's own, and has arrived, says that what was
+//! sent before has arrived too. Bytes that are known to be under way are waited for by `poll`.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use socket2::{Domain, Socket, Type};
+use torsade_core::{Limits, Listener, Net, Peer, factory};
+use torsade_reactor::Reactor;
+use torsade_testing::Clock;
+use torsade_testing::conformance::{Column, End, Harness, Probe, Role, Seat, Seen, not_here};
+
+use crate::logged;
+use crate::runner::elsewhere;
+
+/// The column of real TCP.
+pub const TCP: Column = Column {
+    name: "tcp",
+    make: |limits| Box::new(TcpHarness::new(limits)),
+    elsewhere: Some(elsewhere),
+};
+
+/// More than a kernel holds on loopback between a socket of the reactor and one of ours, whose
+/// receive buffer is small.
+const FLOOD: usize = 12 * 1024 * 1024;
+const RECEIVE_BUFFER: usize = 64 * 1024;
+
+/// So often nothing may move before all is at rest.
+const QUIET_ROUNDS: usize = 3;
+
+/// What is under way on loopback and does not come within this time never will.
+const PATIENCE: Timespec = Timespec {
+    tv_sec: 30,
+    tv_nsec: 0,
+};
+
+struct TcpHarness {
+    /// None after the shutdown.
+    reactor: Option<Reactor>,
+    net: Net,
+    raw: Vec<Raw>,
+    marker: (TcpStream, TcpStream),
+    /// Addresses that are taken, and that nobody listens on.
+    closed_doors: Vec<Socket>,
+    expected: Vec<String>,
+}
+
+/// One raw end.
+struct Raw {
+    socket: RawSocket,
+    /// The probe at the other end, if there is one.
+    probe: Seat,
+    reads: bool,
+    received: Vec<u8>,
+    seen: Seen,
+    /// Sent by the peer, and not taken by the kernel yet.
+    unsent: Vec<u8>,
+    sent: u64,
+    finishes: bool,
+}
+
+enum RawSocket {
+    Waiting(TcpListener),
+    Open(TcpStream),
+    Gone,
+}
+
+impl TcpHarness {
+    fn new(limits: Limits) -> Self {
+        logged::begin();
+        let reactor = Reactor::builder().limits(limits).clock(Clock::now).build();
+        let reactor = need(reactor, "a reactor");
+        let door = need(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)), "a listener");
+        let there = need(door.local_addr().and_then(TcpStream::connect), "a pair");
+        let (here, _) = need(door.accept(), "a pair");
+        need(here.set_nodelay(true), "an option");
+        Self {
+            net: reactor.net().clone(),
+            reactor: Some(reactor),
+            raw: Vec::new(),
+            marker: (here, there),
+            closed_doors: Vec::new(),
+            expected: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, socket: RawSocket, probe: Seat) -> End {
+        self.raw.push(Raw {
+            socket,
+            probe,
+            reads: true,
+            received: Vec::new(),
+            seen: Seen::Open,
+            unsent: Vec::new(),
+            sent: 0,
+            finishes: false,
+        });
+        End(self.raw.len() - 1)
+    }
+
+    /// Take turns while there is something to do without waiting. Returns whether there was.
+    fn take_turns(&mut self) -> bool {
+        const RESTLESS: usize = 1_000_000;
+        let Some(reactor) = &mut self.reactor else {
+            return false;
+        };
+        for turn in 0..RESTLESS {
+            let is_due = reactor.next_deadline().is_some_and(|at| at <= Clock::now());
+            if !is_due && !is_ready(reactor) {
+                return turn > 0;
+            }
+            need(reactor.turn(Some(Duration::ZERO)), "a turn");
+        }
+        panic!("the reactor does not come to rest");
+    }
+
+    /// Move what can be moved at the raw ends. Returns whether that was anything.
+    fn move_raw(&mut self) -> bool {
+        self.raw
+            .iter_mut()
+            .fold(false, |moved, raw| raw.step() || moved)
+    }
+
+    /// Everything that was sent on this machine before has arrived when this returns.
+    fn order_the_kernel(&mut self) {
+        let (here, there) = &mut self.marker;
+        need(here.write_all(&[0]), "a byte on its way");
+        need(there.read_exact(&mut [0]), "a byte on its way");
+    }
+
+    /// Wait for an event at one of the sockets: bytes are known to be on their way.
+    fn wait_for_what_is_under_way(&self) {
+        let mut fds = Vec::new();
+        if let Some(reactor) = &self.reactor {
+            fds.push(PollFd::new(reactor, PollFlags::IN));
+        }
+        for raw in &self.raw {
+            if let RawSocket::Open(stream) = &raw.socket {
+                let mut wanted = PollFlags::empty();
+                wanted.set(PollFlags::IN, raw.reads && raw.seen == Seen::Open);
+                wanted.set(PollFlags::OUT, !raw.unsent.is_empty());
+                if !wanted.is_empty() {
+                    fds.push(PollFd::new(stream, wanted));
+                }
+            }
+        }
+        let ready = poll(&mut fds, Some(&PATIENCE)).unwrap_or(0);
+        assert!(ready > 0, "bytes that were sent did not arrive");
+    }
+}
+
+impl Raw {
+    fn step(&mut self) -> bool {
+        let accepted = self.accept();
+        let wrote = self.write();
+        let read = self.reads && self.read(usize::MAX) > 0;
+        accepted || wrote || read
+    }
+
+    fn accept(&mut self) -> bool {
+        let RawSocket::Waiting(listener) = &self.socket else {
+            return false;
+        };
+        let Ok((stream, _)) = listener.accept() else {
+            return false;
+        };
+        self.socket = RawSocket::Open(prepare(stream));
+        true
+    }
+
+    fn write(&mut self) -> bool {
+        let RawSocket::Open(stream) = &mut self.socket else {
+            return false;
+        };
+        let mut moved = false;
+        while !self.unsent.is_empty() {
+            match stream.write(&self.unsent) {
+                Ok(n) => {
+                    self.sent += n as u64;
+                    self.unsent.drain(..n);
+                    moved = true;
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                // The other end is gone, and so is what it did not want.
+                Err(_) => self.unsent.clear(),
+            }
+        }
+        if self.unsent.is_empty() && std::mem::take(&mut self.finishes) {
+            stream.shutdown(Shutdown::Write).unwrap_or_default();
+            moved = true;
+        }
+        moved
+    }
+
+    /// Read so much, or what there is, and count the end as a byte.
+    fn read(&mut self, most: usize) -> usize {
+        let RawSocket::Open(stream) = &mut self.socket else {
+            return 0;
+        };
+        let mut buffer = vec![0; 64 * 1024];
+        let mut read = 0;
+        while read < most && self.seen == Seen::Open {
+            match stream.read(&mut buffer) {
+                Ok(0) => {
+                    self.seen = Seen::Ended;
+                    read += 1;
+                }
+                Ok(n) => {
+                    self.received.extend_from_slice(&buffer[..n]);
+                    read += n;
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(_) => {
+                    self.seen = Seen::Reset;
+                    read += 1;
+                }
+            }
+        }
+        read
+    }
+
+    /// Whether bytes are known to be on their way to somebody who reads.
+    fn has_bytes_under_way(&self) -> bool {
+        let RawSocket::Open(_) = self.socket else {
+            return false;
+        };
+        let probe = self.probe.borrow();
+        let Some(probe) = &*probe else {
+            return false;
+        };
+        let outward = self.reads
+            && self.seen == Seen::Open
+            && (self.received.len() as u64) < probe.bytes_sent() + probe.buffered() as u64;
+        let inward = probe.is_open()
+            && probe.wants_input()
+            && self.seen != Seen::Reset
+            && probe.bytes_received() < self.sent + self.unsent.len() as u64;
+        outward || inward
+    }
+}
+
+impl Harness for TcpHarness {
+    fn net(&self) -> Net {
+        self.net.clone()
+    }
+
+    fn open(&mut self, role: Role, probe: Probe) -> End {
+        let seat = probe.seat();
+        let end = match role {
+            Role::Accepted => {
+                let mut probe = Some(probe);
+                let listener = self
+                    .net
+                    .listen("127.0.0.1:0", factory(move |_: &Peer| probe.take()));
+                let listener = need(listener, "a listener");
+                let end = self.dial(&listener);
+                self.settle();
+                listener.close();
+                end
+            }
+            Role::Connecting => {
+                let (address, end) = self.door();
+                self.net.connect(address, probe).detach();
+                self.settle();
+                end
+            }
+        };
+        self.raw[end.0].probe = seat;
+        self.settle();
+        end
+    }
+
+    fn dial(&mut self, listener: &Listener) -> End {
+        let socket = small_socket();
+        need(socket.connect(&listener.address().into()), "a connection");
+        self.add(RawSocket::Open(prepare(socket.into())), Seat::default())
+    }
+
+    fn door(&mut self) -> (SocketAddr, End) {
+        let socket = small_socket();
+        let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        need(socket.bind(&anywhere.into()), "an address");
+        need(socket.listen(1), "a listener");
+        let listener = TcpListener::from(socket);
+        need(listener.set_nonblocking(true), "an option");
+        let address = need(listener.local_addr(), "an address");
+        (address, self.add(RawSocket::Waiting(listener), Seat::default()))
+    }
+
+    fn closed_door(&mut self) -> SocketAddr {
+        // Bound, so that nobody else gets it, but not listening.
+        let socket = small_socket();
+        let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        need(socket.bind(&anywhere.into()), "an address");
+        let address = need(socket.local_addr(), "an address");
+        self.closed_doors.push(socket);
+        address.as_socket().unwrap_or(anywhere)
+    }
+
+    fn send(&mut self, end: End, data: &[u8]) {
+        let raw = &mut self.raw[end.0];
+        raw.unsent.extend_from_slice(data);
+        raw.write();
+    }
+
+    fn finish(&mut self, end: End) {
+        let raw = &mut self.raw[end.0];
+        raw.finishes = true;
+        raw.write();
+    }
+
+    fn reset(&mut self, end: End) {
+        let raw = &mut self.raw[end.0];
+        let socket = std::mem::replace(&mut raw.socket, RawSocket::Gone);
+        if let RawSocket::Open(stream) = socket {
+            let socket = Socket::from(stream);
+            need(socket.set_linger(Some(Duration::ZERO)), "an option");
+        }
+    }
+
+    fn stop_reading(&mut self, end: End) {
+        self.raw[end.0].reads = false;
+    }
+
+    fn read_some(&mut self, end: End) {
+        let mut left = FLOOD / 3;
+        while left > 0 {
+            let read = self.raw[end.0].read(left);
+            if read == 0 {
+                break;
+            }
+            left = left.saturating_sub(read);
+            self.settle();
+        }
+    }
+
+    fn sip(&mut self, _: End) {
+        not_here("how little that would have to be, a kernel does not say")
+    }
+
+    fn read_again(&mut self, end: End) {
+        self.raw[end.0].reads = true;
+        self.settle();
+    }
+
+    fn received(&mut self, end: End) -> Vec<u8> {
+        self.raw[end.0].received.clone()
+    }
+
+    fn seen(&mut self, end: End) -> Seen {
+        self.raw[end.0].seen
+    }
+
+    fn sends(&mut self, _: End) -> usize {
+        not_here("a kernel does not say how often it was called")
+    }
+
+    fn flood(&self) -> usize {
+        FLOOD
+    }
+
+    fn settle(&mut self) {
+        let mut quiet = 0;
+        while quiet < QUIET_ROUNDS {
+            self.order_the_kernel();
+            let moved = self.take_turns() | self.move_raw();
+            if moved {
+                quiet = 0;
+            } else if self.raw.iter().any(Raw::has_bytes_under_way) {
+                self.wait_for_what_is_under_way();
+            } else {
+                quiet += 1;
+            }
+        }
+    }
+
+    fn advance(&mut self, duration: Duration) {
+        self.settle();
+        let target = Clock::now() + duration;
+        loop {
+            let next = self.reactor.as_ref().and_then(Reactor::next_deadline);
+            match next {
+                Some(next) if next <= target => Clock::stall(next - Clock::now()),
+                _ => break,
+            }
+            self.settle();
+        }
+        Clock::stall(target - Clock::now());
+        self.settle();
+    }
+
+    fn expect_panic(&mut self, text: &str) {
+        self.expected.push(text.to_owned());
+    }
+
+    fn shut_down(&mut self) {
+        self.reactor.take();
+    }
+}
+
+impl Drop for TcpHarness {
+    fn drop(&mut self) {
+        self.reactor.take();
+        let logged = logged::take();
+        if std::thread::panicking() {
+            return;
+        }
+        let mut expected = std::mem::take(&mut self.expected);
+        let mut complaints = Vec::new();
+        for line in logged {
+            match expected.iter().position(|text| line.contains(text.as_str())) {
+                Some(met) => drop(expected.remove(met)),
+                None => complaints.push(line),
+            }
+        }
+        let missing = expected.iter().map(|text| format!("did not happen: {text}"));
+        complaints.extend(missing);
+        assert!(
+            complaints.is_empty(),
+            "the harness saw what no assertion did:\n  {}",
+            complaints.join("\n  ")
+        );
+    }
+}
+
+/// Whether an event waits for the reactor.
+fn is_ready(reactor: &Reactor) -> bool {
+    let mut fds = [PollFd::new(reactor, PollFlags::IN)];
+    poll(&mut fds, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
+}
+
+fn small_socket() -> Socket {
+    let socket = need(Socket::new(Domain::IPV4, Type::STREAM, None), "a socket");
+    need(socket.set_recv_buffer_size(RECEIVE_BUFFER), "an option");
+    socket
+}
+
+fn prepare(stream: TcpStream) -> TcpStream {
+    need(stream.set_nonblocking(true), "an option");
+    need(stream.set_nodelay(true), "an option");
+    stream
+}
+
+#[track_caller]
+fn need<T, E: std::fmt::Display>(result: Result<T, E>, what: &str) -> T {
+    match result {
+        Ok(value) => value,
+        Err(error) => panic!("the system gave no {what}: {error}"),
+    }
+}
