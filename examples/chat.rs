@@ -78,7 +78,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = std::env::args().nth(1).unwrap_or("127.0.0.1:8007".into());
     let mut reactor = Reactor::new()?;
     let room = Room::default();
-    let listener = reactor.net().listen(address, factory(move |_| Member::new(&room)))?;
+    let listener = reactor
+        .net()
+        .listen(address, factory(move |_| Member::new(&room)))?;
     println!("listening on {}", listener.address());
     reactor.stop_on_signals()?;
     Ok(reactor.run()?)

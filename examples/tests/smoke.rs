@@ -76,7 +76,9 @@ fn echo() {
     say(&mut peer, "hello\nthere\n");
     assert_eq!(hear(&mut peer), "hello\n");
     assert_eq!(hear(&mut peer), "there\n");
-    peer.get_mut().shutdown(Shutdown::Write).expect("half-closed");
+    peer.get_mut()
+        .shutdown(Shutdown::Write)
+        .expect("half-closed");
     assert_eq!(peer.read(&mut [0; 8]).expect("its end"), 0);
     program.interrupt();
 }

@@ -290,7 +290,10 @@ impl Harness for TcpHarness {
         let listener = TcpListener::from(socket);
         need(listener.set_nonblocking(true), "an option");
         let address = need(listener.local_addr(), "an address");
-        (address, self.add(RawSocket::Waiting(listener), Seat::default()))
+        (
+            address,
+            self.add(RawSocket::Waiting(listener), Seat::default()),
+        )
     }
 
     fn closed_door(&mut self) -> SocketAddr {
@@ -414,12 +417,17 @@ impl Drop for TcpHarness {
         let mut expected = std::mem::take(&mut self.expected);
         let mut complaints = Vec::new();
         for line in logged {
-            match expected.iter().position(|text| line.contains(text.as_str())) {
+            match expected
+                .iter()
+                .position(|text| line.contains(text.as_str()))
+            {
                 Some(met) => drop(expected.remove(met)),
                 None => complaints.push(line),
             }
         }
-        let missing = expected.iter().map(|text| format!("did not happen: {text}"));
+        let missing = expected
+            .iter()
+            .map(|text| format!("did not happen: {text}"));
         complaints.extend(missing);
         assert!(
             complaints.is_empty(),

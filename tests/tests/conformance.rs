@@ -1,19 +1,16 @@
 //! The contracts, cell by cell, on every driver: prints the table, and fails if a cell does.
 //!
-//! Arguments are parts of names, of cells or columns: `cargo test -p torsade-tests --test
-//! conformance -- C4. string` runs what concerns closing on the string transport.
+//! Arguments are names of cells or columns, or parts of names: `cargo test -p torsade-tests
+//! --test conformance -- C4. string` runs what concerns closing on the string transport.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
-use torsade_testing::conformance::{Cell, Column, PUMP, STRING};
-use torsade_tests::runner::{self, elsewhere};
+use torsade_testing::conformance::{Cell, Column, PUMP, STRING, contracts};
+use torsade_tests::runner::{self, PATIENCE, elsewhere};
 
 fn main() -> io::Result<ExitCode> {
-    let asked: Vec<String> = std::env::args()
-        .skip(1)
-        .filter(|argument| !argument.starts_with('-'))
-        .collect();
     let with_threads = |column: Column| Column {
         elsewhere: Some(elsewhere),
         ..column
@@ -24,14 +21,56 @@ fn main() -> io::Result<ExitCode> {
         #[cfg(unix)]
         torsade_tests::tcp::TCP,
     ];
-    let names: Vec<_> = columns.iter().map(|column| column.name).collect();
-    let (for_columns, for_cells): (Vec<_>, Vec<_>) =
-        asked.iter().partition(|text| names.contains(&text.as_str()));
-    let wanted = |cell: &Cell, column: &Column| {
-        (for_columns.is_empty() || for_columns.iter().any(|text| *text == column.name))
-            && (for_cells.is_empty() || for_cells.iter().any(|text| cell.id().contains(*text)))
-    };
-    let report = runner::run(&columns, wanted);
+    let asked = Asked::read(&columns);
+    let report = runner::run(&columns, asked.patience, |cell, column| {
+        asked.wants(cell, column)
+    });
     write!(io::stdout(), "{report}")?;
     Ok(ExitCode::from(u8::from(report.failed() > 0)))
+}
+
+/// What the arguments ask for. Options of the usual test harness are let pass.
+struct Asked {
+    columns: Vec<String>,
+    /// Whole names.
+    cells: Vec<String>,
+    parts: Vec<String>,
+    patience: Duration,
+}
+
+impl Asked {
+    fn read(columns: &[Column]) -> Self {
+        let mut asked = Self {
+            columns: Vec::new(),
+            cells: Vec::new(),
+            parts: Vec::new(),
+            patience: PATIENCE,
+        };
+        let known: Vec<String> = contracts()
+            .iter()
+            .flat_map(|contract| contract.cells)
+            .map(Cell::id)
+            .collect();
+        for text in std::env::args().skip(1) {
+            if let Some(seconds) = text.strip_prefix("--patience=") {
+                asked.patience = seconds.parse().map_or(PATIENCE, Duration::from_secs);
+            } else if columns.iter().any(|column| column.name == text) {
+                asked.columns.push(text);
+            } else if known.contains(&text) {
+                asked.cells.push(text);
+            } else if !text.starts_with('-') {
+                asked.parts.push(text);
+            }
+        }
+        asked
+    }
+
+    fn wants(&self, cell: &Cell, column: &Column) -> bool {
+        let id = cell.id();
+        let by_column = self.columns.is_empty() || self.columns.iter().any(|it| it == column.name);
+        let by_cell = (self.cells.is_empty() && self.parts.is_empty())
+            || self.cells.contains(&id)
+            || self.parts.iter().any(|part| id.contains(part));
+        by_column && by_cell
+    }
 }

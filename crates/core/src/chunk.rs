@@ -82,7 +82,7 @@ impl Chunk {
     ///
     /// # Panics
     /// If `n` is more than [`len`](Self::len).
-    #[inline]
+    #[inline(always)]
     pub fn advance(&mut self, n: usize) {
         assert!(n <= self.len, "a driver sent more than it was given");
         self.len -= n;
@@ -133,7 +133,7 @@ impl Chunk {
     }
 
     /// Make the chunk fit for its next use. It must carry no shared bytes any more.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn reset(&mut self) {
         /// A buffer that grew beyond this for one large write is not kept.
         const KEPT: usize = 64 * 1024;

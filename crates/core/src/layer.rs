@@ -125,12 +125,10 @@ impl Layers {
         for depth in 0..usize::from(depth) {
             let step = match self.near.get(depth) {
                 Some(near) => near.step.get(),
-                None => {
-                    self.far.get().and_then(|far| {
-                        let far = far.borrow();
-                        far.get(depth - self.near.len())?.step.get()
-                    })
-                }
+                None => self.far.get().and_then(|far| {
+                    let far = far.borrow();
+                    far.get(depth - self.near.len())?.step.get()
+                }),
             };
             layer = step?(layer)?;
         }
@@ -171,5 +169,52 @@ impl Layers {
                 far.get(number - self.near.len()).map(look)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Outer(u8);
+
+    impl Layered for Outer {
+        type Inner = u8;
+
+        fn inner_mut(&mut self) -> &mut u8 {
+            &mut self.0
+        }
+    }
+
+    const ONE: NonZeroUsize = NonZeroUsize::MIN;
+    const MANY: NonZeroUsize = NonZeroUsize::MAX;
+
+    #[test]
+    fn a_signal_reaches_the_layer_around_the_one_that_sent_it_once() {
+        let layers = Layers::default();
+        for depth in 0..5 {
+            layers.learn::<Outer>(depth);
+        }
+        for depth in 0..5 {
+            layers.signal(depth + 1, MANY);
+            layers.signal(depth + 1, ONE);
+            for other in (0..5).filter(|other| *other != depth) {
+                assert_eq!(layers.take_signal(other), None, "{other} for {depth}");
+            }
+            assert_eq!(layers.take_signal(depth), Some(ONE), "the last one counts");
+            assert_eq!(layers.take_signal(depth), None);
+            assert!(!layers.take_signalled());
+        }
+    }
+
+    #[test]
+    fn the_outermost_layer_signals_nobody_and_another_stack_hears_nothing() {
+        let layers = Layers::default();
+        layers.signal(0, ONE);
+        assert!(!layers.take_signalled());
+        layers.signal(1, ONE);
+        layers.forget();
+        assert_eq!(layers.take_signal(0), None);
+        assert!(!layers.take_signalled());
     }
 }

@@ -330,7 +330,7 @@ impl Link {
     }
 
     /// The kernel took `len` bytes.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn unbuffer(self: &Rc<Self>, len: usize) {
         self.buffered.set(self.buffered.get() - len);
         self.sent.set(self.sent.get() + len as u64);

@@ -142,7 +142,7 @@ impl Pool {
     }
 
     /// Keep the chunk, which carries no shared bytes.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn give(&self, mut chunk: Box<Chunk>) {
         chunk.reset();
         if let Some(second) = self.hot.replace(Some(chunk)) {

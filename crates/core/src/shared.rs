@@ -208,7 +208,7 @@ impl Shared {
     }
 
     /// Take a chunk back. Drops the shared bytes it carried, which may run user code.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn recycle(&self, mut chunk: Box<Chunk>) {
         if chunk.carries_shared() {
             self.drop_shared(&mut chunk);

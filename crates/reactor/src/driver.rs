@@ -121,7 +121,7 @@ pub(crate) fn earlier(one: Option<Time>, other: Option<Time>) -> Option<Time> {
 }
 
 impl Wire<Registered> for Driver {
-    #[inline]
+    #[inline(always)]
     fn send(
         &mut self,
         socket: &mut Registered,
@@ -173,8 +173,7 @@ impl Wire<Registered> for Driver {
 const PIECES: usize = 64;
 
 /// Send what the kernel takes: all, or until it has no room.
-#[inline]
-#[inline]
+#[inline(always)]
 fn send(socket: &Socket, chunk: &mut Chunk) -> io::Result<()> {
     loop {
         let (offered, result) = match chunk.as_slice() {

@@ -44,7 +44,10 @@ impl Entry {
             ledger.users.set(users + 1);
             if users == 0 {
                 let before = report::set_sink(Some(Rc::new(|report: &Report| {
-                    fail(report.to_string());
+                    // Both ends let go: what happens at the end of every other test.
+                    if !report.is_abandoned() {
+                        fail(report.to_string());
+                    }
                 })));
                 ledger.sink_before.replace(before);
             }

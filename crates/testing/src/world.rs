@@ -68,8 +68,7 @@ impl World {
             .listen(peer.local(), factory(move |_: &Peer| protocol.take()));
         let made = listener.ok().and_then(|listener| {
             let made = self.turn(|engine| {
-                let id =
-                    engine.accepted(&mut EndWire, listener.id(), Rc::clone(end), peer)?;
+                let id = engine.accepted(&mut EndWire, listener.id(), Rc::clone(end), peer)?;
                 // Asked for at once: it may be lost at the end of the turn.
                 engine.connection(id)
             });
@@ -110,8 +109,8 @@ impl World {
     /// A raw end connects to a listener. If its factory refuses, the end is closed.
     pub(crate) fn dial(&self, listener: &Listener, end: &Rc<End>) -> Option<ConnectionId> {
         let peer = Peer::new(default_peer().remote(), listener.address());
-        let made = self
-            .turn(|engine| engine.accepted(&mut EndWire, listener.id(), Rc::clone(end), peer));
+        let made =
+            self.turn(|engine| engine.accepted(&mut EndWire, listener.id(), Rc::clone(end), peer));
         match made {
             Some(id) => self.ends.borrow_mut().push((id, Rc::clone(end))),
             None => end.close(Close::Plain),

@@ -35,7 +35,10 @@ fn pieces_arrive_as_they_were_fed() {
     t.feed(b"one");
     t.feed(b"");
     t.feed_bytewise(b"ab");
-    assert_eq!(*chunks.borrow(), [b"one".to_vec(), b"a".to_vec(), b"b".to_vec()]);
+    assert_eq!(
+        *chunks.borrow(),
+        [b"one".to_vec(), b"a".to_vec(), b"b".to_vec()]
+    );
 }
 
 #[test]
@@ -109,9 +112,10 @@ fn timers_run_at_their_own_moments_during_one_advance() {
     let seen = Rc::new(RefCell::new(Vec::new()));
     for millis in [700, 200, 500] {
         let seen = seen.clone();
-        t.net().call_later(Duration::from_millis(millis), move |net| {
-            seen.borrow_mut().push(net.now() - start);
-        });
+        t.net()
+            .call_later(Duration::from_millis(millis), move |net| {
+                seen.borrow_mut().push(net.now() - start);
+            });
     }
     t.advance(Duration::from_secs(1));
     let expected = [200, 500, 700].map(Duration::from_millis);
@@ -202,7 +206,10 @@ fn a_pump_carries_every_byte_through_small_queues_in_any_segments() {
             if pump.client(|me, _| me.back.len() == length) {
                 break;
             }
-            assert!(pump.step(), "stuck with queues of {queue} and segments of {segment}");
+            assert!(
+                pump.step(),
+                "stuck with queues of {queue} and segments of {segment}"
+            );
         }
         pump.run();
         assert_eq!(pump.client_lost(), Some(&Disconnect::Closed));
@@ -212,7 +219,9 @@ fn a_pump_carries_every_byte_through_small_queues_in_any_segments() {
 
 #[test]
 fn what_comes_back_is_what_was_sent() {
-    let mut pump = Pump::new(Sender::new(300_001), Echo).queue(5000).segment(77);
+    let mut pump = Pump::new(Sender::new(300_001), Echo)
+        .queue(5000)
+        .segment(77);
     while pump.client(|me, _| me.back.len() < 299_000) {
         assert!(pump.step());
     }

@@ -81,6 +81,9 @@ pub trait LineProtocol: Sized + 'static {
     }
 
     /// A line came, here without its delimiter. It may be empty, and need not be UTF-8.
+    ///
+    /// A line is consumed by being delivered: [`unread`](torsade_core::Connection::unread) is the
+    /// framing's own here, and must not be called.
     #[doc(alias = "lineReceived")]
     fn line_received(&mut self, transport: &Transport<Self>, line: &[u8]);
 

@@ -201,7 +201,8 @@ impl<S> Engine<S> {
     /// input is wanted, because an event may be older than the last pause. A buffer that was
     /// filled counts as [`input_left`](Self::input_left); `WouldBlock` and `Interrupted` are no
     /// failures.
-    #[inline]
+    // By itself, so that what it has in registers stays there.
+    #[inline(never)]
     pub fn readable<W: Wire<S>>(
         &mut self,
         wire: &mut W,
@@ -266,6 +267,7 @@ impl<S> Engine<S> {
     }
 
     /// The peer ended its side in good order.
+    #[inline(never)]
     pub fn input_ended<W: Wire<S>>(&mut self, wire: &mut W, id: ConnectionId) {
         self.in_turn();
         if let Some(slot) = self.slots.get_mut(id.0)
@@ -278,6 +280,7 @@ impl<S> Engine<S> {
     }
 
     /// Reading failed: the peer reset the connection, or worse.
+    #[inline(never)]
     pub fn failed<W: Wire<S>>(&mut self, wire: &mut W, id: ConnectionId, error: io::Error) {
         self.in_turn();
         if let Some(slot) = self.slots.get_mut(id.0)
@@ -381,7 +384,7 @@ impl<S> Engine<S> {
     }
 
     /// After a callback: its continuations, then its flush, until both have nothing to do.
-    #[inline]
+    #[inline(never)]
     fn after_fact<W: Wire<S>>(&mut self, wire: &mut W, id: ConnectionId) {
         loop {
             if self.has_queued() {
@@ -509,10 +512,18 @@ impl<S> Engine<S> {
     }
 }
 
-/// Errors of Deferreds that nobody took go to the log, unless the thread has a sink already.
+/// Errors of Deferreds that nobody took go to the log, unless the thread has a sink already. One
+/// that was merely abandoned is common at the end of things, and no news.
 fn log_unhandled_errors() {
+    report::describe::<crate::ConnectError>();
+    report::describe::<crate::ListenError>();
+    report::describe::<Disconnect>();
     let before = report::set_sink(Some(Rc::new(|report: &report::Report| {
-        log::error!("{report}");
+        if report.is_abandoned() {
+            log::debug!("{report}");
+        } else {
+            log::error!("{report}");
+        }
     })));
     if before.is_some() {
         report::set_sink(before);

@@ -44,7 +44,7 @@ impl<S> Slot<S> {
 
     /// The usual end of a callback: what it wrote is sent whole, and nothing else has changed.
     /// Returns whether that is all there was to do.
-    #[inline]
+    #[inline(always)]
     pub(super) fn flush_if_calm<W: Wire<S>>(&mut self, wire: &mut W, shared: &Shared) -> bool {
         if self.interest.writable || !self.link.is_calm() {
             return false;
@@ -171,13 +171,12 @@ impl<S> Slot<S> {
                     if !self.link.wants_input() {
                         self.link.end((**failure).clone(), Ending::Abrupt);
                     }
-                } else if self.link.output() == Output::Ended && matches!(self.input, Input::Told) {
+                } else if self.link.output() != Output::Open && matches!(self.input, Input::Told) {
+                    // Both halves: a close like any other, with its deadline.
                     self.link.end(Disconnect::PeerClosed, Ending::Flushed);
-                } else {
-                    return;
                 }
                 if self.link.phase() != Phase::Open {
-                    self.close(wire, shared, losses);
+                    self.end_if_over(wire, shared, losses);
                 }
             }
             Phase::Closing if self.link.outbox.borrow().is_empty() => {

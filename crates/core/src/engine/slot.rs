@@ -78,7 +78,7 @@ impl<S> Slot<S> {
     }
 
     /// Make one callback; a panic in it ends the connection.
-    #[inline]
+    #[inline(always)]
     pub(super) fn callback(&mut self, place: &'static str, call: impl FnOnce(&mut dyn Stack)) {
         self.link.begin_callback();
         let stack = &mut *self.stack;
@@ -96,7 +96,7 @@ impl<S> Slot<S> {
 
     /// Take bytes that arrived, and deliver them if that may be. Returns whether all is done: the
     /// usual case, in which what the callback wrote was sent whole and nothing else changed.
-    #[inline]
+    #[inline(always)]
     pub(super) fn take<W: Wire<S>>(
         &mut self,
         wire: &mut W,
@@ -119,8 +119,10 @@ impl<S> Slot<S> {
     }
 
     /// Deliver bytes that are in a driver's buffer. Returns whether the protocol took them all.
-    #[inline]
+    #[inline(always)]
     fn deliver(&mut self, data: &[u8], spare: &mut Spare) -> bool {
+        // What was said outside a delivery speaks of none.
+        self.link.take_unread();
         self.callback("data_received", |stack| stack.data(data));
         let unread = self.link.take_unread();
         if unread > 0 {

@@ -203,7 +203,10 @@ fn a_budget_defers_and_drops_nothing(stage: Stage) {
     for name in ["a", "b"] {
         for (what, from) in [("call", 0), ("then", 1)] {
             let start = format!("{name} {what} ");
-            let got: Vec<_> = lines.iter().filter(|line| line.starts_with(&start)).collect();
+            let got: Vec<_> = lines
+                .iter()
+                .filter(|line| line.starts_with(&start))
+                .collect();
             let wanted: Vec<_> = (from..from + 10).map(|n| format!("{start}{n}")).collect();
             assert_eq!(got, wanted.iter().collect::<Vec<_>>());
         }
@@ -280,7 +283,13 @@ fn continuations_never_nest(stage: Stage) {
     lines.sort();
     assert_eq!(
         lines,
-        ["a call begins", "a call ends", "a pause", "a resume", "a then"]
+        [
+            "a call begins",
+            "a call ends",
+            "a pause",
+            "a resume",
+            "a then"
+        ]
     );
 }
 
@@ -301,7 +310,10 @@ fn using_an_engine_inside_a_callback_panics(stage: Stage) {
     h.settle();
     let lines = log.take();
     assert_eq!(lines.len(), 2, "{lines:?}");
-    assert!(lines[1].contains("inside a callback of this thread"), "{lines:?}");
+    assert!(
+        lines[1].contains("inside a callback of this thread"),
+        "{lines:?}"
+    );
     h.send(neighbour, b"still here");
     h.settle();
     assert_eq!(h.received(neighbour), b"still here");
@@ -350,7 +362,9 @@ fn outside_of_turns_the_queue_runs_before_the_call_returns(stage: Stage) {
     result.cancel();
     log.expect(&["cancelled"]);
     let combined = note("combined");
-    Deferred::<(), ()>::succeed(()).map(move |()| combined()).detach();
+    Deferred::<(), ()>::succeed(())
+        .map(move |()| combined())
+        .detach();
     log.expect(&["combined"]);
     drop(h);
 }
@@ -370,10 +384,12 @@ fn values_dropped_by_us_may_use_the_connection(stage: Stage) {
     act(&mut *h, &transport, |_, t| {
         t.write_bytes(Bytes::from_owner(tools::User([0; 2000])));
         let user = tools::user();
-        t.call_later(Duration::from_secs(1), move |_, _| keep(&user)).cancel();
+        t.call_later(Duration::from_secs(1), move |_, _| keep(&user))
+            .cancel();
         let user = tools::user();
         let net = t.net();
-        net.call_later(Duration::from_secs(1), move |_| keep(&user)).cancel();
+        net.call_later(Duration::from_secs(1), move |_| keep(&user))
+            .cancel();
         let user = tools::user();
         t.call(move |_, _| keep(&user));
         let user = tools::user();

@@ -54,12 +54,7 @@ impl State {
     ];
 }
 
-fn in_state(
-    h: &mut dyn Harness,
-    log: &Log,
-    role: Role,
-    state: State,
-) -> (End, Transport<Probe>) {
+fn in_state(h: &mut dyn Harness, log: &Log, role: Role, state: State) -> (End, Transport<Probe>) {
     let a = Probe::new("a", log)
         .data(move |_, t, data| {
             if state == State::UnreadInput {
@@ -136,12 +131,22 @@ const OPEN_AT_THE_PEER: [State; 5] = [
 
 /// "`connection_made` first, once; `connection_lost` last, once": the peer ends its side.
 fn made_first_and_lost_last_when_the_peer_ends(stage: Stage) {
-    lives_once(stage, &OPEN_AT_THE_PEER, &["closed by the peer"], |h, end, _| h.finish(end));
+    lives_once(
+        stage,
+        &OPEN_AT_THE_PEER,
+        &["closed by the peer"],
+        |h, end, _| h.finish(end),
+    );
 }
 
 /// The same when the peer resets.
 fn made_first_and_lost_last_when_the_peer_resets(stage: Stage) {
-    lives_once(stage, &OPEN_AT_THE_PEER, &["reset by the peer"], |h, end, _| h.reset(end));
+    lives_once(
+        stage,
+        &OPEN_AT_THE_PEER,
+        &["reset by the peer"],
+        |h, end, _| h.reset(end),
+    );
 }
 
 /// The same when we close.
@@ -158,7 +163,9 @@ fn made_first_and_lost_last_when_we_abort(stage: Stage) {
 /// The same when we give up.
 fn made_first_and_lost_last_when_we_fail(stage: Stage) {
     let reasons = ["the application failed: no more"];
-    lives_once(stage, &State::ALL, &reasons, |_, _, t| t.fail(reason("no more")));
+    lives_once(stage, &State::ALL, &reasons, |_, _, t| {
+        t.fail(reason("no more"))
+    });
 }
 
 /// The same when our code panics.
@@ -178,7 +185,9 @@ fn made_first_and_lost_last_when_the_reactor_stops(stage: Stage) {
 
 /// "Also at shutdown, also when it was paused."
 fn made_first_and_lost_last_when_the_reactor_goes(stage: Stage) {
-    lives_once(stage, &State::ALL, &["the reactor is gone"], |h, _, _| h.shut_down());
+    lives_once(stage, &State::ALL, &["the reactor is gone"], |h, _, _| {
+        h.shut_down()
+    });
 }
 
 /// "Reading starts after `connection_made` returned."
@@ -200,7 +209,11 @@ fn reading_starts_after_connection_made(stage: Stage) {
 fn a_pause_in_connection_made_stops_delivery_from_the_first_byte(stage: Stage) {
     in_both_roles(stage, |h, role| {
         let log = Log::default();
-        let (end, transport) = open(h, role, Probe::new("a", &log).made(|_, t| t.pause_reading()));
+        let (end, transport) = open(
+            h,
+            role,
+            Probe::new("a", &log).made(|_, t| t.pause_reading()),
+        );
         h.send(end, b"x");
         h.settle();
         log.expect(&["a made"]);
@@ -283,7 +296,12 @@ fn a_failed_send_of_ours_delivers_the_early_reply(stage: Stage) {
     h.send(end, b"413");
     h.reset(end);
     h.settle();
-    log.expect(&["a made", "a pause", "a data 413", "a lost: reset by the peer"]);
+    log.expect(&[
+        "a made",
+        "a pause",
+        "a data 413",
+        "a lost: reset by the peer",
+    ]);
 }
 
 /// "The loss comes after the last byte went to the kernel."
@@ -323,7 +341,13 @@ fn losses_come_at_the_end_of_a_turn(stage: Stage) {
     let (end, _) = accepted(&mut *h, &log, a);
     h.send(end, b"x");
     h.settle();
-    log.expect(&["a data x", "a returns", "a call", "a another", "b lost: aborted here"]);
+    log.expect(&[
+        "a data x",
+        "a returns",
+        "a call",
+        "a another",
+        "b lost: aborted here",
+    ]);
 }
 
 /// By R7: when the loss was told, the protocol is dropped, and all that it owned.
@@ -352,6 +376,9 @@ fn nothing_of_the_protocol_outlives_its_loss(stage: Stage) {
     assert_eq!(lines.pop().as_deref(), Some("a lost: closed by the peer"));
     lines[2..].sort();
     assert_eq!(lines[2..], ["a closure", "a timer"]);
-    assert_eq!(transport.closed().try_take().ok(), Some(Ok(Disconnect::PeerClosed)));
+    assert_eq!(
+        transport.closed().try_take().ok(),
+        Some(Ok(Disconnect::PeerClosed))
+    );
     keep(&never);
 }

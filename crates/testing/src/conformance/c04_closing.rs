@@ -21,6 +21,7 @@ pub(super) const CELLS: &[Cell] = cells![4:
     a_flush_without_progress_is_aborted_at_its_deadline,
     a_flush_with_progress_gets_another_deadline,
     progress_in_the_kernel_is_progress,
+    a_half_close_from_both_sides_has_the_same_deadline,
     abort_drops_the_buffers_and_resets,
     fail_flushes_and_keeps_its_reason,
     flushed_means_handed_to_the_kernel,
@@ -49,7 +50,10 @@ fn close_flushes_and_ends_the_stream(stage: Stage) {
         same(&h.received(end), &reply);
         assert_eq!(h.seen(end), Seen::Ended);
         let lines = log.take();
-        assert_eq!(lines.last().map(String::as_str), Some("a lost: closed here"));
+        assert_eq!(
+            lines.last().map(String::as_str),
+            Some("a lost: closed here")
+        );
     });
 }
 
@@ -176,7 +180,10 @@ fn closing_with_unread_input_does_not_destroy_the_reply(stage: Stage) {
         same(&h.received(end), &reply);
         assert_eq!(h.seen(end), Seen::Ended);
         let lines = log.take();
-        assert_eq!(lines.last().map(String::as_str), Some("a lost: closed here"));
+        assert_eq!(
+            lines.last().map(String::as_str),
+            Some("a lost: closed here")
+        );
     });
 }
 
@@ -236,6 +243,29 @@ fn progress_in_the_kernel_is_progress(stage: Stage) {
     log.expect(&["a pause"]);
     h.advance(Duration::from_secs(1));
     log.expect(&[&format!("a lost: {}", Disconnect::TimedOut(Timeout::Flush))]);
+}
+
+/// The same where the close is that of both halves, in either order.
+fn a_half_close_from_both_sides_has_the_same_deadline(stage: Stage) {
+    for we_first in [true, false] {
+        let (mut h, log) = (stage.harness(), Log::default());
+        let a = Probe::new("a", &log).eof(|_, t| t.close_write());
+        let (end, transport) = accepted(&mut *h, &log, a);
+        transport.throttle_input(false);
+        h.stop_reading(end);
+        transport.write(vec![0; h.flood()]);
+        if we_first {
+            transport.close_write();
+        }
+        h.settle();
+        h.finish(end);
+        h.settle();
+        log.expect(&["a pause", "a eof"]);
+        h.advance(Duration::from_millis(119_999));
+        log.expect(&[]);
+        h.advance(Duration::from_millis(1));
+        log.expect(&[&format!("a lost: {}", Disconnect::TimedOut(Timeout::Flush))]);
+    }
 }
 
 /// "`abort`: buffers dropped, reset."
@@ -304,7 +334,11 @@ fn flushed_means_handed_to_the_kernel(stage: Stage) {
     transport.close();
     h.read_again(end);
     h.settle();
-    log.expect(&["a first true true", "a second true 0", "a lost: closed here"]);
+    log.expect(&[
+        "a first true true",
+        "a second true 0",
+        "a lost: closed here",
+    ]);
 }
 
 /// The same: if they are dropped, it never was, and the reason is told.
@@ -314,7 +348,9 @@ fn flushed_is_rejected_if_the_bytes_never_go(stage: Stage) {
     h.stop_reading(end);
     transport.write(vec![0; h.flood()]);
     let free = log.clone();
-    transport.flushed().finish(move |result| free.note(format!("{result:?}")));
+    transport
+        .flushed()
+        .finish(move |result| free.note(format!("{result:?}")));
     h.settle();
     transport.abort();
     h.settle();
@@ -326,7 +362,8 @@ fn flushed_after_the_bytes_were_dropped_is_rejected(stage: Stage) {
     let (mut h, log) = (stage.harness(), Log::default());
     let a = Probe::new("a", &log).lost(|me, t, _| {
         let free = me.clone_log();
-        t.flushed().finish(move |result| free.note(format!("early {result:?}")));
+        t.flushed()
+            .finish(move |result| free.note(format!("early {result:?}")));
     });
     let (end, transport) = accepted(&mut *h, &log, a);
     h.stop_reading(end);
@@ -349,14 +386,19 @@ fn closed_tells_the_reason(stage: Stage) {
         let log = Log::default();
         let (_, transport) = open(h, role, Probe::new("a", &log));
         let free = log.clone();
-        transport.closed().finish(move |result| free.note(format!("{result:?}")));
+        transport
+            .closed()
+            .finish(move |result| free.note(format!("{result:?}")));
         h.settle();
         log.expect(&["a made"]);
         transport.fail(reason("enough"));
         h.settle();
         let told = r#"Ok(Application("enough"))"#;
         log.expect(&["a lost: the application failed: enough", told]);
-        assert_eq!(transport.closed().try_take().ok(), Some(Ok(reason("enough"))));
+        assert_eq!(
+            transport.closed().try_take().ok(),
+            Some(Ok(reason("enough")))
+        );
     });
 }
 
@@ -398,7 +440,10 @@ fn endings_may_be_repeated_and_mixed(stage: Stage) {
 fn close_is_possible_in_every_callback(stage: Stage) {
     type Change = fn(Probe) -> Probe;
     let cases: [(Change, &[&str]); 5] = [
-        (|a| a.made(|me, t| close_aloud(me, t)), &["a made", "a closes"]),
+        (
+            |a| a.made(|me, t| close_aloud(me, t)),
+            &["a made", "a closes"],
+        ),
         (
             |a| a.data(|me, t, _| close_aloud(me, t)),
             &["a made", "a data x", "a closes"],
@@ -408,17 +453,27 @@ fn close_is_possible_in_every_callback(stage: Stage) {
             &["a made", "a data x", "a eof", "a closes"],
         ),
         (
-            |a| a.data(|_, t, _| t.write([0; 70_000])).paused(|me, t| close_aloud(me, t)),
+            |a| {
+                a.data(|_, t, _| t.write([0; 70_000]))
+                    .paused(|me, t| close_aloud(me, t))
+            },
             &["a made", "a data x", "a pause", "a closes", "a resume"],
         ),
         (
-            |a| a.data(|_, t, _| t.write([0; 70_000])).resumed(|me, t| close_aloud(me, t)),
+            |a| {
+                a.data(|_, t, _| t.write([0; 70_000]))
+                    .resumed(|me, t| close_aloud(me, t))
+            },
             &["a made", "a data x", "a pause", "a resume", "a closes"],
         ),
     ];
     for (change, before) in cases {
         let (mut h, log) = (stage.harness(), Log::default());
-        let (end, _) = open(&mut *h, super::Role::Accepted, change(Probe::new("a", &log)));
+        let (end, _) = open(
+            &mut *h,
+            super::Role::Accepted,
+            change(Probe::new("a", &log)),
+        );
         h.send(end, b"x");
         h.settle();
         h.finish(end);

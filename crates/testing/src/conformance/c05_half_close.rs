@@ -30,7 +30,10 @@ fn the_peer_ends_first_and_we_go_on_writing(stage: Stage) {
         for part in ["one ", "two ", "three"] {
             act(h, &transport, move |_, t| t.write(part));
         }
-        assert_eq!((h.received(end), h.seen(end)), (b"one two three".to_vec(), Seen::Open));
+        assert_eq!(
+            (h.received(end), h.seen(end)),
+            (b"one two three".to_vec(), Seen::Open)
+        );
         act(h, &transport, |_, t| t.close_write());
         assert_eq!(h.seen(end), Seen::Ended);
         log.expect(&["a lost: closed by the peer"]);
@@ -47,7 +50,10 @@ fn we_end_first_and_go_on_reading(stage: Stage) {
         });
         let (end, transport) = open(h, role, a);
         h.settle();
-        assert_eq!((h.received(end), h.seen(end)), (b"question".to_vec(), Seen::Ended));
+        assert_eq!(
+            (h.received(end), h.seen(end)),
+            (b"question".to_vec(), Seen::Ended)
+        );
         assert!(transport.is_open() && !transport.wants_output());
         h.send(end, b"answer");
         h.settle();

@@ -129,10 +129,13 @@ fn listen(net: &Net, factory: impl Factory) -> Listener {
 fn a_refused_connection_builds_no_protocol_and_is_closed(stage: Stage) {
     let (mut h, log) = (stage.harness(), Log::default());
     let (notes, mut asked) = (log.clone(), 0);
-    let listener = listen(&h.net(), factory(move |_: &Peer| {
-        asked += 1;
-        (asked > 1).then(|| Probe::new("a", &notes))
-    }));
+    let listener = listen(
+        &h.net(),
+        factory(move |_: &Peer| {
+            asked += 1;
+            (asked > 1).then(|| Probe::new("a", &notes))
+        }),
+    );
     let end = h.dial(&listener);
     h.settle();
     assert_eq!(h.seen(end), Seen::Ended);
@@ -152,7 +155,10 @@ impl Factory for Fragile {
     type Protocol = Probe;
 
     fn build(&mut self, _: &Peer) -> Option<Probe> {
-        assert!(std::mem::replace(&mut self.built, true), "no protocol today");
+        assert!(
+            std::mem::replace(&mut self.built, true),
+            "no protocol today"
+        );
         Some(Probe::new("a", &self.log))
     }
 
@@ -216,13 +222,15 @@ fn connect_resolves_after_connection_made(stage: Stage) {
     let (address, end) = h.door();
     let notes = log.clone();
     let a = Probe::new("a", &log).made(|_, t| t.call(|me, _| me.note("call")));
-    h.net().connect(address, a).finish(move |result| match result {
-        Ok(transport) => {
-            notes.note("connected");
-            transport.write("hello");
-        }
-        Err(failure) => notes.note(format!("{failure}")),
-    });
+    h.net()
+        .connect(address, a)
+        .finish(move |result| match result {
+            Ok(transport) => {
+                notes.note("connected");
+                transport.write("hello");
+            }
+            Err(failure) => notes.note(format!("{failure}")),
+        });
     h.settle();
     let mut lines = log.take();
     assert_eq!(lines.remove(0), "a made");
@@ -303,7 +311,10 @@ fn connect_that_is_cancelled_drops_its_protocol(stage: Stage) {
     let connecting = h.net().connect(address, a);
     let canceller = connecting.canceller();
     connecting.finish(move |result| {
-        notes.note(format!("cancelled {}", matches!(result, Err(Failure::Cancelled))));
+        notes.note(format!(
+            "cancelled {}",
+            matches!(result, Err(Failure::Cancelled))
+        ));
     });
     canceller.cancel();
     h.settle();

@@ -89,7 +89,11 @@ fn moving_the_marks_re_evaluates_both_ways(stage: Stage) {
     ];
     for (low, high, wants, told) in cases {
         transport.set_write_limits(low, high);
-        assert_eq!(transport.wants_output(), wants, "{low} {high} with {stuck} waiting");
+        assert_eq!(
+            transport.wants_output(),
+            wants,
+            "{low} {high} with {stuck} waiting"
+        );
         h.settle();
         log.expect(told);
     }
@@ -132,7 +136,11 @@ fn pauses_and_resumes_alternate(stage: Stage) {
     h.settle();
     let lines = log.take();
     for (number, line) in lines.iter().enumerate() {
-        assert_eq!(line, ["a pause", "a resume"][number % 2], "{number} of {lines:?}");
+        assert_eq!(
+            line,
+            ["a pause", "a resume"][number % 2],
+            "{number} of {lines:?}"
+        );
     }
     assert!(lines.len() > 20, "{}", lines.len());
     assert_eq!(lines.len() % 2 == 0, transport.wants_output());
@@ -219,10 +227,12 @@ fn a_one_line_echo_is_safe(stage: Stage) {
     let (mut h, log) = (stage.harness(), Log::default());
     let most = Rc::new(Flag::new(0));
     let high = Rc::clone(&most);
-    let echo = Probe::new("a", &log).without_data().data(move |_, t, data| {
-        t.write(data);
-        high.set(high.get().max(t.buffered()));
-    });
+    let echo = Probe::new("a", &log)
+        .without_data()
+        .data(move |_, t, data| {
+            t.write(data);
+            high.set(high.get().max(t.buffered()));
+        });
     let (end, _) = accepted(&mut *h, &log, echo);
     h.stop_reading(end);
     let asked = bytes(40 * 65_536);
@@ -262,7 +272,8 @@ impl Protocol for Outer {
     }
 
     fn data_received(&mut self, _: &Transport<Self>, data: &[u8]) {
-        self.log.note(format!("data {}", String::from_utf8_lossy(data)));
+        self.log
+            .note(format!("data {}", String::from_utf8_lossy(data)));
     }
 }
 
@@ -337,7 +348,12 @@ fn output_that_piles_up_ends_the_connection(stage: Stage) {
         me.note(&format!("{} {}", t.is_open(), t.bytes_dropped()));
     });
     let reason = Disconnect::LimitPassed(Limit::WriteBuffer);
-    log.expect(&["a true", "a false 7", "a pause", &format!("a lost: {reason}")]);
+    log.expect(&[
+        "a true",
+        "a false 7",
+        "a pause",
+        &format!("a lost: {reason}"),
+    ]);
     assert_eq!(h.net().buffered(), 0);
 }
 
@@ -362,7 +378,12 @@ fn the_cap_counts_every_form_of_write(stage: Stage) {
         });
         let reason = Disconnect::LimitPassed(Limit::WriteBuffer);
         // The high mark is never above the cap.
-        log.expect(&["a true", "a false 6000", "a pause", &format!("a lost: {reason}")]);
+        log.expect(&[
+            "a true",
+            "a false 6000",
+            "a pause",
+            &format!("a lost: {reason}"),
+        ]);
     }
 }
 
@@ -383,7 +404,11 @@ fn over_the_sum_of_all_the_fullest_goes_first(stage: Stage) {
     let reason = Disconnect::LimitPassed(Limit::TotalWriteBuffer);
     let told = format!("b lost: {reason}");
     let lines = log.take();
-    assert_eq!(lines.iter().filter(|line| **line == told).count(), 1, "{lines:?}");
+    assert_eq!(
+        lines.iter().filter(|line| **line == told).count(),
+        1,
+        "{lines:?}"
+    );
     assert!(transports[0].1.is_open() && transports[2].1.is_open());
     assert!(h.net().buffered() <= 48 * MIB);
     for (end, transport) in [&transports[0], &transports[2]] {

@@ -1,10 +1,11 @@
 //! C8: one rule for errors.
 
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use bytes::Bytes;
-use torsade_core::{Net, Transport};
+use torsade_core::{Disconnect, Factory, Net, Peer, Transport};
 use torsade_deferred::Deferred;
 
 use super::harness::Stage;
@@ -20,6 +21,8 @@ pub(super) const CELLS: &[Cell] = cells![8:
     in_resume_writing,
     in_stopping,
     in_connection_lost,
+    in_connection_lost_at_a_shutdown,
+    in_a_factorys_other_methods,
     in_a_call,
     in_a_then,
     in_a_timer_of_the_connection,
@@ -74,7 +77,10 @@ fn panics_in(
         h.settle();
         h.read_again(end);
         let lines = log.take();
-        let lost: Vec<_> = lines.iter().filter(|line| line.starts_with("a lost")).collect();
+        let lost: Vec<_> = lines
+            .iter()
+            .filter(|line| line.starts_with("a lost"))
+            .collect();
         assert_eq!(lost, ["a lost: a callback panicked: boom"], "{lines:?}");
         assert!(lines.last() == lost.first().copied(), "{lines:?}");
         assert_eq!(h.seen(end), Seen::Reset);
@@ -84,13 +90,20 @@ fn panics_in(
 
 /// The rule, in `connection_made`.
 fn in_connection_made(stage: Stage) {
-    panics_in(stage, "connection_made", |a| a.made(|_, _| panic!("boom")), |_, _, _| ());
+    panics_in(
+        stage,
+        "connection_made",
+        |a| a.made(|_, _| panic!("boom")),
+        |_, _, _| (),
+    );
 }
 
 /// The rule, in `data_received`.
 fn in_data_received(stage: Stage) {
     let change = |a: Probe| a.data(|_, _, _| panic!("boom"));
-    panics_in(stage, "data_received", change, |h, end, _| h.send(end, b"x"));
+    panics_in(stage, "data_received", change, |h, end, _| {
+        h.send(end, b"x")
+    });
 }
 
 /// The rule, in `eof_received`.
@@ -111,27 +124,44 @@ fn in_pause_writing(stage: Stage) {
 /// The rule, in `resume_writing`.
 fn in_resume_writing(stage: Stage) {
     let change = |a: Probe| a.resumed(|_, _| panic!("boom"));
-    panics_in(stage, "resume_writing", change, |_, _, t| t.write([0; 70_000]));
+    panics_in(stage, "resume_writing", change, |_, _, t| {
+        t.write([0; 70_000])
+    });
 }
 
 /// The rule, in a `call`.
 fn in_a_call(stage: Stage) {
-    panics_in(stage, "a continuation", |a| a, |_, _, t| t.call(|_, _| panic!("boom")));
+    panics_in(
+        stage,
+        "a continuation",
+        |a| a,
+        |_, _, t| t.call(|_, _| panic!("boom")),
+    );
 }
 
 /// The rule, in a `then`.
 fn in_a_then(stage: Stage) {
-    panics_in(stage, "a continuation", |a| a, |_, _, t| {
-        t.then(Deferred::<(), ()>::succeed(()), |_, _, _| panic!("boom"));
-    });
+    panics_in(
+        stage,
+        "a continuation",
+        |a| a,
+        |_, _, t| {
+            t.then(Deferred::<(), ()>::succeed(()), |_, _, _| panic!("boom"));
+        },
+    );
 }
 
 /// The rule, in a `call_later`.
 fn in_a_timer_of_the_connection(stage: Stage) {
-    panics_in(stage, "a continuation", |a| a, |h, _, t| {
-        t.call_later(Duration::from_secs(1), |_, _| panic!("boom"));
-        h.advance(Duration::from_secs(1));
-    });
+    panics_in(
+        stage,
+        "a continuation",
+        |a| a,
+        |h, _, t| {
+            t.call_later(Duration::from_secs(1), |_, _| panic!("boom"));
+            h.advance(Duration::from_secs(1));
+        },
+    );
 }
 
 /// The rule, when input left unread is delivered again.
@@ -144,7 +174,9 @@ fn in_the_redelivery_of_unread_input(stage: Stage) {
             t.call(|_, t| t.resume_reading());
         })
     };
-    panics_in(stage, "data_received", change, |h, end, _| h.send(end, b"xy"));
+    panics_in(stage, "data_received", change, |h, end, _| {
+        h.send(end, b"xy")
+    });
 }
 
 /// The rule, in `stopping`: the others are told all the same.
@@ -183,6 +215,85 @@ fn in_connection_lost(stage: Stage) {
     log.expect(&["a lost: closed here", "b lost: closed here"]);
     assert!(fragile.closed().try_take().is_ok());
     neighbour.check(&mut *h);
+}
+
+/// The same by R42: when all are lost at once, everybody is told.
+fn in_connection_lost_at_a_shutdown(stage: Stage) {
+    let (mut h, log) = (stage.harness(), Log::default());
+    for name in ["a", "b", "c"] {
+        let bomb = (name != "b").then(|| Bomb("bang"));
+        let a = Probe::new(name, &log)
+            .data(move |_, _, _| keep(&bomb))
+            .lost(|_, _, _| panic!("boom"));
+        accepted(&mut *h, &log, a);
+        h.expect_panic("panic in connection_lost of connection ");
+        if name != "b" {
+            h.expect_panic("panic in the drop of a protocol: bang");
+        }
+    }
+    h.shut_down();
+    let mut lines = log.take();
+    lines.sort();
+    let gone = ["a", "b", "c"].map(|name| format!("{name} lost: the reactor is gone"));
+    assert_eq!(lines, gone);
+}
+
+/// A factory whose every method panics.
+struct Grumpy;
+
+impl Factory for Grumpy {
+    type Protocol = Probe;
+
+    fn build(&mut self, _: &Peer) -> Option<Probe> {
+        panic!("build")
+    }
+
+    fn started(&mut self, _: SocketAddr) {
+        panic!("started")
+    }
+
+    fn stopped(&mut self) {
+        panic!("stopped")
+    }
+
+    fn failed(&mut self, _: &Peer, _: &Disconnect) {
+        panic!("failed")
+    }
+}
+
+/// "A [..] listener survives", and who listens, dials or closes notices nothing.
+fn in_a_factorys_other_methods(stage: Stage) {
+    let (mut h, log) = (stage.harness(), Log::default());
+    let neighbour = Neighbour::new(&mut *h);
+    for text in ["started", "build", "failed", "build", "failed", "stopped"] {
+        h.expect_panic(text);
+    }
+    let net = h.net();
+    let notes = log.clone();
+    h.net().call_later(Duration::ZERO, move |net| {
+        match net.listen("127.0.0.1:0", Grumpy) {
+            Ok(listener) => notes.note(format!("listening {}", listener.is_open())),
+            Err(error) => notes.note(error.to_string()),
+        }
+    });
+    h.settle();
+    log.expect(&["listening true"]);
+    // Once more, with the handle in reach.
+    h.expect_panic("started");
+    let Ok(listener) = net.listen("127.0.0.1:0", Grumpy) else {
+        panic!("a harness must be able to listen on loopback");
+    };
+    for _ in 0..2 {
+        let end = h.dial(&listener);
+        h.settle();
+        assert_eq!(h.seen(end), Seen::Ended);
+    }
+    listener.close();
+    h.settle();
+    neighbour.check(&mut *h);
+    // The first listener is closed with the rest.
+    h.expect_panic("stopped");
+    h.shut_down();
 }
 
 /// Something outside of connections panics: it is logged, and nobody notices.
@@ -231,19 +342,28 @@ fn in_a_free_continuation(stage: Stage) {
     h.send(end, b"x");
     h.settle();
     let lines = log.take();
-    assert!(lines.len() == 2 && lines[1].starts_with("a Err(Panicked("), "{lines:?}");
+    assert!(
+        lines.len() == 2 && lines[1].starts_with("a Err(Panicked("),
+        "{lines:?}"
+    );
     neighbour.check(&mut *h);
 }
 
 /// "In a `Drop` it is caught like the rest": of a closure whose timer is cancelled in a callback,
 /// which is that callback's panic.
 fn in_the_drop_of_a_timers_closure(stage: Stage) {
-    panics_in(stage, "data_received", |a| {
-        a.data(|_, t, _| {
-            let bomb = Bomb("boom");
-            t.call_later(Duration::from_secs(1), move |_, _| keep(&bomb)).cancel();
-        })
-    }, |h, end, _| h.send(end, b"x"));
+    panics_in(
+        stage,
+        "data_received",
+        |a| {
+            a.data(|_, t, _| {
+                let bomb = Bomb("boom");
+                t.call_later(Duration::from_secs(1), move |_, _| keep(&bomb))
+                    .cancel();
+            })
+        },
+        |h, end, _| h.send(end, b"x"),
+    );
 }
 
 /// The same at the loss, for each of them: the others are dropped, and what they waited for is
@@ -289,7 +409,9 @@ fn in_the_drop_of_a_protocol(stage: Stage) {
     let a = Probe::new("a", &log).data(move |_, _, _| keep(&bomb));
     let (_, transport) = accepted(&mut *h, &log, a);
     let free = log.clone();
-    transport.closed().finish(move |reason| free.note(format!("{reason:?}")));
+    transport
+        .closed()
+        .finish(move |reason| free.note(format!("{reason:?}")));
     h.expect_panic("panic in the drop of a protocol: boom");
     transport.close();
     h.settle();
@@ -356,27 +478,37 @@ fn in_the_drop_of_what_a_shutdown_leaves(stage: Stage) {
 
 /// By R17: "abort, then raise: the raised error is the reason".
 fn a_panic_after_an_abort_is_the_reason(stage: Stage) {
-    panics_in(stage, "data_received", |a| {
-        a.data(|_, t, _| {
-            t.abort();
-            panic!("boom");
-        })
-    }, |h, end, _| h.send(end, b"x"));
+    panics_in(
+        stage,
+        "data_received",
+        |a| {
+            a.data(|_, t, _| {
+                t.abort();
+                panic!("boom");
+            })
+        },
+        |h, end, _| h.send(end, b"x"),
+    );
 }
 
 /// The same after a close, which is a close no more: nothing is flushed.
 fn a_panic_after_a_close_is_the_reason(stage: Stage) {
-    panics_in(stage, "a continuation", |a| {
-        a.data(|_, t, _| {
-            t.close();
-            t.call(|_, _| panic!("boom"));
-        })
-    }, |h, end, t| {
-        h.stop_reading(end);
-        t.write(vec![0; h.flood()]);
-        t.throttle_input(false);
-        h.send(end, b"x");
-    });
+    panics_in(
+        stage,
+        "a continuation",
+        |a| {
+            a.data(|_, t, _| {
+                t.close();
+                t.call(|_, _| panic!("boom"));
+            })
+        },
+        |h, end, t| {
+            h.stop_reading(end);
+            t.write(vec![0; h.flood()]);
+            t.throttle_input(false);
+            h.send(end, b"x");
+        },
+    );
 }
 
 /// The same when the close was complete, and only the loss has not been told.

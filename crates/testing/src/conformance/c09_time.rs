@@ -25,6 +25,7 @@ pub(super) const CELLS: &[Cell] = cells![9:
     a_delay_by_an_earlier_timer_of_the_same_instant_counts,
     input_that_waited_comes_before_the_timer_due_with_it,
     input_that_a_budget_left_over_comes_before_the_timer,
+    input_that_never_comes_keeps_no_timer,
     a_timer_far_away_is_never,
     timers_of_a_connection_end_with_it_and_free_ones_do_not,
     a_million_cancelled_timers_leave_nothing,
@@ -148,8 +149,12 @@ fn a_timer_can_be_cancelled_reset_and_delayed(stage: Stage) {
     let (mut h, log) = (stage.harness(), Log::default());
     let (_, transport) = accepted(&mut *h, &log, Probe::new("a", &log));
     let set = |name: &'static str| transport.call_later(100 * MS, move |me, _| me.note(name));
-    let (cancelled, later, sooner, delayed) =
-        (set("cancelled"), set("later"), set("sooner"), set("delayed"));
+    let (cancelled, later, sooner, delayed) = (
+        set("cancelled"),
+        set("later"),
+        set("sooner"),
+        set("delayed"),
+    );
     h.advance(60 * MS);
     assert!(cancelled.cancel() && !cancelled.is_active());
     assert!(!cancelled.cancel() && !cancelled.reset(MS) && !cancelled.delay(MS));
@@ -255,7 +260,31 @@ fn input_that_a_budget_left_over_comes_before_the_timer(stage: Stage) {
     h.settle();
     h.send(end, b"1234");
     h.settle();
-    log.expect(&["a data 1234", "a data 234", "a data 34", "a data 4", "a timer"]);
+    log.expect(&[
+        "a data 1234",
+        "a data 234",
+        "a data 34",
+        "a data 4",
+        "a timer",
+    ]);
+}
+
+/// The same, when what looked like more input was all there is: the last read took just what a
+/// turn allows.
+fn input_that_never_comes_keeps_no_timer(stage: Stage) {
+    let mut h = stage.with(|limits| limits.turn_connection_bytes = 4);
+    let log = Log::default();
+    let a = Probe::new("a", &log).data(|_, _, data| {
+        if data == b"5678" {
+            Clock::stall(50 * MS);
+        }
+    });
+    let (end, transport) = accepted(&mut *h, &log, a);
+    transport.call_later(10 * MS, |me, _| me.note("timer"));
+    h.settle();
+    h.send(end, b"12345678");
+    h.settle();
+    log.expect(&["a data 1234", "a data 5678", "a timer"]);
 }
 
 /// A duration beyond the clock is merely never, and harms no other.

@@ -151,10 +151,12 @@ fn bytes_of_one_connection_in_a_turn_are_bounded(stage: Stage) {
     let log = Log::default();
     let (largest, all) = (Rc::new(Flag::new(0)), Rc::new(Flag::new(0)));
     let (high, sum) = (Rc::clone(&largest), Rc::clone(&all));
-    let a = Probe::new("a", &log).without_data().data(move |_, _, data| {
-        high.set(high.get().max(data.len()));
-        sum.set(sum.get() + data.len());
-    });
+    let a = Probe::new("a", &log)
+        .without_data()
+        .data(move |_, _, data| {
+            high.set(high.get().max(data.len()));
+            sum.set(sum.get() + data.len());
+        });
     let (end, transport) = accepted(&mut *h, &log, a);
     transport.pause_reading();
     h.settle();

@@ -30,7 +30,10 @@ fn posted_calls_run_in_order_and_not_at_once(stage: Stage) {
     }
     assert!(notes.try_recv().is_err());
     h.settle();
-    assert_eq!(notes.try_iter().collect::<Vec<_>>(), (0..100).collect::<Vec<_>>());
+    assert_eq!(
+        notes.try_iter().collect::<Vec<_>>(),
+        (0..100).collect::<Vec<_>>()
+    );
 }
 
 /// By R50: "those present at the start" of a turn run in it; what comes in between the two is
@@ -98,9 +101,15 @@ fn posting_to_what_is_gone_is_an_error(stage: Stage) {
     let remote = h.net().remote();
     let (noted, notes) = mpsc::channel::<()>();
     let before = noted.clone();
-    assert_eq!(remote.post(move |_| before.send(()).unwrap_or_default()), Ok(()));
+    assert_eq!(
+        remote.post(move |_| before.send(()).unwrap_or_default()),
+        Ok(())
+    );
     h.shut_down();
-    assert_eq!(remote.post(move |_| noted.send(()).unwrap_or_default()), Err(Gone));
+    assert_eq!(
+        remote.post(move |_| noted.send(()).unwrap_or_default()),
+        Err(Gone)
+    );
     h.settle();
     assert_eq!(notes.try_recv(), Err(mpsc::TryRecvError::Disconnected));
 }

@@ -41,10 +41,15 @@ fn input_left_unread_is_bounded(stage: Stage) {
 /// "A field of `Limits`", or what the connection chose instead.
 fn the_bound_of_unread_input_can_be_set_for_a_connection(stage: Stage) {
     let (mut h, log) = (stage.harness(), Log::default());
-    let a = Probe::new("a", &log).made(|_, t| t.set_unread_limit(3)).data(keeps_all);
+    let a = Probe::new("a", &log)
+        .made(|_, t| t.set_unread_limit(3))
+        .data(keeps_all);
     let (one, transport) = accepted(&mut *h, &log, a);
     let (two, other) = accepted(&mut *h, &log, Probe::new("b", &log).data(keeps_all));
-    assert_eq!((transport.unread_limit(), other.unread_limit()), (3, 1024 * 1024));
+    assert_eq!(
+        (transport.unread_limit(), other.unread_limit()),
+        (3, 1024 * 1024)
+    );
     h.send(one, b"1234");
     h.send(two, b"1234");
     h.settle();

@@ -140,7 +140,14 @@ fn held_the_tail_comes_again_when_the_result_is_there(stage: Stage) {
         resolve(&held, answer);
         h.settle();
     }
-    log.expect(&["a data 012", "a zero", "a data 12", "a one", "a data 2", "a two"]);
+    log.expect(&[
+        "a data 012",
+        "a zero",
+        "a data 12",
+        "a one",
+        "a data 2",
+        "a two",
+    ]);
 }
 
 /// "(Throttled)": an answer larger than the high mark stops the reading of the rest.
@@ -172,7 +179,13 @@ fn a_tail_that_a_budget_left_comes_again(stage: Stage) {
     let (end, _) = accepted(&mut *h, &log, a);
     h.send(end, b"01234");
     h.settle();
-    log.expect(&["a data 01234", "a data 1234", "a data 234", "a data 34", "a data 4"]);
+    log.expect(&[
+        "a data 01234",
+        "a data 1234",
+        "a data 234",
+        "a data 34",
+        "a data 4",
+    ]);
 }
 
 /// "In front of the next": what comes meanwhile is appended, the end included.
@@ -194,10 +207,16 @@ fn what_arrives_behind_a_tail_stays_behind_it(stage: Stage) {
     log.expect(&["a data 01"]);
     act(&mut *h, &transport, |_, t| t.resume_reading());
     let lines = log.take();
-    let data: String = lines.iter().filter_map(|line| line.strip_prefix("a data ")).collect();
+    let data: String = lines
+        .iter()
+        .filter_map(|line| line.strip_prefix("a data "))
+        .collect();
     assert_eq!(data, "0123");
     assert!(lines[0].starts_with("a data 01"), "{lines:?}");
-    assert_eq!(lines[lines.len() - 2..], ["a eof", "a lost: closed by the peer"]);
+    assert_eq!(
+        lines[lines.len() - 2..],
+        ["a eof", "a lost: closed by the peer"]
+    );
 }
 
 /// The same, for a large tail in small steps: nothing is lost, doubled or moved.
@@ -205,14 +224,16 @@ fn a_tail_may_be_consumed_bit_by_bit(stage: Stage) {
     let (mut h, log) = (stage.harness(), Log::default());
     let (read, step) = (Rc::new(RefCell::new(Vec::new())), Flag::new(0_usize));
     let all = Rc::clone(&read);
-    let a = Probe::new("a", &log).without_data().data(move |_, t, data| {
-        step.set(step.get() % 7 + 1);
-        let take = step.get().min(data.len());
-        all.borrow_mut().extend_from_slice(&data[..take]);
-        t.unread(data.len() - take);
-        t.pause_reading();
-        t.call(|_, t| t.resume_reading());
-    });
+    let a = Probe::new("a", &log)
+        .without_data()
+        .data(move |_, t, data| {
+            step.set(step.get() % 7 + 1);
+            let take = step.get().min(data.len());
+            all.borrow_mut().extend_from_slice(&data[..take]);
+            t.unread(data.len() - take);
+            t.pause_reading();
+            t.call(|_, t| t.resume_reading());
+        });
     let (end, _) = accepted(&mut *h, &log, a);
     let input = tools::bytes(2000);
     for piece in input.chunks(300) {
@@ -425,11 +446,15 @@ fn the_last_of_several_switches_counts(stage: Stage) {
     let owned = Dropped(log.clone(), "b dropped");
     let unused = Probe::new("b", &log).made(move |_, _| keep(&owned));
     let (used, notes) = (Probe::new("c", &log), log.clone());
-    act(&mut *h, &transport, move |_: &mut Probe, t: &Transport<Probe>| {
-        t.switch(unused);
-        t.switch(used);
-        notes.note("returns");
-    });
+    act(
+        &mut *h,
+        &transport,
+        move |_: &mut Probe, t: &Transport<Probe>| {
+            t.switch(unused);
+            t.switch(used);
+            notes.note("returns");
+        },
+    );
     log.expect(&["b dropped", "returns", "c made"]);
     h.send(end, b"x");
     h.settle();

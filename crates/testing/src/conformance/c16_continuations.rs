@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use torsade_core::Transport;
+use torsade_core::{Layered, Protocol, Transport};
 use torsade_deferred::{Deferred, Failure};
 
 use super::harness::Stage;
@@ -15,6 +15,7 @@ use super::{Cell, Harness, Seen, cells};
 pub(super) const CELLS: &[Cell] = cells![16:
     then_runs_when_the_result_is_there,
     then_is_told_failures_too,
+    each_layer_is_called_back_itself,
     hold_keeps_replies_in_the_order_of_questions,
     then_does_not_hold_input,
     a_half_closing_client_gets_its_answer,
@@ -64,8 +65,83 @@ fn then_is_told_failures_too(stage: Stage) {
     drop(dropped);
     canceller.cancel();
     h.settle();
-    log.expect(&["a Err(Error(\"no\"))", "a Err(Abandoned)", "a Err(Cancelled)"]);
+    log.expect(&[
+        "a Err(Error(\"no\"))",
+        "a Err(Abandoned)",
+        "a Err(Cancelled)",
+    ]);
     drop(kept);
+}
+
+/// Layers of one and the same type, each inside the other.
+struct Same {
+    depth: usize,
+    inner: Option<Box<Same>>,
+    log: Log,
+}
+
+impl Layered for Same {
+    type Inner = Self;
+
+    fn inner_mut(&mut self) -> &mut Self {
+        match &mut self.inner {
+            Some(inner) => inner,
+            None => panic!("nobody asks the innermost"),
+        }
+    }
+}
+
+impl Same {
+    fn begin(&mut self, transport: &Transport<Self>) {
+        let depth = self.depth;
+        let what = |text: &'static str| {
+            move |me: &mut Self, _: &Transport<Self>| {
+                me.log
+                    .note(format!("{text} of {depth} runs at {}", me.depth));
+            }
+        };
+        transport.call(what("call"));
+        transport.call_later(Duration::from_millis(1), what("timer"));
+        let then = what("then");
+        transport.then(Deferred::<(), ()>::succeed(()), move |me, t, _| then(me, t));
+        if let Some(inner) = &mut self.inner {
+            inner.begin(&transport.inner());
+        }
+    }
+}
+
+impl Protocol for Same {
+    fn connection_made(&mut self, transport: &Transport<Self>) {
+        self.begin(transport);
+    }
+
+    fn data_received(&mut self, _: &Transport<Self>, _: &[u8]) {}
+}
+
+/// "With `&mut self`": of the layer that asked, however many there are, and of one type.
+fn each_layer_is_called_back_itself(stage: Stage) {
+    let (mut h, log) = (stage.harness(), Log::default());
+    let (_, transport) = accepted(&mut *h, &log, Probe::new("a", &log));
+    let mut layers = None;
+    for depth in (0..5).rev() {
+        layers = Some(Box::new(Same {
+            depth,
+            inner: layers,
+            log: log.clone(),
+        }));
+    }
+    if let Some(outermost) = layers {
+        transport.switch(*outermost);
+    }
+    h.settle();
+    h.advance(Duration::from_millis(1));
+    let mut lines = log.take();
+    lines.sort();
+    let mut wanted = Vec::new();
+    for what in ["call", "then", "timer"] {
+        wanted.extend((0..5).map(|depth| format!("{what} of {depth} runs at {depth}")));
+    }
+    assert_eq!(lines, wanted);
 }
 
 type Asked = Rc<RefCell<Vec<Held<&'static str>>>>;
@@ -181,7 +257,12 @@ fn what_is_waited_for_at_the_loss_is_cancelled(stage: Stage) {
         act(h, &transport, |_, t| t.close());
         let mut lines = log.take();
         lines.sort();
-        let wanted = ["a lost: closed here", "a made", "first cancelled", "third cancelled"];
+        let wanted = [
+            "a lost: closed here",
+            "a made",
+            "first cancelled",
+            "third cancelled",
+        ];
         assert_eq!(lines, wanted);
         keep(&(one, three));
     });

@@ -15,6 +15,7 @@ pub(super) const CELLS: &[Cell] = cells![17:
     stopping_may_say_goodbye_and_closes_by_default,
     what_is_still_open_at_the_deadline_is_aborted,
     stopping_waits_behind_continuations,
+    after_a_stop_it_can_be_used_again,
     stop_closes_the_listeners,
     stop_gives_up_attempts_to_connect,
     dropping_the_reactor_tells_the_losses,
@@ -42,7 +43,12 @@ fn stop_returns_at_once_and_then_everybody_is_told(stage: Stage) {
     assert_eq!(lines[..2], ["a data x", "a returns"]);
     let mut rest = lines[2..].to_vec();
     rest.sort();
-    let wanted = ["a lost: closed here", "a stopping", "b lost: closed here", "b stopping"];
+    let wanted = [
+        "a lost: closed here",
+        "a stopping",
+        "b lost: closed here",
+        "b stopping",
+    ];
     assert_eq!(rest, wanted);
     h.settle();
     log.expect(&[]);
@@ -91,7 +97,10 @@ fn what_is_still_open_at_the_deadline_is_aborted(stage: Stage) {
     let reason = Disconnect::TimedOut(Timeout::Stop);
     let mut lines = log.take();
     lines.sort();
-    assert_eq!(lines, [format!("a lost: {reason}"), format!("b lost: {reason}")]);
+    assert_eq!(
+        lines,
+        [format!("a lost: {reason}"), format!("b lost: {reason}")]
+    );
 }
 
 /// "Whatever would call you is queued [..], in order" (C1): `stopping` is no exception.
@@ -115,6 +124,28 @@ fn stopping_waits_behind_continuations(stage: Stage) {
         "a stopping",
         "a lost: closed here",
     ]);
+}
+
+/// "A reactor can be run again."
+fn after_a_stop_it_can_be_used_again(stage: Stage) {
+    let (mut h, log) = (stage.harness(), Log::default());
+    for name in ["a", "b"] {
+        let echo = Probe::new(name, &log).data(|_, t, data| t.write(data));
+        let (end, _) = accepted(&mut *h, &log, echo);
+        h.send(end, b"x");
+        h.settle();
+        assert_eq!(h.received(end), b"x");
+        h.net().stop();
+        h.settle();
+        h.advance(Duration::from_secs(10));
+        let told = ["data x", "stopping", "lost: closed here"];
+        log.expect(
+            &told
+                .map(|what| format!("{name} {what}"))
+                .each_ref()
+                .map(String::as_str),
+        );
+    }
 }
 
 /// "Close the listeners": what they made lives on until it is told.
@@ -144,14 +175,22 @@ fn stop_gives_up_attempts_to_connect(stage: Stage) {
     other.call(move |_, t| {
         let connecting = t.net().connect(address, a);
         connecting.finish(move |result| {
-            notes.note(format!("abandoned {}", matches!(result, Err(Failure::Abandoned))));
+            notes.note(format!(
+                "abandoned {}",
+                matches!(result, Err(Failure::Abandoned))
+            ));
         });
         t.net().stop();
     });
     h.settle();
     let mut lines = log.take();
     lines.sort();
-    let wanted = ["abandoned true", "b lost: closed here", "b stopping", "dropped"];
+    let wanted = [
+        "abandoned true",
+        "b lost: closed here",
+        "b stopping",
+        "dropped",
+    ];
     assert_eq!(lines, wanted);
 }
 
@@ -189,11 +228,17 @@ fn dropping_the_reactor_drops_timers_and_posted_calls(stage: Stage) {
         keep(&owned);
     });
     let (noted, calls) = std::sync::mpsc::channel::<()>();
-    let posted = h.net().remote().post(move |_| noted.send(()).unwrap_or_default());
+    let posted = h
+        .net()
+        .remote()
+        .post(move |_| noted.send(()).unwrap_or_default());
     assert!(posted.is_ok());
     h.shut_down();
     log.expect(&["timer dropped"]);
-    assert_eq!(calls.try_recv(), Err(std::sync::mpsc::TryRecvError::Disconnected));
+    assert_eq!(
+        calls.try_recv(),
+        Err(std::sync::mpsc::TryRecvError::Disconnected)
+    );
 }
 
 /// "An error (not a hang) when the reactor is gone" (C11), for everything that could be begun.
@@ -204,7 +249,10 @@ fn nothing_begins_on_what_is_gone(stage: Stage) {
     h.shut_down();
     log.expect(&["a lost: the reactor is gone"]);
     assert!(!net.is_alive());
-    let listened = net.listen("127.0.0.1:0", factory(|_: &torsade_core::Peer| None::<Probe>));
+    let listened = net.listen(
+        "127.0.0.1:0",
+        factory(|_: &torsade_core::Peer| None::<Probe>),
+    );
     assert!(matches!(listened, Err(ListenError::Gone(_))));
     let owned = Dropped(log.clone(), "protocol dropped");
     let late = Probe::new("b", &log).made(move |_, _| keep(&owned));
@@ -235,7 +283,8 @@ fn user_code_at_the_end_may_use_everything(stage: Stage) {
         other.call(|me, _| me.note("hears of it"));
         let _ = net.remote().post(|_| ());
         net.call_later(Duration::ZERO, |_| ());
-        net.connect(nobody, Probe::new("c", &Log::default())).finish(|_| ());
+        net.connect(nobody, Probe::new("c", &Log::default()))
+            .finish(|_| ());
         net.stop();
         me.note("done");
     });
@@ -244,6 +293,9 @@ fn user_code_at_the_end_may_use_everything(stage: Stage) {
     h.shut_down();
     let lines = log.take();
     assert!(lines.contains(&"a done".into()), "{lines:?}");
-    let lost = lines.iter().filter(|line| line.starts_with("b lost")).count();
+    let lost = lines
+        .iter()
+        .filter(|line| line.starts_with("b lost"))
+        .count();
     assert_eq!(lost, 1, "{lines:?}");
 }

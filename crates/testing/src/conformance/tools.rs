@@ -10,11 +10,7 @@ use super::harness::{Harness, Stage};
 use super::{End, Log, Probe, Role};
 
 /// Open a connection and say where its other end and its transport are.
-pub(super) fn open(
-    harness: &mut dyn Harness,
-    role: Role,
-    probe: Probe,
-) -> (End, Transport<Probe>) {
+pub(super) fn open(harness: &mut dyn Harness, role: Role, probe: Probe) -> (End, Transport<Probe>) {
     let seat = probe.seat();
     let end = harness.open(role, probe);
     let Some(transport) = seat.take() else {
@@ -102,7 +98,10 @@ pub(super) fn bytes(len: usize) -> Vec<u8> {
 #[track_caller]
 pub(super) fn same(got: &[u8], wanted: &[u8]) {
     assert_eq!(got.len(), wanted.len(), "how many bytes came");
-    let differs = got.iter().zip(wanted).position(|(got, wanted)| got != wanted);
+    let differs = got
+        .iter()
+        .zip(wanted)
+        .position(|(got, wanted)| got != wanted);
     assert_eq!(differs, None, "where the bytes differ");
 }
 

@@ -159,11 +159,11 @@ fn a_continuation_changes_what_has_not_been_delivered() {
         }
         *asked = Some(resolver);
     }));
-    t.feed(b"ask\na\nb");
+    t.feed(b"ask\na\nlong");
     assert_eq!(told!(t)[1..], ["line ask", "line a"]);
     let resolver = t.protocol(|lines| lines.get_mut().asked.take()).unwrap();
     resolver.resolve(());
-    assert_eq!(told!(t), ["raw b"], "at once, though nothing new came");
+    assert_eq!(told!(t), ["raw long"], "at once, though nothing new came");
     t.feed(b"b\nc");
     assert_eq!(told!(t), ["raw b\\nc"]);
     let resolver = t.protocol(|lines| lines.get_mut().asked.take()).unwrap();
@@ -191,23 +191,22 @@ fn a_stored_transport_changes_it_too() {
 
 #[test]
 fn a_stack_that_was_switched_away_changes_nothing() {
-    let mut t = StringTransport::serve(Told::new(|_, transport, told| {
+    let mut t = StringTransport::serve(Told::new(|_, old, told| {
         if told == "line switch" {
-            let old = transport.clone();
-            transport.switch(Told::new(move |_, transport, told| match told {
-                "made " => transport.write("new"),
-                "line c" => old.set_raw_mode(),
-                _ => {}
-            }));
-        } else if told == "line a" {
-            transport.set_raw_mode();
-            transport.set_line_mode(0);
+            let stored = old.clone();
+            old.call(|_, old| {
+                old.set_raw_mode();
+                old.switch(Told::new(move |_, transport, told| {
+                    stored.set_raw_mode();
+                    transport.write_parts(&[told, ","]);
+                }));
+            });
+            old.pause_reading();
         }
     }));
-    t.feed(b"a\nswitch\nc\nd\n");
-    assert_eq!(t.take_sent(), b"new");
+    t.feed(b"switch\nc\nd\n");
     t.feed(b"e\n");
-    assert!(t.connection().is_open());
+    assert_eq!(t.take_sent(), b"made ,line c,line d,line e,");
 }
 
 /// A framing inside a framing: each line carries a piece of another conversation, whose lines end

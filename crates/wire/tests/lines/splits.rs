@@ -1,6 +1,11 @@
 //! However a conversation is cut, it is the same.
 
-use crate::recorder::{Abab, CrLf, Delimiter, Event, Lf, LfCrLf, Rules, TooLong, expected, told};
+use torsade_core::Disconnect;
+use torsade_testing::StringTransport;
+
+use crate::recorder::{
+    Abab, CrLf, Delimiter, Event, Lf, LfCrLf, Log, Recorder, Rules, TooLong, expected, told,
+};
 
 const RULES: Rules = Rules {
     max_length: 40,
@@ -56,6 +61,21 @@ fn the_model_itself_says_what_a_reader_would() {
             Event::Eof(b"e\r".into()),
         ],
     );
+}
+
+#[test]
+fn a_reset_at_any_byte_ends_it_there_and_passes_no_rest_on() {
+    for length in 0..=SMTP.len() {
+        let mut events = expected::<CrLf>(RULES, &SMTP[..length]);
+        events.truncate(events.len() - 2); // the end, and the loss for that reason
+        events.push(Event::Lost(Disconnect::Reset));
+        let log = Log::default();
+        let mut t = StringTransport::serve(Recorder::<CrLf>::framed(RULES, &log));
+        t.feed(&SMTP[..length]);
+        t.reset();
+        assert_eq!(t.lost(), Some(&Disconnect::Reset));
+        assert_eq!(*log.borrow(), events);
+    }
 }
 
 #[test]
