@@ -122,9 +122,11 @@ impl TcpHarness {
 
     /// Move what can be moved at the raw ends. Returns whether that was anything.
     fn move_raw(&mut self) -> bool {
-        self.raw
-            .iter_mut()
-            .fold(false, |moved, raw| raw.step() || moved)
+        let mut moved = false;
+        for raw in &mut self.raw {
+            moved |= raw.step();
+        }
+        moved
     }
 
     /// Everything that was sent on this machine before has arrived when this returns.

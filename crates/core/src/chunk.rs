@@ -124,6 +124,16 @@ impl Chunk {
         self.len += bytes.len();
     }
 
+    /// Put bytes in front of a chunk of which nothing was sent.
+    pub(crate) fn put_in_front(&mut self, bytes: &[u8]) {
+        debug_assert_eq!((self.sent, self.sent_splices), (0, 0));
+        self.copied.splice(0..0, bytes.iter().copied());
+        for splice in &mut self.spliced {
+            splice.at += bytes.len();
+        }
+        self.len += bytes.len();
+    }
+
     pub(crate) fn push_shared(&mut self, bytes: Bytes) {
         self.len += bytes.len();
         self.spliced.push(Splice {
@@ -205,6 +215,15 @@ mod tests {
                 assert!(chunk.pieces().all(|piece| !piece.is_empty()));
             }
         }
+    }
+
+    #[test]
+    fn what_is_put_in_front_comes_first() {
+        let mut chunk = mixed();
+        chunk.put_in_front(b"12");
+        let all: Vec<u8> = chunk.pieces().flatten().copied().collect();
+        assert_eq!(all, b"12abCDEFGhi");
+        assert_eq!(chunk.len(), all.len());
     }
 
     #[test]

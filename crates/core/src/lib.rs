@@ -77,6 +77,7 @@ mod guard;
 mod host;
 mod id;
 mod layer;
+mod lending;
 mod limits;
 mod link;
 mod listener;

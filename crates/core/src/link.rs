@@ -248,9 +248,30 @@ impl queue::Job for Link {
 impl Link {
     #[inline]
     pub(crate) fn write(self: &Rc<Self>, bytes: &[u8]) {
-        if !bytes.is_empty() && self.may_write(bytes.len()) {
+        if bytes.is_empty() || !self.may_write(bytes.len()) {
+            return;
+        }
+        if self.lend(bytes) {
+            self.wrote(bytes.len());
+        } else {
             self.push(bytes);
         }
+    }
+
+    /// Leave bytes of the delivery that is being made where they are, if they are all that waits.
+    #[inline]
+    fn lend(&self, bytes: &[u8]) -> bool {
+        let lending = &self.shared.lending;
+        self.touched.get() == Touched::Running
+            && self.buffered.get() == lending.lent()
+            && lending.lend(bytes)
+    }
+
+    /// Lent bytes could not be sent from where they lay.
+    pub(crate) fn copy_lent(&self, bytes: &[u8]) {
+        self.outbox
+            .borrow_mut()
+            .put_in_front(&self.shared.pool, bytes);
     }
 
     /// Write without asking again whether that is allowed.

@@ -48,6 +48,11 @@ impl Outbox {
         }
     }
 
+    /// Bytes that were written before all that fills the next chunk.
+    pub(crate) fn put_in_front(&mut self, pool: &Pool, bytes: &[u8]) {
+        self.filling(pool).put_in_front(bytes);
+    }
+
     pub(crate) fn push_shared(&mut self, pool: &Pool, bytes: Bytes) {
         self.filling(pool).push_shared(bytes);
     }

@@ -10,6 +10,7 @@ use crate::chunk::Chunk;
 use crate::connect::Attempt;
 use crate::guard::{self, Caught};
 use crate::host::Host;
+use crate::lending::Lending;
 use crate::link::Link;
 use crate::listener::Listening;
 use crate::outbox::Pool;
@@ -39,6 +40,7 @@ pub(crate) struct Shared {
     pub(crate) attempts: RefCell<Slots<Rc<dyn Attempt>>>,
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) pool: Pool,
+    pub(crate) lending: Lending,
     buffered: Cell<usize>,
     dropped_writes: Cell<u64>,
     connections: Cell<usize>,
@@ -82,6 +84,7 @@ impl Shared {
             attempts: RefCell::new(Slots::new()),
             mailbox,
             pool: Pool::default(),
+            lending: Lending::default(),
             buffered: Cell::new(0),
             dropped_writes: Cell::new(0),
             connections: Cell::new(0),

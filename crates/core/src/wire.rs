@@ -21,6 +21,16 @@ pub trait Wire<S> {
     /// Send from the front of `chunk`, with [`Chunk::advance`] for what went.
     fn send(&mut self, socket: &mut S, id: ConnectionId, chunk: Box<Chunk>) -> Sending;
 
+    /// Send at once what can be sent of bytes that stay where they are, and return how many went.
+    ///
+    /// Called with bytes of the delivery being made that its connection wrote back, so that an
+    /// echo costs no copy. What does not go, for want of room or because of an error, comes as a
+    /// chunk. A completion driver, which cannot send at once, leaves it at that.
+    fn send_lent(&mut self, socket: &mut S, id: ConnectionId, bytes: &[u8]) -> usize {
+        let _ = (socket, id, bytes);
+        0
+    }
+
     /// From now on these events of the socket are wanted. Called only when they change; the first
     /// call for a socket is what registers it. With neither wanted a readiness driver takes the
     /// socket out of its poller, because a level-triggered hang-up would be reported for ever.

@@ -134,6 +134,13 @@ impl Wire<Registered> for Driver {
         }
     }
 
+    #[inline(always)]
+    fn send_lent(&mut self, socket: &mut Registered, _id: ConnectionId, bytes: &[u8]) -> usize {
+        let sent = socket.socket().send_with_flags(bytes, NO_SIGNAL);
+        // Whatever is wrong is found out by the send of the chunk that follows.
+        sent.unwrap_or(0)
+    }
+
     fn interest(&mut self, socket: &mut Registered, id: ConnectionId, interest: Interest) {
         if let Err(error) = socket.want(Token::Connection(id), interest) {
             // So that output, too, finds the connection broken.

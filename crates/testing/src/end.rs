@@ -142,23 +142,29 @@ impl End {
     }
 
     fn send(&self, chunk: &mut Chunk) -> io::Result<()> {
+        let took = self.accept(chunk.pieces())?;
+        chunk.advance(took);
+        Ok(())
+    }
+
+    /// Take of these pieces what there is room for.
+    fn accept(&self, pieces: impl Iterator<Item: AsRef<[u8]>>) -> io::Result<usize> {
         if self.input.get() == Side::Reset {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
         let mut outgoing = self.outgoing.borrow_mut();
-        let mut room = self.room.get().min(chunk.len());
-        let took = room;
-        for piece in chunk.pieces() {
-            let part = &piece[..piece.len().min(room)];
+        let mut took = 0;
+        for piece in pieces {
+            let piece = piece.as_ref();
+            let part = &piece[..piece.len().min(self.room.get() - took)];
             outgoing.extend_from_slice(part);
-            room -= part.len();
+            took += part.len();
         }
-        chunk.advance(took);
         self.sends.set(self.sends.get() + 1);
         if self.room.get() != usize::MAX {
             self.room.set(self.room.get() - took);
         }
-        Ok(())
+        Ok(took)
     }
 
     pub(crate) fn close(&self, how: Close) {
@@ -198,6 +204,10 @@ impl Wire<std::rc::Rc<End>> for EndWire {
             Ok(()) => Sending::Done(chunk),
             Err(error) => Sending::Failed(chunk, error),
         }
+    }
+
+    fn send_lent(&mut self, socket: &mut std::rc::Rc<End>, _: ConnectionId, bytes: &[u8]) -> usize {
+        socket.accept(std::iter::once(bytes)).unwrap_or(0)
     }
 
     fn interest(&mut self, socket: &mut std::rc::Rc<End>, _: ConnectionId, interest: Interest) {

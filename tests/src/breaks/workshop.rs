@@ -82,11 +82,12 @@ impl Workshop {
             return Err(format!("it does not build:\n{text}"));
         }
         let text = String::from_utf8_lossy(&output.stdout);
-        let mark = "\"executable\":\"";
+        // The programs of the package are built too, this one among them.
+        let is_suite = |path: &&str| path.contains("conformance-");
         text.lines()
-            .filter_map(|line| line.split_once(mark))
+            .filter_map(|line| line.split_once("\"executable\":\""))
             .filter_map(|(_, rest)| rest.split('"').next())
-            .last()
+            .find(is_suite)
             .map(PathBuf::from)
             .ok_or_else(|| "cargo names no executable".to_owned())
     }

@@ -42,18 +42,35 @@ impl<S> Slot<S> {
         }
     }
 
-    /// The usual end of a callback: what it wrote is sent whole, and nothing else has changed.
-    /// Returns whether that is all there was to do.
+    /// Whether nothing stands in the way of anything.
+    #[inline]
+    pub(super) fn is_calm(&self) -> bool {
+        !self.interest.writable && self.link.is_calm()
+    }
+
+    /// The usual end of a callback: what it wrote is sent whole. Returns whether it was.
     #[inline(always)]
     pub(super) fn flush_if_calm<W: Wire<S>>(&mut self, wire: &mut W, shared: &Shared) -> bool {
-        if self.interest.writable || !self.link.is_calm() {
-            return false;
-        }
         if self.link.buffered() > 0 && !(self.offer(wire, shared) && self.link.buffered() == 0) {
             return false;
         }
         self.link.end_callback();
         true
+    }
+
+    /// Send bytes of the delivery from where they lie, and return how many went. None, if more was
+    /// written behind them: all of it goes in one send.
+    #[inline(always)]
+    pub(super) fn send_lent<W: Wire<S>>(&mut self, wire: &mut W, lent: &[u8]) -> usize {
+        let Some(socket) = &mut self.socket else {
+            return 0;
+        };
+        if self.link.buffered() > lent.len() {
+            return 0;
+        }
+        let sent = wire.send_lent(socket, self.link.id(), lent);
+        self.link.unbuffer(sent);
+        sent
     }
 
     /// Offer the driver what waits, until it takes no more.

@@ -108,9 +108,17 @@ impl<S> Slot<S> {
         self.link.count_received(data.len());
         self.more = 0;
         if self.inbox.tail() == Tail::Empty && self.takes_facts() {
-            return self.deliver(data, spare)
-                && !shared.has_queued(turn)
-                && self.flush_if_calm(wire, shared);
+            shared.lending.begin(data);
+            let all_read = self.deliver(data, spare);
+            let lent = &data[shared.lending.end()];
+            let calm = all_read && !shared.has_queued(turn) && self.is_calm();
+            if !lent.is_empty() {
+                let sent = if calm { self.send_lent(wire, lent) } else { 0 };
+                if sent < lent.len() {
+                    self.link.copy_lent(&lent[sent..]);
+                }
+            }
+            return calm && self.flush_if_calm(wire, shared);
         }
         if self.link.phase() == Phase::Open {
             self.inbox.append(data, spare);

@@ -246,6 +246,9 @@ fn a_one_line_echo_is_safe(stage: Stage) {
     same(&h.received(end), &asked);
 }
 
+/// Lets go of one hold.
+type Release<'a> = Box<dyn FnMut(&mut dyn Harness) + 'a>;
+
 /// A layer around another, both of which note what comes, to hold input each for itself.
 struct Outer {
     inner: Inner,
@@ -304,7 +307,7 @@ fn pauses_are_kept_by_holder(stage: Stage) {
     h.send(end, b"x");
     // Resuming what one does not hold changes nothing.
     let stale = &transport;
-    let mut release: Vec<Box<dyn FnMut(&mut dyn Harness)>> = vec![
+    let mut release: Vec<Release<'_>> = vec![
         Box::new(|_| stale.resume_reading()),
         Box::new(|_| inner.resume_reading()),
         Box::new(|_| handle.resume_reading()),

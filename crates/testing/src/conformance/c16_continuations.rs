@@ -76,7 +76,7 @@ fn then_is_told_failures_too(stage: Stage) {
 /// Layers of one and the same type, each inside the other.
 struct Same {
     depth: usize,
-    inner: Option<Box<Same>>,
+    inner: Option<Box<Self>>,
     log: Log,
 }
 

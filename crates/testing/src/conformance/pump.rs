@@ -191,11 +191,15 @@ impl Harness for PumpHarness {
 
     fn settle(&mut self) {
         world::settle();
-        while self
-            .seats
-            .iter_mut()
-            .fold(false, |moved, seat| seat.step() || moved)
-        {}
+        loop {
+            let mut moved = false;
+            for seat in &mut self.seats {
+                moved |= seat.step();
+            }
+            if !moved {
+                return;
+            }
+        }
     }
 
     fn advance(&mut self, duration: Duration) {

@@ -1,0 +1,94 @@
+use std::cell::Cell;
+use std::ops::Range;
+
+/// The delivery that is being made, whose bytes its connection may write back without a copy.
+///
+/// ```text
+///            begin                 write of a part of it            end
+///   (none) --------> (delivering) -----------------------> (lent) -------> (none)
+///                                     <-- the next part --
+/// ```
+///
+/// A handle knows only the address of what it is given; that tells whether it lies in the
+/// delivery, because no other live value can lie there. Bytes are lent only while nothing else
+/// waits on the connection, so they always go first. When the callback has returned, the engine,
+/// which has the delivery, sends them from where they lie; what the kernel does not take is
+/// copied then, and only then.
+#[derive(Default)]
+pub(crate) struct Lending {
+    start: Cell<usize>,
+    len: Cell<usize>,
+    lent_start: Cell<usize>,
+    lent: Cell<usize>,
+}
+
+impl Lending {
+    #[inline]
+    pub(crate) fn begin(&self, data: &[u8]) {
+        self.start.set(data.as_ptr().addr());
+        self.len.set(data.len());
+        self.lent.set(0);
+    }
+
+    /// Lend these bytes, if they lie in the delivery and follow what was lent before.
+    #[inline]
+    pub(crate) fn lend(&self, bytes: &[u8]) -> bool {
+        let at = bytes.as_ptr().addr().wrapping_sub(self.start.get());
+        if at >= self.len.get() {
+            return false;
+        }
+        let lent = self.lent.get();
+        if lent == 0 {
+            self.lent_start.set(at);
+        } else if at != self.lent_start.get() + lent {
+            return false;
+        }
+        self.lent.set(lent + bytes.len());
+        true
+    }
+
+    /// Bytes that are lent now.
+    #[inline]
+    pub(crate) fn lent(&self) -> usize {
+        self.lent.get()
+    }
+
+    /// The callback has returned: which part of the delivery was lent.
+    #[inline]
+    pub(crate) fn end(&self) -> Range<usize> {
+        self.len.set(0);
+        let start = self.lent_start.get();
+        start..start + self.lent.replace(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_of_the_delivery_are_lent_while_they_follow_each_other() {
+        let data = *b"abcdef";
+        let lending = Lending::default();
+        lending.begin(&data);
+        assert!(lending.lend(&data[1..3]));
+        assert!(lending.lend(&data[3..4]));
+        assert!(!lending.lend(&data[5..6]), "there is a gap");
+        assert!(!lending.lend(b"x"), "this is elsewhere");
+        assert_eq!(lending.lent(), 3);
+        assert_eq!(lending.end(), 1..4);
+        assert!(!lending.lend(&data[4..5]), "the delivery is over");
+    }
+
+    #[test]
+    fn another_delivery_begins_anew() {
+        let data = *b"abcdef";
+        let lending = Lending::default();
+        lending.begin(&data);
+        assert!(lending.lend(&data));
+        assert_eq!(lending.end(), 0..6);
+        lending.begin(&data[..2]);
+        assert!(!lending.lend(&data[2..]), "outside of what is delivered");
+        assert!(lending.end().is_empty());
+    }
+}
