@@ -269,13 +269,17 @@ impl Link {
 
     /// Lent bytes could not be sent from where they lay.
     pub(crate) fn copy_lent(&self, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
         self.outbox
             .borrow_mut()
             .put_in_front(&self.shared.pool, bytes);
     }
 
-    /// Write without asking again whether that is allowed.
-    #[inline]
+    /// Write without asking again whether that is allowed. By itself, so that what is lent costs
+    /// little.
+    #[inline(never)]
     pub(crate) fn push(self: &Rc<Self>, bytes: &[u8]) {
         self.outbox.borrow_mut().push(&self.shared.pool, bytes);
         self.wrote(bytes.len());

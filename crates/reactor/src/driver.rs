@@ -16,6 +16,7 @@ use crate::linger::Lingering;
 use crate::listener::Accept;
 use crate::socket::Registered;
 use crate::token::Token;
+use crate::transfer;
 
 /// Everything between the engine and the system but the engine's own connections, whose sockets
 /// lie in the engine.
@@ -136,9 +137,8 @@ impl Wire<Registered> for Driver {
 
     #[inline(always)]
     fn send_lent(&mut self, socket: &mut Registered, _id: ConnectionId, bytes: &[u8]) -> usize {
-        let sent = socket.socket().send_with_flags(bytes, NO_SIGNAL);
         // Whatever is wrong is found out by the send of the chunk that follows.
-        sent.unwrap_or(0)
+        transfer::send(socket.socket(), bytes).unwrap_or(0)
     }
 
     fn interest(&mut self, socket: &mut Registered, id: ConnectionId, interest: Interest) {
@@ -184,7 +184,7 @@ const PIECES: usize = 64;
 fn send(socket: &Socket, chunk: &mut Chunk) -> io::Result<()> {
     loop {
         let (offered, result) = match chunk.as_slice() {
-            Some(slice) => (slice.len(), socket.send_with_flags(slice, NO_SIGNAL)),
+            Some(slice) => (slice.len(), transfer::send(socket, slice)),
             None => send_pieces(socket, chunk),
         };
         match result {
@@ -210,13 +210,8 @@ fn send_pieces(socket: &Socket, chunk: &Chunk) -> (usize, io::Result<usize>) {
     let filled = chunk.slices(&mut slices);
     let slices = &slices[..filled];
     let offered = slices.iter().map(|slice| slice.len()).sum();
-    (offered, socket.send_vectored_with_flags(slices, NO_SIGNAL))
+    (
+        offered,
+        socket.send_vectored_with_flags(slices, transfer::NO_SIGNAL),
+    )
 }
-
-/// A peer that is gone must be an error, not a signal that ends the process. Rust programs ignore
-/// the signal, but a library may live in another's. Apple's systems have an option of the socket
-/// instead, which is set where sockets are made, and Windows has no signals.
-#[cfg(all(unix, not(target_vendor = "apple")))]
-const NO_SIGNAL: i32 = libc::MSG_NOSIGNAL;
-#[cfg(not(all(unix, not(target_vendor = "apple"))))]
-const NO_SIGNAL: i32 = 0;

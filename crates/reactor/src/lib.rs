@@ -124,6 +124,7 @@ mod signals;
 mod socket;
 mod teller;
 mod token;
+mod transfer;
 
 pub use self::builder::ReactorBuilder;
 pub use self::reactor::Reactor;

@@ -1,5 +1,3 @@
-use std::io::Read;
-
 use polling::Event;
 use torsade_core::driver::Engine;
 use torsade_core::{ConnectionId, ListenerId};
@@ -9,6 +7,7 @@ use crate::driver::{Again, Answer, Driver};
 use crate::signals::Signals;
 use crate::socket::Registered;
 use crate::token::Token;
+use crate::transfer;
 
 /// Finds out what an event means and tells the engine.
 pub(crate) struct Teller {
@@ -105,7 +104,7 @@ impl Teller {
             bytes =
                 self.engine
                     .readable(&mut self.driver, id, &mut self.buffer, |socket, buffer| {
-                        socket.socket().read(buffer)
+                        transfer::receive(socket.socket(), buffer)
                     });
         }
         if event.writable

@@ -5,6 +5,7 @@
 //! cargo run -p torsade-tests --bin breaks                   # all of it
 //! cargo run -p torsade-tests --bin breaks -- C4. switch     # cells or breaks with this in them
 //! cargo run -p torsade-tests --bin breaks -- --all switch   # which cells notice, of all
+//! cargo run -p torsade-tests --bin breaks -- --on=string    # on this harness only
 //! ```
 //!
 //! It builds the workspace anew for every break, in a folder of its own, which takes the better
@@ -44,6 +45,9 @@ fn run(arguments: &[String]) -> Result<bool, String> {
     let (options, filters): (Vec<_>, Vec<_>) =
         arguments.iter().partition(|text| text.starts_with('-'));
     let all = options.iter().any(|option| *option == "--all");
+    let columns = options
+        .iter()
+        .filter_map(|option| option.strip_prefix("--on="));
     let breaks = list::parse(LIST)?;
     let known = known_cells();
     list::check(&breaks, &known)?;
@@ -51,7 +55,7 @@ fn run(arguments: &[String]) -> Result<bool, String> {
         .iter()
         .filter(|one| filters.is_empty() || filters.iter().any(|text| one.matches(text)))
         .collect();
-    let workshop = Workshop::open()?;
+    let workshop = Workshop::open(columns)?;
     say("building what is not broken");
     let failures = workshop.run(&[])?;
     if !failures.is_empty() {

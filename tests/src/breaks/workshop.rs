@@ -10,6 +10,8 @@ use crate::list::Break;
 #[derive(Debug)]
 pub(crate) struct Workshop {
     folder: PathBuf,
+    /// The harnesses to run on; none for all.
+    columns: Vec<String>,
 }
 
 /// A cell that failed on a harness.
@@ -26,12 +28,12 @@ const LEFT_OUT: [&str; 2] = [".git", "target"];
 const PATIENCE: &str = "--patience=20";
 
 impl Workshop {
-    pub(crate) fn open() -> Result<Self, String> {
+    pub(crate) fn open(columns: Vec<String>) -> Result<Self, String> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let name = format!("torsade-breaks-{}", std::process::id());
         let folder = std::env::temp_dir().join(name);
         copy(&root, &folder)?;
-        Ok(Self { folder })
+        Ok(Self { folder, columns })
     }
 
     /// Break the copy, run these cells, and mend it again.
@@ -47,7 +49,7 @@ impl Workshop {
     /// Build the suite and run these cells, or all. Returns those that failed.
     pub(crate) fn run(&self, cells: &[String]) -> Result<Vec<Failure>, String> {
         let suite = self.build()?;
-        let output = run_suite(&suite, cells)?;
+        let output = self.run_suite(&suite, cells)?;
         if let Some(failures) = failures(&output) {
             return Ok(failures);
         }
@@ -55,7 +57,7 @@ impl Workshop {
         let mut found = Vec::new();
         let every = crate::known_cells();
         for cell in if cells.is_empty() { &every } else { cells } {
-            let output = run_suite(&suite, std::slice::from_ref(cell))?;
+            let output = self.run_suite(&suite, std::slice::from_ref(cell))?;
             match failures(&output) {
                 Some(failures) => found.extend(failures),
                 None => found.push(Failure {
@@ -65,6 +67,15 @@ impl Workshop {
             }
         }
         Ok(found)
+    }
+
+    fn run_suite(&self, suite: &Path, cells: &[String]) -> Result<Output, String> {
+        Command::new(suite)
+            .arg(PATIENCE)
+            .args(&self.columns)
+            .args(cells)
+            .output()
+            .map_err(|error| format!("cannot run the suite: {error}"))
     }
 
     /// Build the suite; returns where it is.
@@ -98,14 +109,6 @@ impl Drop for Workshop {
         // What cannot be removed stays in the system's folder for such things.
         let _ = fs::remove_dir_all(&self.folder);
     }
-}
-
-fn run_suite(suite: &Path, cells: &[String]) -> Result<Output, String> {
-    Command::new(suite)
-        .arg(PATIENCE)
-        .args(cells)
-        .output()
-        .map_err(|error| format!("cannot run the suite: {error}"))
 }
 
 /// The cells that failed; none if the suite did not come to its end.

@@ -48,29 +48,38 @@ impl<S> Slot<S> {
         !self.interest.writable && self.link.is_calm()
     }
 
-    /// The usual end of a callback: what it wrote is sent whole. Returns whether it was.
+    /// The usual end of a delivery: what it wrote is sent whole, bytes of the delivery itself from
+    /// where they lie. Returns whether all went.
     #[inline(always)]
-    pub(super) fn flush_if_calm<W: Wire<S>>(&mut self, wire: &mut W, shared: &Shared) -> bool {
-        if self.link.buffered() > 0 && !(self.offer(wire, shared) && self.link.buffered() == 0) {
+    pub(super) fn flush_calm<W: Wire<S>>(
+        &mut self,
+        wire: &mut W,
+        shared: &Shared,
+        data: &[u8],
+    ) -> bool {
+        let mut lent = &data[shared.lending.end()];
+        // Bytes written behind them go along, in one send of a chunk.
+        if self.link.buffered() == lent.len()
+            && !lent.is_empty()
+            && let Some(socket) = &mut self.socket
+        {
+            let sent = wire.send_lent(socket, self.link.id(), lent);
+            self.link.unbuffer(sent);
+            lent = &lent[sent..];
+        }
+        if self.link.buffered() > 0 && !self.flush_copied(wire, shared, lent) {
             return false;
         }
         self.link.end_callback();
         true
     }
 
-    /// Send bytes of the delivery from where they lie, and return how many went. None, if more was
-    /// written behind them: all of it goes in one send.
-    #[inline(always)]
-    pub(super) fn send_lent<W: Wire<S>>(&mut self, wire: &mut W, lent: &[u8]) -> usize {
-        let Some(socket) = &mut self.socket else {
-            return 0;
-        };
-        if self.link.buffered() > lent.len() {
-            return 0;
-        }
-        let sent = wire.send_lent(socket, self.link.id(), lent);
-        self.link.unbuffer(sent);
-        sent
+    /// Send what lies in the outbox, with what could not be sent from the delivery in front.
+    /// Returns whether all went.
+    #[inline(never)]
+    fn flush_copied<W: Wire<S>>(&mut self, wire: &mut W, shared: &Shared, lent: &[u8]) -> bool {
+        self.link.copy_lent(lent);
+        self.offer(wire, shared) && self.link.buffered() == 0
     }
 
     /// Offer the driver what waits, until it takes no more.

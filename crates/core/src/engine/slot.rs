@@ -110,15 +110,11 @@ impl<S> Slot<S> {
         if self.inbox.tail() == Tail::Empty && self.takes_facts() {
             shared.lending.begin(data);
             let all_read = self.deliver(data, spare);
-            let lent = &data[shared.lending.end()];
-            let calm = all_read && !shared.has_queued(turn) && self.is_calm();
-            if !lent.is_empty() {
-                let sent = if calm { self.send_lent(wire, lent) } else { 0 };
-                if sent < lent.len() {
-                    self.link.copy_lent(&lent[sent..]);
-                }
+            if all_read && !shared.has_queued(turn) && self.is_calm() {
+                return self.flush_calm(wire, shared, data);
             }
-            return calm && self.flush_if_calm(wire, shared);
+            self.link.copy_lent(&data[shared.lending.end()]);
+            return false;
         }
         if self.link.phase() == Phase::Open {
             self.inbox.append(data, spare);

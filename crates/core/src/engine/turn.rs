@@ -97,6 +97,9 @@ impl<S> Engine<S> {
 
     /// Connections that were changed by others than their own callbacks.
     fn settle_touched<W: Wire<S>>(&mut self, wire: &mut W) {
+        if self.shared.touched.borrow().is_empty() && !self.has_queued() {
+            return;
+        }
         let room = mem::take(&mut self.settling);
         let mut touched = self.shared.touched.replace(room);
         for link in touched.drain(..) {
