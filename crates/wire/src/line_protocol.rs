@@ -102,7 +102,7 @@ pub trait LineProtocol: Sized + 'static {
     /// bytes are there of it, perhaps before its end is.
     ///
     /// The default ends the connection with
-    /// [`Limit::Message`](torsade_core::Limit::Message); what was written is flushed first. If
+    /// [`Limit::Message`]; what was written is flushed first. If
     /// the connection stays open, the whole line is skipped, and the one after it delivered. Called
     /// once a line.
     ///

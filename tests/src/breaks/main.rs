@@ -47,7 +47,9 @@ fn run(arguments: &[String]) -> Result<bool, String> {
     let all = options.iter().any(|option| *option == "--all");
     let columns = options
         .iter()
-        .filter_map(|option| option.strip_prefix("--on="));
+        .filter_map(|option| option.strip_prefix("--on="))
+        .map(str::to_owned)
+        .collect();
     let breaks = list::parse(LIST)?;
     let known = known_cells();
     list::check(&breaks, &known)?;

@@ -12,7 +12,7 @@ use crate::ledger;
 use crate::string_transport::finish_last;
 use crate::world::{self, World};
 
-/// The harness on [`Pump`](crate::Pump)s: the raw end is a protocol too, on the same engine.
+/// The harness on [`Pump`]s: the raw end is a protocol too, on the same engine.
 ///
 /// ```
 /// use torsade_testing::conformance::{Outcome, PUMP, contracts};
