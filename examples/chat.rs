@@ -75,7 +75,8 @@ impl LineProtocol for Member {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     env_logger::init();
-    let address = std::env::args().nth(1).unwrap_or("127.0.0.1:8007".into());
+    let address = std::env::args().nth(1);
+    let address = address.as_deref().unwrap_or("127.0.0.1:8007");
     let mut reactor = Reactor::new()?;
     let room = Room::default();
     let listener = reactor

@@ -15,7 +15,8 @@ impl Protocol for Echo {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     env_logger::init();
-    let address = std::env::args().nth(1).unwrap_or("127.0.0.1:8007".into());
+    let address = std::env::args().nth(1);
+    let address = address.as_deref().unwrap_or("127.0.0.1:8007");
     let mut reactor = Reactor::new()?;
     let listener = reactor.net().listen(address, factory(|_| Echo))?;
     println!("listening on {}", listener.address());

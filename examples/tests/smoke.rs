@@ -1,5 +1,6 @@
 //! Each example as a user starts it: a process, a real socket, Ctrl-C.
 #![cfg(unix)]
+#![expect(clippy::expect_used, reason = "that is how a test fails")]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};

@@ -1,4 +1,5 @@
 //! What fails a test though none of its assertions did.
+#![expect(clippy::expect_used, reason = "that is how a test fails")]
 
 use std::time::Duration;
 
