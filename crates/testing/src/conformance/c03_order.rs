@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use torsade_core::Transport;
 
 use super::harness::Stage;
 use super::probe::{Log, Probe};
@@ -15,6 +16,8 @@ pub(super) const CELLS: &[Cell] = cells![3:
     bytes_leave_in_the_order_of_the_calls,
     all_forms_of_write_keep_their_order,
     order_is_kept_through_partial_sends,
+    what_is_written_back_keeps_its_place,
+    what_is_written_back_is_whole_though_the_peer_is_slow,
     writes_of_others_keep_their_place,
     a_callback_and_its_continuations_are_one_send,
     connections_written_to_by_others_are_flushed_once,
@@ -72,24 +75,28 @@ fn order_is_kept_through_partial_sends(stage: Stage) {
     in_both_roles(stage, |h, role| {
         let log = Log::default();
         let (end, transport) = open(h, role, Probe::new("a", &log));
-        let all = bytes(h.flood() + h.flood() / 4);
+        let all = bytes(h.flood() + h.flood() / 2);
         h.stop_reading(end);
         let mut rest = &all[..];
         let sizes = [1, 999, 1000, 5000, 70_000, 333, 12_345];
-        for (turn, size) in sizes.iter().cycle().enumerate() {
-            let (piece, after) = rest.split_at(rest.len().min(*size));
+        for (number, size) in sizes.into_iter().cycle().enumerate() {
+            let (piece, after) = rest.split_at(rest.len().min(size));
             rest = after;
-            match turn % 3 {
-                0 => transport.write(piece),
-                1 => transport.write_bytes(Bytes::copy_from_slice(piece)),
-                _ => transport.write_parts(&[&piece[..piece.len() / 2], &piece[piece.len() / 2..]]),
-            }
-            if turn % 100 == 0 && rest.len() < all.len() / 4 {
-                h.read_some(end);
-            }
+            // In the end all plainly: long parts of what was copied come behind what is shared.
+            let is_mixed = rest.len() > all.len() / 3;
+            write_somehow(&transport, piece, if is_mixed { number % 3 } else { 0 });
             if rest.is_empty() {
                 break;
             }
+            if number % 8 == 0 {
+                h.settle();
+            }
+            while transport.buffered() > h.flood() {
+                h.read_some(end);
+            }
+        }
+        while transport.buffered() > h.flood() / 8 {
+            h.read_some(end);
         }
         h.read_again(end);
         h.settle();
@@ -97,11 +104,114 @@ fn order_is_kept_through_partial_sends(stage: Stage) {
     });
 }
 
+fn write_somehow(transport: &Transport<Probe>, piece: &[u8], how: usize) {
+    let (front, back) = piece.split_at(piece.len() / 2);
+    match how {
+        0 => transport.write(piece),
+        1 => transport.write_bytes(Bytes::copy_from_slice(piece)),
+        _ => transport.write_parts(&[front, back]),
+    }
+}
+
+/// What a protocol does with a delivery of `abcd`, and what the peer is to read then.
+type Answer = (fn(&Transport<Probe>, &[u8]), &'static str);
+
+const ANSWERS: [Answer; 12] = [
+    (|t, data| t.write(data), "abcd"),
+    (|t, data| data.chunks(1).for_each(|part| t.write(part)), "abcd"),
+    (|t, data| data.rchunks(1).for_each(|part| t.write(part)), "dcba"),
+    (|t, data| [b"<", data, b">"].iter().for_each(|part| t.write(part)), "<abcd>"),
+    (|t, data| [data, b"!", data].iter().for_each(|part| t.write(part)), "abcd!abcd"),
+    (|t, data| t.write_parts(&[&data[2..], b"-", data]), "cd-abcd"),
+    (|t, data| [&data[1..2], data, &data[2..]].iter().for_each(|part| t.write(part)), "babcdcd"),
+    (
+        |t, data| {
+            t.write(&data[..3]);
+            t.unread(1);
+        },
+        "abc",
+    ),
+    (
+        |t, data| {
+            t.call(|_, t| t.write("later"));
+            t.write(data);
+        },
+        "abcdlater",
+    ),
+    (
+        |t, data| {
+            t.write(data);
+            t.write_bytes(Bytes::from_static(&[b'.'; 2000]));
+            t.write(data);
+        },
+        "abcd..abcd",
+    ),
+    (
+        |t, data| {
+            t.write(data);
+            t.set_write_limits(0, 0);
+            t.write(data);
+            t.close();
+        },
+        "abcdabcd",
+    ),
+    (
+        |t, data| {
+            t.write(&data[3..]);
+            t.close_write();
+            t.write(data);
+        },
+        "d",
+    ),
+];
+
+/// The same for bytes of the delivery itself, which need not be copied to be sent.
+fn what_is_written_back_keeps_its_place(stage: Stage) {
+    for (answer, wanted) in ANSWERS {
+        let (mut h, log) = (stage.harness(), Log::default());
+        let a = Probe::new("a", &log).data(move |_, t, data| answer(t, data));
+        let (end, transport) = accepted(&mut *h, &log, a);
+        h.send(end, b"abcd");
+        h.settle();
+        let read = String::from_utf8_lossy(&h.received(end)).replace(&".".repeat(2000), "..");
+        assert_eq!(read, wanted);
+        assert_eq!(transport.buffered(), 0);
+    }
+}
+
+/// The same when the kernel has no room for all of it, or for none.
+fn what_is_written_back_is_whole_though_the_peer_is_slow(stage: Stage) {
+    in_both_roles(stage, |h, role| {
+        let log = Log::default();
+        let a = Probe::new("a", &log).without_data().data(|_, t, data| {
+            let (front, back) = data.split_at(data.len() / 2);
+            t.write(front);
+            t.write(back);
+        });
+        let (end, transport) = open(h, role, a);
+        transport.throttle_input(false);
+        let asked = bytes(h.flood() + 100_000);
+        h.stop_reading(end);
+        for piece in asked.chunks(50_000) {
+            h.send(end, piece);
+            h.settle();
+        }
+        h.read_some(end);
+        h.send(end, b"the end");
+        h.read_again(end);
+        h.settle();
+        let wanted = [&asked[..], b"the end"].concat();
+        same(&h.received(end), &wanted);
+    });
+}
+
 /// "Whoever made them."
 fn writes_of_others_keep_their_place(stage: Stage) {
     let (mut h, log) = (stage.harness(), Log::default());
     let (end, written) = accepted(&mut *h, &log, Probe::new("b", &log));
-    let a = Probe::new("a", &log).data(move |_, t, _| {
+    let a = Probe::new("a", &log).data(move |_, t, data| {
+        // Theirs is not where the delivery goes back to.
+        written.write(data);
         written.write("1");
         written.call(|_, t| t.write("4"));
         let other = written.connection();
@@ -112,7 +222,8 @@ fn writes_of_others_keep_their_place(stage: Stage) {
     let (from, _) = accepted(&mut *h, &log, a);
     h.send(from, b"x");
     h.settle();
-    assert_eq!(String::from_utf8_lossy(&h.received(end)), "12345");
+    assert_eq!(String::from_utf8_lossy(&h.received(end)), "x12345");
+    assert_eq!(h.received(from), b"");
 }
 
 /// "After each callback and its continuations, that connection is flushed: one vectored send."

@@ -36,6 +36,7 @@ pub(super) const CELLS: &[Cell] = cells![8:
     in_the_drop_of_a_switched_protocol,
     in_the_drop_of_shared_bytes,
     in_the_drop_of_what_a_shutdown_leaves,
+    nothing_of_the_callback_is_sent,
     a_panic_after_an_abort_is_the_reason,
     a_panic_after_a_close_is_the_reason,
     a_panic_after_the_socket_is_gone_is_the_reason,
@@ -474,6 +475,23 @@ fn in_the_drop_of_what_a_shutdown_leaves(stage: Stage) {
     h.shut_down();
     log.expect(&["timer dropped", "timer dropped"]);
     assert!(!net.is_alive());
+}
+
+/// "That connection is aborted": what the callback wrote before is dropped with the rest (C4).
+fn nothing_of_the_callback_is_sent(stage: Stage) {
+    let (mut h, log) = (stage.harness(), Log::default());
+    let a = Probe::new("a", &log).data(|_, t, data| {
+        t.write(data);
+        t.write("more");
+        panic!("boom");
+    });
+    let (end, transport) = accepted(&mut *h, &log, a);
+    h.expect_panic("panic in data_received");
+    h.send(end, b"x");
+    h.settle();
+    log.expect(&["a data x", "a lost: a callback panicked: boom"]);
+    assert_eq!((h.received(end), h.seen(end)), (Vec::new(), Seen::Reset));
+    assert_eq!((transport.bytes_sent(), transport.buffered()), (0, 0));
 }
 
 /// By R17: "abort, then raise: the raised error is the reason".

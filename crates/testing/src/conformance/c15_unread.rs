@@ -252,12 +252,12 @@ fn switch_takes_effect_after_the_callback(stage: Stage) {
             if let Some(next) = next.take() {
                 t.switch(next);
             }
-            me.note("returns");
+            me.note(&format!("wants input: {}", t.wants_input()));
         });
         let (end, _) = open(h, role, a);
         h.send(end, b"x");
         h.settle();
-        log.expect(&["a made", "a data x", "a returns", "b made"]);
+        log.expect(&["a made", "a data x", "a wants input: false", "b made"]);
         h.send(end, b"y");
         h.settle();
         log.expect(&["b data y"]);

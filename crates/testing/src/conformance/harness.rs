@@ -12,6 +12,27 @@ use super::Probe;
 /// they lead to happens in [`settle`](Self::settle). What a harness cannot do it answers with
 /// [`not_here`], and the cell counts as not applicable there.
 ///
+/// ```
+/// use torsade_core::{Limits, Protocol, Transport, factory};
+/// use torsade_testing::conformance::{STRING, Seen};
+///
+/// struct Echo;
+/// impl Protocol for Echo {
+///     fn data_received(&mut self, transport: &Transport<Self>, data: &[u8]) {
+///         transport.write(data);
+///     }
+/// }
+///
+/// let mut harness = (STRING.make)(Limits::default());
+/// let listener = harness.net().listen("127.0.0.1:0", factory(|_| Echo))?;
+/// let end = harness.dial(&listener);
+/// harness.send(end, b"hello");
+/// assert_eq!(harness.received(end), b""); // it only happens when it is let
+/// harness.settle();
+/// assert_eq!((harness.received(end), harness.seen(end)), (b"hello".to_vec(), Seen::Open));
+/// # Ok::<(), torsade_core::ListenError>(())
+/// ```
+///
 /// Dropping a harness ends everything on it, and panics if user code panicked that a cell did not
 /// [expect](Self::expect_panic) to, or if an expected panic did not happen.
 pub trait Harness {
@@ -112,6 +133,17 @@ pub enum Seen {
 }
 
 /// One column of the table: a name and how to make its harness.
+///
+/// ```
+/// use torsade_testing::conformance::{Column, STRING};
+///
+/// // Cells about threads want another one, which a pure crate does not start.
+/// let column = Column {
+///     elsewhere: Some(|work| std::thread::spawn(work).join().unwrap()),
+///     ..STRING
+/// };
+/// assert_eq!(column.name, "string");
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Column {
     /// Heads the column.
