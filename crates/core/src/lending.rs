@@ -27,6 +27,7 @@ impl Lending {
     pub(crate) fn begin(&self, data: &[u8]) {
         self.start.set(data.as_ptr().addr());
         self.len.set(data.len());
+        self.lent_start.set(0);
         self.lent.set(0);
     }
 
@@ -90,5 +91,20 @@ mod tests {
         lending.begin(&data[..2]);
         assert!(!lending.lend(&data[2..]), "outside of what is delivered");
         assert!(lending.end().is_empty());
+    }
+
+    #[test]
+    fn a_delivery_of_which_nothing_is_lent_knows_nothing_of_the_last() {
+        let data = *b"abcdef";
+        let lending = Lending::default();
+        lending.begin(&data);
+        assert!(lending.lend(&data[3..]));
+        assert_eq!(lending.end(), 3..6);
+        lending.begin(&data[..1]);
+        assert_eq!(
+            &data[..1][lending.end()],
+            b"",
+            "the range lies in the delivery"
+        );
     }
 }

@@ -142,36 +142,29 @@ impl End {
     }
 
     fn send(&self, chunk: &mut Chunk) -> io::Result<()> {
-        if !self.takes_output() {
-            return Err(io::ErrorKind::BrokenPipe.into());
-        }
-        let sends = self.sends.get();
-        let mut took = 0;
-        for piece in chunk.pieces() {
-            took += self.take(piece);
-        }
-        // However many pieces it was, it was one send.
-        self.sends.set(sends + 1);
+        let took = self.accept(chunk.pieces())?;
         chunk.advance(took);
         Ok(())
     }
 
-    fn takes_output(&self) -> bool {
-        self.input.get() != Side::Reset && self.output.get() == Side::Open
-    }
-
-    /// Take what there is room for; returns how many bytes that is.
-    fn take(&self, bytes: &[u8]) -> usize {
-        if !self.takes_output() {
-            return 0;
+    /// Take of these pieces what there is room for.
+    fn accept(&self, pieces: impl Iterator<Item: AsRef<[u8]>>) -> io::Result<usize> {
+        if self.input.get() == Side::Reset || self.output.get() != Side::Open {
+            return Err(io::ErrorKind::BrokenPipe.into());
         }
-        let took = self.room.get().min(bytes.len());
-        self.outgoing.borrow_mut().extend_from_slice(&bytes[..took]);
+        let mut outgoing = self.outgoing.borrow_mut();
+        let mut took = 0;
+        for piece in pieces {
+            let piece = piece.as_ref();
+            let part = &piece[..piece.len().min(self.room.get() - took)];
+            outgoing.extend_from_slice(part);
+            took += part.len();
+        }
         self.sends.set(self.sends.get() + 1);
         if self.room.get() != usize::MAX {
             self.room.set(self.room.get() - took);
         }
-        took
+        Ok(took)
     }
 
     pub(crate) fn close(&self, how: Close) {
@@ -215,10 +208,6 @@ impl Wire<std::rc::Rc<End>> for EndWire {
 
     fn send_lent(&mut self, socket: &mut std::rc::Rc<End>, _: ConnectionId, bytes: &[u8]) -> usize {
         socket.accept(std::iter::once(bytes)).unwrap_or(0)
-    }
-
-    fn send_lent(&mut self, socket: &mut std::rc::Rc<End>, _: ConnectionId, bytes: &[u8]) -> usize {
-        socket.take(bytes)
     }
 
     fn interest(&mut self, socket: &mut std::rc::Rc<End>, _: ConnectionId, interest: Interest) {

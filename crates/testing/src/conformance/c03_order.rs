@@ -118,12 +118,34 @@ type Answer = (fn(&Transport<Probe>, &[u8]), &'static str);
 
 const ANSWERS: [Answer; 12] = [
     (|t, data| t.write(data), "abcd"),
-    (|t, data| data.chunks(1).for_each(|part| t.write(part)), "abcd"),
-    (|t, data| data.rchunks(1).for_each(|part| t.write(part)), "dcba"),
-    (|t, data| [b"<", data, b">"].iter().for_each(|part| t.write(part)), "<abcd>"),
-    (|t, data| [data, b"!", data].iter().for_each(|part| t.write(part)), "abcd!abcd"),
-    (|t, data| t.write_parts(&[&data[2..], b"-", data]), "cd-abcd"),
-    (|t, data| [&data[1..2], data, &data[2..]].iter().for_each(|part| t.write(part)), "babcdcd"),
+    (
+        |t, data| data.chunks(1).for_each(|part| t.write(part)),
+        "abcd",
+    ),
+    (
+        |t, data| data.rchunks(1).for_each(|part| t.write(part)),
+        "dcba",
+    ),
+    (
+        |t, data| [b"<", data, b">"].iter().for_each(|part| t.write(part)),
+        "<abcd>",
+    ),
+    (
+        |t, data| [data, b"!", data].iter().for_each(|part| t.write(part)),
+        "abcd!abcd",
+    ),
+    (
+        |t, data| t.write_parts(&[&data[2..], b"-", data]),
+        "cd-abcd",
+    ),
+    (
+        |t, data| {
+            [&data[1..2], data, &data[2..]]
+                .iter()
+                .for_each(|part| t.write(part))
+        },
+        "babcdcd",
+    ),
     (
         |t, data| {
             t.write(&data[..3]);
