@@ -8,9 +8,10 @@
 //! cargo run -p torsade-tests --bin breaks -- --on=string    # on this harness only
 //! ```
 //!
-//! It builds the workspace anew for every break, in a folder of its own, which takes the better
-//! part of an hour for all of them: too slow for continuous integration, and meant for whoever
-//! adds a cell or changes what one of them checks.
+//! It builds the suite anew for every break, in a copy of the workspace, which takes ten minutes
+//! and more for all of them: too slow for continuous integration, and meant for whoever adds a
+//! cell or changes what one of them checks. That every break still applies to the code, and that
+//! every cell has one, is a test.
 #![forbid(unsafe_code)]
 
 mod list;

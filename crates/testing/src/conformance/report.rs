@@ -12,7 +12,7 @@ pub struct Contract {
     pub number: u8,
     /// In a word or two.
     pub title: &'static str,
-    /// None, if what it is about has not been built.
+    /// None, if nothing checks it yet.
     pub cells: &'static [Cell],
 }
 
@@ -169,7 +169,7 @@ impl Report {
         let Contract { number, title, .. } = contract;
         write!(f, "{:<4}{title:<20}", format!("C{number}"))?;
         if contract.cells.is_empty() {
-            return writeln!(f, "not covered: what it is about is not built yet");
+            return writeln!(f, "not covered: no cells yet");
         }
         let summaries: Vec<_> = (0..self.columns.len())
             .map(|column| format!("{:<22}", self.summary(*number, column)))
