@@ -1,7 +1,7 @@
 //! What you may rely on, on every transport and every driver, real or made up.
 //!
-//! Each contract is a set of cells in the conformance suite, which runs one body on the string
-//! transport, on the pump and on real sockets. Every number is a field of
+//! The conformance suite runs one body on the string transport, on the pump and on real sockets,
+//! with cells for each contract but C12. Every number is a field of
 //! [`Limits`](crate::Limits). Where this page says *later*, the clause comes with the part it
 //! speaks of.
 //!
@@ -9,8 +9,9 @@
 //! report sinks, wakers, and the `Drop` of every value given to torsade.
 //!
 //! # C1: nobody calls you back while you are running
-//! Whatever would call you is queued, and runs after the current callback has returned, in order,
-//! with nothing of ours borrowed. Callbacks never nest, on any connection of the thread, so a
+//! Whatever would call you is queued, and runs after the current callback has returned, with
+//! nothing of ours borrowed. Calls queued on one connection keep their order, and so do results;
+//! between the two kinds, and between connections, no order is promised yet. Callbacks never nest, on any connection of the thread, so a
 //! `RefCell` that you hold borrowed across a method of a transport cannot conflict. What runs
 //! user code directly does so outside any turn, and is this: resolving, cancelling, dropping or
 //! combining Deferreds there; running, turning or dropping a reactor; every method of a test
