@@ -11,10 +11,12 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use socket2::{Domain, Socket, Type};
-use torsade_core::{Limits, Listener, Net, Peer, factory};
+use torsade_core::{Endpoint, Limits, Listener, Net, Peer, factory};
 use torsade_reactor::Reactor;
-use torsade_testing::Clock;
-use torsade_testing::conformance::{Column, End, Harness, Probe, Role, Seat, Seen, not_here};
+use torsade_testing::conformance::{
+    Column, End, FILTERS_COPY, Harness, Probe, Role, Seat, Seen, not_here, nothing_ahead,
+};
+use torsade_testing::{Clock, Xor};
 
 use crate::logged;
 use crate::runner::elsewhere;
@@ -22,8 +24,17 @@ use crate::runner::elsewhere;
 /// The column of real TCP.
 pub const TCP: Column = Column {
     name: "tcp",
-    make: |limits| Box::new(TcpHarness::new(limits)),
+    make: |limits| Box::new(TcpHarness::new(limits, None)),
     elsewhere: Some(elsewhere),
+    cannot: &[],
+};
+
+/// The same, with a filter on every opened connection.
+pub const FILTERED_TCP: Column = Column {
+    name: "tcp+filter",
+    make: |limits| Box::new(TcpHarness::new(nothing_ahead(limits), Some(7))),
+    elsewhere: Some(elsewhere),
+    cannot: FILTERS_COPY,
 };
 
 /// More than a kernel holds on loopback between a socket of the reactor and one of ours, whose
@@ -49,6 +60,8 @@ struct TcpHarness {
     /// Addresses that are taken, and that nobody listens on.
     closed_doors: Vec<Socket>,
     expected: Vec<String>,
+    /// Of the filter of connections that are opened.
+    key: Option<u8>,
 }
 
 /// One raw end.
@@ -63,6 +76,8 @@ struct Raw {
     unsent: Vec<u8>,
     sent: u64,
     finishes: bool,
+    key: Option<u8>,
+    offered: u64,
 }
 
 enum RawSocket {
@@ -72,7 +87,7 @@ enum RawSocket {
 }
 
 impl TcpHarness {
-    fn new(limits: Limits) -> Self {
+    fn new(limits: Limits, key: Option<u8>) -> Self {
         logged::begin();
         let reactor = Reactor::builder().limits(limits).clock(Clock::now).build();
         let reactor = need(reactor, "a reactor");
@@ -87,6 +102,7 @@ impl TcpHarness {
             marker: (here, there),
             closed_doors: Vec::new(),
             expected: Vec::new(),
+            key,
         }
     }
 
@@ -100,8 +116,19 @@ impl TcpHarness {
             unsent: Vec::new(),
             sent: 0,
             finishes: false,
+            key: None,
+            offered: 0,
         });
         End(self.raw.len() - 1)
+    }
+
+    /// This address, through the harness's filter if it has one.
+    fn filtered(&self, address: SocketAddr) -> Endpoint {
+        let endpoint = Endpoint::new([address]);
+        match self.key {
+            None => endpoint,
+            Some(key) => endpoint.filter(move |_| Xor::new(key)),
+        }
     }
 
     /// Take turns while there is something to do without waiting. Returns whether there was.
@@ -257,9 +284,8 @@ impl Harness for TcpHarness {
         let end = match role {
             Role::Accepted => {
                 let mut probe = Some(probe);
-                let listener = self
-                    .net
-                    .listen("127.0.0.1:0", factory(move |_: &Peer| probe.take()));
+                let here = self.filtered(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+                let listener = self.net.listen(here, factory(move |_: &Peer| probe.take()));
                 let listener = need(listener, "a listener");
                 let end = self.dial(&listener);
                 self.settle();
@@ -268,12 +294,13 @@ impl Harness for TcpHarness {
             }
             Role::Connecting => {
                 let (address, end) = self.door();
-                self.net.connect(address, probe).detach();
+                self.net.connect(self.filtered(address), probe).detach();
                 self.settle();
                 end
             }
         };
         self.raw[end.0].probe = seat;
+        self.raw[end.0].key = self.key;
         self.settle();
         end
     }
@@ -310,7 +337,11 @@ impl Harness for TcpHarness {
 
     fn send(&mut self, end: End, data: &[u8]) {
         let raw = &mut self.raw[end.0];
-        raw.unsent.extend_from_slice(data);
+        match raw.key {
+            None => raw.unsent.extend_from_slice(data),
+            Some(key) => raw.unsent.extend(Xor::scrambled(key, raw.offered, data)),
+        }
+        raw.offered += data.len() as u64;
         raw.write();
     }
 
@@ -355,7 +386,11 @@ impl Harness for TcpHarness {
     }
 
     fn received(&mut self, end: End) -> Vec<u8> {
-        self.raw[end.0].received.clone()
+        let raw = &self.raw[end.0];
+        match raw.key {
+            None => raw.received.clone(),
+            Some(key) => Xor::scrambled(key, 0, &raw.received),
+        }
     }
 
     fn seen(&mut self, end: End) -> Seen {

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use torsade_testing::conformance::{Cell, Column, PUMP, STRING, contracts};
+use torsade_testing::conformance::{Cell, Column, FILTERED_STRING, PUMP, STRING, contracts};
 use torsade_tests::runner::{self, PATIENCE, elsewhere};
 
 fn main() -> io::Result<ExitCode> {
@@ -20,6 +20,9 @@ fn main() -> io::Result<ExitCode> {
         with_threads(PUMP),
         #[cfg(unix)]
         torsade_tests::tcp::TCP,
+        with_threads(FILTERED_STRING),
+        #[cfg(unix)]
+        torsade_tests::tcp::FILTERED_TCP,
     ];
     let asked = Asked::read(&columns);
     let report = runner::run(&columns, asked.patience, |cell, column| {

@@ -6,29 +6,41 @@ use std::rc::{Rc, Weak};
 
 use torsade_deferred::{Deferred, Failure, Resolver};
 
-use crate::layer::Place;
-use crate::link::Link;
+use crate::link::{Ending, Link};
 use crate::shared::Shared;
 use crate::slots::Key;
 use crate::stack::{Stack, stack};
 use crate::timers::Action;
 use crate::wire::Op;
-use crate::{AttemptId, ConnectError, Gone, Protocol, Transport};
+use crate::{AttemptId, ConnectError, Disconnect, Endpoint, Gone, Protocol, Transport};
 
 /// An attempt to connect, through several addresses in order.
 ///
 /// ```text
-///             refused, more addresses          connected
-///   trying ---------------------------> trying ---------> made: the Deferred resolves
-///      | refused, none left; deadline; cancelled
-///      v
+///             refused, more addresses          connected             filters ready
+///   trying ---------------------------> trying ---------> reached -----------------> made: the
+///      | refused, none left;                                 |                 Deferred resolves
+///      | deadline; cancelled                                 | lost, cancelled
+///      v                                                     v
 ///   over: the Deferred is rejected, the protocol dropped unmade
 /// ```
 pub(crate) trait Attempt {
     /// The driver reports a failure on the address that was being tried.
     fn refused(&self, shared: &Shared, error: io::Error);
 
-    /// The connection is there: its stack of protocols.
+    /// What the connection passes through.
+    fn endpoint(&self) -> &Endpoint;
+
+    /// The connection is there; its filters are not ready.
+    fn reach(&self, link: &Rc<Link>);
+
+    /// The connection whose filters are not ready.
+    fn reached(&self) -> Option<Rc<Link>>;
+
+    /// That connection was lost.
+    fn lost(&self, reason: &Disconnect);
+
+    /// The connection is there, and ready: its stack of protocols.
     fn connected(&self, link: &Rc<Link>) -> Option<Box<dyn Stack>>;
 
     /// `connection_made` has been called: tell who asked.
@@ -40,7 +52,7 @@ pub(crate) trait Attempt {
     /// The engine is going.
     fn gone(&self);
 
-    fn deadline(&self) -> Option<Key>;
+    fn take_deadline(&self) -> Option<Key>;
 }
 
 struct Connecting<P: Protocol> {
@@ -48,6 +60,8 @@ struct Connecting<P: Protocol> {
     current: Cell<SocketAddr>,
     left: RefCell<VecDeque<SocketAddr>>,
     deadline: Cell<Option<Key>>,
+    endpoint: Endpoint,
+    reached: RefCell<Option<Rc<Link>>>,
     protocol: Cell<Option<P>>,
     resolver: Cell<Option<Resolver<Transport<P>, ConnectError>>>,
 }
@@ -55,10 +69,10 @@ struct Connecting<P: Protocol> {
 /// Begin to connect.
 pub(crate) fn connect<P: Protocol>(
     shared: &Rc<Shared>,
-    addresses: Vec<SocketAddr>,
+    endpoint: Endpoint,
     protocol: P,
 ) -> Deferred<Transport<P>, ConnectError> {
-    let mut left = VecDeque::from(addresses);
+    let mut left = VecDeque::from(endpoint.addresses().to_vec());
     let Some(first) = left.pop_front() else {
         return Deferred::fail(crate::EndpointError::Empty.into());
     };
@@ -74,6 +88,8 @@ pub(crate) fn connect<P: Protocol>(
         current: Cell::new(first),
         left: RefCell::new(left),
         deadline: Cell::new(None),
+        endpoint,
+        reached: RefCell::new(None),
         protocol: Cell::new(Some(protocol)),
         resolver: Cell::new(Some(resolver)),
     });
@@ -95,21 +111,42 @@ pub(crate) fn connect<P: Protocol>(
 /// Take the attempt out: it is over.
 pub(crate) fn take(shared: &Shared, id: AttemptId) -> Option<Rc<dyn Attempt>> {
     let attempt = shared.attempts.borrow_mut().remove(id.0)?;
-    if let Some(deadline) = attempt.deadline() {
-        let action = shared.timers.borrow_mut().remove(deadline);
-        drop(action);
+    disarm(shared, &*attempt);
+    Some(attempt)
+}
+
+/// Take the attempt out and end what it has come to.
+pub(crate) fn give_up(shared: &Shared, id: AttemptId) -> Option<Rc<dyn Attempt>> {
+    let attempt = take(shared, id)?;
+    match attempt.reached() {
+        None => shared.ask(Op::CancelConnect { attempt: id }),
+        Some(link) => link.end(Disconnect::Aborted, Ending::Abrupt),
     }
     Some(attempt)
+}
+
+/// The connection is there; the attempt goes on until its filters are ready.
+pub(crate) fn reach(shared: &Shared, id: AttemptId, link: &Rc<Link>) {
+    let attempt = shared.attempts.borrow().get(id.0).cloned();
+    if let Some(attempt) = attempt {
+        disarm(shared, &*attempt);
+        attempt.reach(link);
+    }
+}
+
+fn disarm(shared: &Shared, attempt: &dyn Attempt) {
+    if let Some(deadline) = attempt.take_deadline() {
+        // One of ours: nothing of the user's is dropped.
+        let _ = shared.timers.borrow_mut().remove(deadline);
+    }
 }
 
 fn cancel(shared: &Weak<Shared>, id: AttemptId) {
     let Some(shared) = shared.upgrade() else {
         return;
     };
-    if let Some(attempt) = take(&shared, id) {
-        shared.ask(Op::CancelConnect { attempt: id });
-        drop(attempt);
-    }
+    let attempt = give_up(&shared, id);
+    drop(attempt);
 }
 
 impl<P: Protocol> Connecting<P> {
@@ -141,17 +178,32 @@ impl<P: Protocol> Attempt for Connecting<P> {
         }
     }
 
+    fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    fn reach(&self, link: &Rc<Link>) {
+        self.reached.replace(Some(Rc::clone(link)));
+    }
+
+    fn reached(&self) -> Option<Rc<Link>> {
+        self.reached.borrow().clone()
+    }
+
+    fn lost(&self, reason: &Disconnect) {
+        self.reject(ConnectError::Handshake {
+            address: self.current.get(),
+            reason: reason.clone(),
+        });
+    }
+
     fn connected(&self, link: &Rc<Link>) -> Option<Box<dyn Stack>> {
-        Some(stack(self.protocol.take()?, link, link.epoch()))
+        Some(stack(self.protocol.take()?, link, link.outermost()))
     }
 
     fn made(&self, link: &Rc<Link>) {
         if let Some(resolver) = self.resolver.take() {
-            let place = Place {
-                epoch: link.epoch(),
-                depth: 0,
-            };
-            resolver.resolve(Transport::new(Rc::clone(link), place));
+            resolver.resolve(Transport::new(Rc::clone(link), link.outermost()));
         }
     }
 
@@ -167,7 +219,7 @@ impl<P: Protocol> Attempt for Connecting<P> {
         }
     }
 
-    fn deadline(&self) -> Option<Key> {
-        self.deadline.get()
+    fn take_deadline(&self) -> Option<Key> {
+        self.deadline.take()
     }
 }

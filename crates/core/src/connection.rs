@@ -8,7 +8,7 @@ use bytes::Bytes;
 use torsade_deferred::Deferred;
 
 use crate::link::{Ending, Link, Output, Phase};
-use crate::{ConnectionId, Disconnect, Net, Peer};
+use crate::{ConnectionId, Disconnect, Filter, Net, Peer};
 
 /// An untyped handle of a connection: everything that needs no protocol type.
 ///
@@ -327,6 +327,64 @@ impl Connection {
     #[doc(alias = "resumeProducing")]
     pub fn resume_reading(&self) {
         self.0.set_handle_paused(false);
+    }
+}
+
+/// Filters.
+impl Connection {
+    /// Put a filter between this connection's protocol and the wire, in the middle of the stream.
+    ///
+    /// The stream is split here: what was written before leaves without the filter; what is written
+    /// from now on passes through it, and waits until the filter is ready. Input that the protocol
+    /// leaves unread goes into the filter and never to the protocol (contract C15); nothing more is
+    /// delivered in this callback. Filters that were there before stay, nearer to the wire.
+    ///
+    /// After the close nothing happens, and the filter is dropped.
+    ///
+    /// ```
+    /// use torsade_core::{Disconnect, Filter, Protocol, Sides, Transport};
+    ///
+    /// struct Flip;
+    /// impl Filter for Flip {
+    ///     fn decode(
+    ///         &mut self,
+    ///         wire: &mut [u8],
+    ///         sides: &mut Sides<'_>,
+    ///     ) -> Result<usize, Disconnect> {
+    ///         sides.plain().extend(wire.iter().map(|byte| byte ^ 0x20));
+    ///         Ok(wire.len())
+    ///     }
+    ///     fn encode(&mut self, plain: &[&[u8]], sides: &mut Sides<'_>) -> Result<(), Disconnect> {
+    ///         let bytes = plain.iter().copied().flatten();
+    ///         sides.wire().extend(bytes.map(|byte| byte ^ 0x20));
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// struct Upgrade(bool);
+    /// impl Protocol for Upgrade {
+    ///     fn data_received(&mut self, transport: &Transport<Self>, data: &[u8]) {
+    ///         match self.0 {
+    ///             false => {
+    ///                 self.0 = true;
+    ///                 transport.write("ok ");
+    ///                 transport.push_filter(Flip);
+    ///                 transport.write("hello");
+    ///                 transport.unread(data.len() - 1); // all but the "!"
+    ///             }
+    ///             true => transport.write(data),
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// let mut t = torsade_testing::StringTransport::serve(Upgrade(false));
+    /// t.feed(b"!ABC");
+    /// assert_eq!(t.take_sent(), b"ok HELLOABC");
+    /// ```
+    #[doc(alias = "startTLS")]
+    #[doc(alias = "start_tls")]
+    pub fn push_filter(&self, filter: impl Filter) {
+        self.0.push_filter(Box::new(filter));
     }
 }
 

@@ -68,6 +68,8 @@ pub enum Timeout {
     Stop,
     /// Nothing came from the peer for as long as the protocol was ready to wait.
     Idle,
+    /// The connection's filters were not ready in time: the peer did not shake hands.
+    Handshake,
 }
 
 /// Which bound a connection passed.
@@ -82,6 +84,8 @@ pub enum Limit {
     Unread,
     /// A message of the peer, a line for instance, was longer than its framing allows.
     Message,
+    /// There were `Limits::max_connections` already. Told to `Factory::failed`.
+    Connections,
 }
 
 /// An error of the system, kept as its kind and number so that a reason can be compared, cloned
@@ -142,6 +146,7 @@ impl fmt::Display for Disconnect {
                 f.write_str("timed out: still open when the reactor had to stop")
             }
             Self::TimedOut(Timeout::Idle) => f.write_str("timed out: the peer was silent"),
+            Self::TimedOut(Timeout::Handshake) => f.write_str("timed out: no handshake"),
             Self::LimitPassed(Limit::WriteBuffer) => {
                 f.write_str("limit passed: output piled up on the connection")
             }
@@ -153,6 +158,9 @@ impl fmt::Display for Disconnect {
             }
             Self::LimitPassed(Limit::Message) => {
                 f.write_str("limit passed: the peer sent too long a message")
+            }
+            Self::LimitPassed(Limit::Connections) => {
+                f.write_str("limit passed: there are as many connections as may be")
             }
             Self::Protocol(what) => write!(f, "the peer broke the protocol: {what}"),
             Self::Application(what) => write!(f, "the application failed: {what}"),

@@ -3,6 +3,8 @@ use std::net::SocketAddr;
 
 use thiserror::Error;
 
+use crate::Disconnect;
+
 /// Why `listen` failed.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -45,6 +47,14 @@ pub enum ConnectError {
     TimedOut {
         /// The address that was being tried.
         address: SocketAddr,
+    },
+    /// The connection was there, but its filters did not get ready: a handshake failed.
+    #[error("cannot connect to {address}: {reason}")]
+    Handshake {
+        /// The address that was connected to.
+        address: SocketAddr,
+        /// Why the connection ended.
+        reason: Disconnect,
     },
     /// The reactor has stopped or is gone.
     #[error("cannot connect: {0}")]

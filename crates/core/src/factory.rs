@@ -63,7 +63,14 @@ pub trait Factory: 'static {
     #[doc(alias = "doStop")]
     fn stopped(&mut self) {}
 
-    /// A connection was accepted, but could not be made.
+    /// A connection was accepted, but could not be made: no protocol is there to be told. It is
+    /// closed.
+    ///
+    /// | reason | what was wrong |
+    /// |---|---|
+    /// | `LimitPassed(Limit::Connections)` | the reactor has `Limits::max_connections` |
+    /// | `Io(..)` | the system was out of descriptors, or refused to set the socket up |
+    /// | `Panicked(..)` | [`build`](Self::build) panicked |
     fn failed(&mut self, peer: &Peer, reason: &Disconnect) {
         let _ = (peer, reason);
     }
@@ -148,7 +155,7 @@ pub(crate) trait AnyFactory {
 impl<F: Factory> AnyFactory for RefCell<F> {
     fn build(&self, link: &Rc<Link>) -> Option<Box<dyn Stack>> {
         let protocol = self.borrow_mut().build(link.peer())?;
-        Some(stack(protocol, link, link.epoch()))
+        Some(stack(protocol, link, link.outermost()))
     }
 
     fn started(&self, address: SocketAddr) {

@@ -11,11 +11,13 @@
 /// the current callback has returned. Every change owes one callback. Two owed callbacks followed
 /// by a third change are one owed callback: the last two would tell the protocol nothing. So the
 /// protocol sees strict alternation, whoever saw `wants_output()` false is told when it is true
-/// again, and what is owed is bounded.
+/// again, and what is owed is bounded, as is the number of places taken in the queue for it.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Flow {
     paused: bool,
     owed: u8,
+    /// Places in the queue. As many as are owed, or more, if what was owed came to nothing.
+    queued: u8,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,32 +41,53 @@ impl Flow {
         changes.then_some(Self {
             paused: !self.paused,
             owed: if self.owed == 2 { 1 } else { self.owed + 1 },
+            ..self
         })
     }
 
-    /// The same state for a protocol that was told nothing yet.
-    pub(crate) fn untold(self) -> Self {
-        Self {
-            owed: u8::from(self.paused),
-            ..self
-        }
+    /// The same state, for a protocol that is told about it at once.
+    pub(crate) fn told(self) -> Self {
+        Self { owed: 0, ..self }
     }
 
-    /// The next callback that is owed, and the state after it was made.
-    pub(crate) fn settle_one(self) -> Option<(FlowCall, Self)> {
-        let owed = self.owed.checked_sub(1)?;
-        let told_paused = self.paused ^ (self.owed % 2 == 1);
-        let call = if told_paused {
+    /// The state with a place in the queue for each callback that is owed, and whether one is to be
+    /// taken for that.
+    pub(crate) fn call(self) -> (Self, bool) {
+        let missing = self.owed > self.queued;
+        let queued = self.queued + u8::from(missing);
+        (Self { queued, ..self }, missing)
+    }
+
+    /// A place in the queue came up: the callback to make, and the state after it was made.
+    pub(crate) fn settle_one(self) -> (Option<FlowCall>, Self) {
+        let queued = self.queued.saturating_sub(1);
+        let told_paused = self.told_paused();
+        let call = (self.owed > 0).then_some(if told_paused {
             FlowCall::Resume
         } else {
             FlowCall::Pause
-        };
-        Some((call, Self { owed, ..self }))
+        });
+        let owed = self.owed.saturating_sub(1);
+        (
+            call,
+            Self {
+                owed,
+                queued,
+                ..self
+            },
+        )
+    }
+
+    /// Whether the protocol was last told that output is paused.
+    pub(crate) fn told_paused(self) -> bool {
+        self.paused ^ (self.owed % 2 == 1)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::mem;
+
     use super::*;
 
     /// Whatever the outbox does, calls alternate and the last one tells the present state.
@@ -72,16 +95,22 @@ mod tests {
     fn calls_alternate_however_the_outbox_moves() {
         for pattern in 0..1_u32 << 12 {
             let mut flow = Flow::default();
-            let mut told = false;
+            let (mut told, mut places) = (false, 0);
             for bit in 0..12 {
                 let buffered = if pattern >> bit & 1 == 1 { 100 } else { 0 };
                 if let Some(next) = flow.evaluate(buffered, 10, 50) {
+                    let (next, call) = next.call();
                     flow = next;
+                    places += u32::from(call);
+                    assert!(places <= 2, "pattern {pattern:b}");
                 }
                 if pattern >> (bit / 2) & 1 == 1 {
-                    while let Some((call, next)) = flow.settle_one() {
-                        assert_eq!(call == FlowCall::Pause, !told, "pattern {pattern:b}");
-                        told = !told;
+                    for _ in 0..mem::take(&mut places) {
+                        let (call, next) = flow.settle_one();
+                        if let Some(call) = call {
+                            assert_eq!(call == FlowCall::Pause, !told, "pattern {pattern:b}");
+                            told = !told;
+                        }
                         flow = next;
                     }
                     assert_eq!(told, flow.is_paused());

@@ -27,21 +27,44 @@ pub(crate) mod hold {
     pub(crate) const OUTPUT_END: u32 = 1 << 26;
     /// Output waits above its mark. Input goes on.
     pub(crate) const OUTPUT_WAITS: u32 = 1 << 25;
+    /// Something is queued to run on the connection, which facts wait for.
+    pub(crate) const QUEUED: u32 = 1 << 24;
+    /// Filters lie between the protocol and the wire. Input goes on, by another way.
+    pub(crate) const FILTERED: u32 = 1 << 23;
+    /// A filter is to be put in place behind what was written so far.
+    pub(crate) const SPLIT: u32 = 1 << 22;
+    /// There is no protocol yet: filters are not ready.
+    pub(crate) const UNMADE: u32 = 1 << 21;
     /// The bits of layers lie below this one.
-    pub(super) const LAYERS: u32 = 25;
+    pub(super) const LAYERS: u32 = 21;
+
+    /// What does not stand in the way of input.
+    pub(super) const OUTPUT: u32 = OUTPUT_END | OUTPUT_WAITS;
 }
 
 impl Gate {
     /// Whether nothing holds back input.
     #[inline]
     pub(crate) fn lets_in(&self) -> bool {
-        self.bits.get() & !(hold::OUTPUT_END | hold::OUTPUT_WAITS) == 0
+        self.bits.get() & !(hold::OUTPUT | hold::QUEUED | hold::FILTERED) == 0
+    }
+
+    /// Whether a fact may be told now: nothing holds back input, and nothing comes before it.
+    #[inline]
+    pub(crate) fn lets_facts(&self) -> bool {
+        self.bits.get() & !(hold::OUTPUT | hold::FILTERED) == 0
+    }
+
+    /// Whether bytes from the wire may be told as they are.
+    #[inline]
+    pub(crate) fn lets_bytes(&self) -> bool {
+        self.bits.get() & !hold::OUTPUT == 0
     }
 
     /// Whether more output is welcome.
     #[inline]
     pub(crate) fn lets_out(&self) -> bool {
-        self.bits.get() & (hold::ENDING | hold::OUTPUT_END | hold::OUTPUT_WAITS) == 0
+        self.bits.get() & (hold::ENDING | hold::OUTPUT) == 0
     }
 
     /// Whether nothing stands in the way of anything.
@@ -72,9 +95,10 @@ impl Gate {
         self.set(hold::CONTINUATION, self.continuations.get() > 0);
     }
 
-    /// Pauses of a stack that was switched away are over.
-    pub(crate) fn forget_layers(&self) {
-        self.set((1 << hold::LAYERS) - 1, false);
+    /// Pauses of layers that were switched away, from this depth inward, are over.
+    pub(crate) fn forget_layers(&self, depth: u16) {
+        let first = Self::layer(depth);
+        self.set((1 << hold::LAYERS) - first, false);
     }
 
     /// The bit of a layer; all beyond the last one share it.

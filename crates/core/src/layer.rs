@@ -49,8 +49,8 @@ pub trait Layered: 'static {
     fn inner_mut(&mut self) -> &mut Self::Inner;
 }
 
-/// Where in a connection's stack of protocols something belongs: how many layers in, and of
-/// which stack, counting switches.
+/// Where in a connection's stack of protocols something belongs: how many layers in, and how many
+/// switches the connection had seen when it was taken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Default)]
 pub(crate) struct Place {
     pub(crate) epoch: u32,
@@ -58,7 +58,7 @@ pub(crate) struct Place {
 }
 
 /// One step inward, type-erased: from a layer to the one inside it.
-type Step = fn(&mut dyn Any) -> Option<&mut dyn Any>;
+pub(crate) type Step = fn(&mut dyn Any) -> Option<&mut dyn Any>;
 
 fn step<P: Layered>(outer: &mut dyn Any) -> Option<&mut dyn Any> {
     let outer: &mut P = outer.downcast_mut()?;
@@ -69,11 +69,24 @@ fn step<P: Layered>(outer: &mut dyn Any) -> Option<&mut dyn Any> {
 /// between the layers of depth `n` and `n + 1`.
 #[derive(Default)]
 pub(crate) struct Layers {
+    /// How many switches took effect.
+    epoch: Cell<u32>,
+    /// A bit for each layer that is an [`AnyProtocol`](crate::AnyProtocol).
+    opens: Cell<u32>,
     /// Two are common enough not to pay an allocation for.
     near: [Boundary; 2],
-    far: OnceCell<Box<RefCell<Vec<Boundary>>>>,
+    far: OnceCell<Box<RefCell<Far>>>,
     /// Whether a signal was sent that no layer has taken, nor the engine acted on.
     signalled: Cell<bool>,
+}
+
+/// What few connections have.
+#[derive(Default)]
+struct Far {
+    boundaries: Vec<Boundary>,
+    /// From which depth inward a switch put new layers, and which switch that was: the last one of
+    /// each depth, unless one further out came after it. So both rise from entry to entry.
+    switches: Vec<(u16, u32)>,
 }
 
 /// Between a layer and the one inside it.
@@ -86,33 +99,89 @@ struct Boundary {
     signal: Cell<usize>,
 }
 
+/// Switches.
 impl Layers {
-    /// Remember how to go inward from `depth`, whose layer is a `P`.
-    pub(crate) fn learn<P: Layered>(&self, depth: u16) {
-        let depth = usize::from(depth);
-        match self.near.get(depth) {
-            Some(near) => near.step.set(Some(step::<P>)),
-            None => {
-                let mut far = self.far.get_or_init(Box::default).borrow_mut();
-                if far.len() == depth - self.near.len() {
-                    far.push(Boundary {
-                        step: Cell::new(Some(step::<P>)),
-                        signal: Cell::new(0),
-                    });
-                }
-            }
-        }
+    #[inline]
+    pub(crate) fn epoch(&self) -> u32 {
+        self.epoch.get()
     }
 
-    pub(crate) fn forget(&self) {
-        for near in &self.near {
+    /// Whether what was taken in this place still belongs there.
+    #[inline]
+    pub(crate) fn is_current(&self, place: Place) -> bool {
+        place.epoch == self.epoch.get() || self.outlived(place)
+    }
+
+    /// Whether every switch since then was further in.
+    #[cold]
+    fn outlived(&self, place: Place) -> bool {
+        self.far.get().is_some_and(|far| {
+            let far = far.borrow();
+            let mut outside = far.switches.iter().rev();
+            let last = outside.find(|(depth, _)| *depth <= place.depth);
+            last.is_none_or(|(_, epoch)| *epoch <= place.epoch)
+        })
+    }
+
+    /// New layers are put in place from this depth inward. Returns their epoch.
+    pub(crate) fn switch(&self, depth: u16) -> u32 {
+        let epoch = self.epoch.get() + 1;
+        self.epoch.set(epoch);
+        let mut far = self.far.get_or_init(Box::default).borrow_mut();
+        far.switches.retain(|(other, _)| *other < depth);
+        far.switches.push((depth, epoch));
+        self.opens
+            .set(self.opens.get() & !(u32::MAX << depth.min(31)));
+        let first = usize::from(depth);
+        for near in self.near.iter().skip(first) {
             near.step.set(None);
             near.signal.set(0);
         }
-        if let Some(far) = self.far.get() {
-            far.borrow_mut().clear();
-        }
+        far.boundaries
+            .truncate(first.saturating_sub(self.near.len()));
         self.signalled.set(false);
+        epoch
+    }
+
+    /// The layer of this depth is one whose content can be switched.
+    pub(crate) fn learn_open(&self, depth: u16, step: Step) {
+        self.learn_step(depth, step);
+        if depth < 32 {
+            self.opens.set(self.opens.get() | 1 << depth);
+        }
+    }
+
+    /// The depth that a switch asked for by the layer of `depth` replaces, from there inward: the
+    /// content of the nearest layer around it that is open for that, or everything.
+    pub(crate) fn switchable(&self, depth: u16) -> u16 {
+        let around = self.opens.get() & !(u32::MAX.checked_shl(u32::from(depth)).unwrap_or(0));
+        32_u16 - around.leading_zeros() as u16
+    }
+}
+
+impl Layers {
+    /// Remember how to go inward from `depth`, whose layer is a `P`.
+    #[inline]
+    pub(crate) fn learn<P: Layered>(&self, depth: u16) {
+        self.learn_step(depth, step::<P>);
+    }
+
+    #[inline]
+    fn learn_step(&self, depth: u16, step: Step) {
+        match self.near.get(usize::from(depth)) {
+            Some(near) => near.step.set(Some(step)),
+            None => self.learn_far(usize::from(depth) - self.near.len(), step),
+        }
+    }
+
+    fn learn_far(&self, number: usize, step: Step) {
+        let mut far = self.far.get_or_init(Box::default).borrow_mut();
+        if far.boundaries.len() == number {
+            far.boundaries.push(Boundary {
+                step: Cell::new(Some(step)),
+                signal: Cell::new(0),
+            });
+        }
     }
 
     /// Go inward `depth` times. Runs the user's `inner_mut`, so nothing is borrowed meanwhile.
@@ -127,7 +196,7 @@ impl Layers {
                 Some(near) => near.step.get(),
                 None => self.far.get().and_then(|far| {
                     let far = far.borrow();
-                    far.get(depth - self.near.len())?.step.get()
+                    far.boundaries.get(depth - self.near.len())?.step.get()
                 }),
             };
             layer = step?(layer)?;
@@ -166,7 +235,7 @@ impl Layers {
             Some(near) => Some(look(near)),
             None => {
                 let far = self.far.get()?.borrow();
-                far.get(number - self.near.len()).map(look)
+                far.boundaries.get(number - self.near.len()).map(look)
             }
         }
     }
@@ -208,12 +277,46 @@ mod tests {
     }
 
     #[test]
+    fn a_switch_outdates_what_is_in_its_depth_and_further_in() {
+        let layers = Layers::default();
+        let place = |epoch, depth| Place { epoch, depth };
+        assert_eq!(layers.switch(2), 1);
+        assert_eq!(layers.switch(4), 2);
+        let current = |epoch| {
+            let depths = 0..6;
+            let current = depths.filter(|depth| layers.is_current(place(epoch, *depth)));
+            current.collect::<Vec<u16>>()
+        };
+        assert_eq!(current(0), [0, 1]);
+        assert_eq!(current(1), [0, 1, 2, 3]);
+        assert_eq!(current(2), [0, 1, 2, 3, 4, 5]);
+        assert_eq!(layers.switch(3), 3);
+        assert_eq!(current(2), [0, 1, 2]);
+        assert_eq!(layers.switch(0), 4);
+        assert!(current(3).is_empty());
+    }
+
+    #[test]
+    fn a_switch_replaces_what_the_nearest_open_layer_around_holds() {
+        let layers = Layers::default();
+        assert_eq!(layers.switchable(3), 0);
+        layers.learn_open(0, step::<Outer>);
+        layers.learn_open(2, step::<Outer>);
+        let replaced: Vec<u16> = (0..5).map(|depth| layers.switchable(depth)).collect();
+        assert_eq!(replaced, [0, 1, 1, 3, 3]);
+        layers.switch(1);
+        assert_eq!(layers.switchable(4), 1);
+        layers.learn_open(31, step::<Outer>);
+        assert_eq!((layers.switchable(31), layers.switchable(40)), (1, 32));
+    }
+
+    #[test]
     fn the_outermost_layer_signals_nobody_and_another_stack_hears_nothing() {
         let layers = Layers::default();
         layers.signal(0, ONE);
         assert!(!layers.take_signalled());
         layers.signal(1, ONE);
-        layers.forget();
+        layers.switch(0);
         assert_eq!(layers.take_signal(0), None);
         assert!(!layers.take_signalled());
     }

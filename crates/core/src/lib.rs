@@ -63,17 +63,21 @@
 #![forbid(unsafe_code)]
 
 mod address;
+mod any;
 mod chunk;
 mod connect;
 mod connection;
 mod continuation;
 mod disconnect;
+mod endpoint;
 mod engine;
 mod error;
 mod factory;
+mod filter;
 mod flow;
 mod gate;
 mod guard;
+mod hooks;
 mod host;
 mod id;
 mod layer;
@@ -94,15 +98,19 @@ mod timers;
 mod transport;
 mod watch;
 mod wire;
+mod wrapper;
 
-pub use self::address::{Peer, ToEndpoint};
+pub use self::address::Peer;
+pub use self::any::AnyProtocol;
 pub use self::connection::Connection;
 pub use self::disconnect::{Disconnect, IoFailure, Limit, Timeout};
+pub use self::endpoint::{Endpoint, ToEndpoint};
 pub use self::error::{ConnectError, EndpointError, Gone, ListenError};
 pub use self::factory::{Built, Factory, factory};
+pub use self::filter::{Filter, Sides, WireEnd};
 pub use self::id::{AttemptId, ConnectionId, ListenerId};
 pub use self::layer::Layered;
-pub use self::limits::Limits;
+pub use self::limits::{Limits, WhenFull};
 pub use self::listener::Listener;
 pub use self::net::Net;
 pub use self::protocol::Protocol;
@@ -110,6 +118,7 @@ pub use self::remote::Remote;
 pub use self::time::Time;
 pub use self::timer::Timer;
 pub use self::transport::Transport;
+pub use self::wrapper::{Pass, Wrapper};
 
 /// For those who write drivers: the engine, what it asks for, and what it must be told.
 pub mod driver {

@@ -32,9 +32,32 @@ pub struct Limits {
     pub unread: usize,
     /// A buffered `close` that makes no progress for this long is aborted. 120 s.
     pub flush_timeout: Duration,
+    /// Before a connection whose filters are not ready is aborted. 30 s.
+    pub handshake_timeout: Duration,
+    /// Bytes from the wire that filters leave for later. What cannot be used within them ends the
+    /// connection. 1 MiB.
+    pub filter_input: usize,
+    /// Bytes that filters decode ahead while a protocol's input is held back, so that they see
+    /// what is meant for them. 16 KiB.
+    pub filter_ahead: usize,
     /// An attempt to connect that has not succeeded after this long, over all its addresses, has
     /// failed. 30 s.
     pub connect_timeout: Duration,
+    /// Connections at once, accepted and connecting ones together. Listeners do not take more:
+    /// [`when_full`](Self::when_full) says what becomes of those who come. Connections that we ask
+    /// for ourselves count, but are not refused. `usize::MAX`: descriptors are the bound.
+    pub max_connections: usize,
+    /// What a listener does with connections for which there is no place, or no descriptor.
+    /// [`WhenFull::Shed`].
+    pub when_full: WhenFull,
+    /// A listener that the system refuses what it needs, descriptors or memory, is left alone for
+    /// this long. 1 s.
+    pub accept_rest: Duration,
+    /// While descriptors are short: accepts that yield no connection to serve, failed and shed
+    /// ones, of all listeners of a reactor within one `accept_rest`. Past it they rest. 16.
+    pub vain_accepts: usize,
+    /// Before a stop goes on without the hooks of `Net::before_stop` that have no result. 30 s.
+    pub before_stop_timeout: Duration,
     /// After `stop`, connections that have not ended by themselves are aborted. 5 s.
     pub stop_timeout: Duration,
     /// A closed socket whose peer had not ended is kept, read and discarded for at most this
@@ -57,6 +80,29 @@ pub struct Limits {
     pub backlog: u32,
 }
 
+/// What a listener does with connections that cannot be served, because there are
+/// [`Limits::max_connections`] or because the system is out of descriptors.
+///
+/// ```
+/// use torsade_core::{Limits, WhenFull};
+///
+/// let mut limits = Limits::default();
+/// limits.max_connections = 1000;
+/// assert_eq!(limits.when_full, WhenFull::Shed); // number 1001 is closed at once
+/// limits.when_full = WhenFull::Wait; // or waits until one of the thousand ends
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum WhenFull {
+    /// It is accepted and closed at once, so that the client knows and can try elsewhere; the
+    /// factory's `failed` is told. A reactor keeps a descriptor in reserve to be able to do it
+    /// when there are no others.
+    Shed,
+    /// It is left in the system's queue, of at most [`Limits::backlog`] connections, and its
+    /// client waits: until a connection ends, or [`Limits::accept_rest`] later when descriptors
+    /// were short. Nobody is told.
+    Wait,
+}
+
 impl Default for Limits {
     fn default() -> Self {
         const KIB: usize = 1024;
@@ -68,7 +114,15 @@ impl Default for Limits {
             total_write_cap: 256 * MIB,
             unread: MIB,
             flush_timeout: Duration::from_secs(120),
+            handshake_timeout: Duration::from_secs(30),
+            filter_input: MIB,
+            filter_ahead: 16 * KIB,
             connect_timeout: Duration::from_secs(30),
+            max_connections: usize::MAX,
+            when_full: WhenFull::Shed,
+            accept_rest: Duration::from_secs(1),
+            vain_accepts: 16,
+            before_stop_timeout: Duration::from_secs(30),
             stop_timeout: Duration::from_secs(5),
             linger: Duration::from_secs(5),
             lingering: 1024,

@@ -5,10 +5,10 @@ use std::rc::Rc;
 
 use torsade_deferred::queue;
 
-use crate::ListenerId;
 use crate::factory::AnyFactory;
 use crate::guard::{self, Caught};
 use crate::shared::Shared;
+use crate::{Endpoint, ListenerId};
 
 /// A handle of something that accepts connections. Dropping it does not stop it.
 ///
@@ -78,6 +78,8 @@ impl fmt::Debug for Listener {
 pub(crate) struct Listening {
     pub(crate) id: ListenerId,
     pub(crate) address: SocketAddr,
+    /// What its connections pass through.
+    pub(crate) endpoint: Endpoint,
     pub(crate) factory: Box<dyn AnyFactory>,
     pub(crate) open: Cell<bool>,
 }

@@ -8,11 +8,11 @@ use std::time::Duration;
 use torsade_deferred::Deferred;
 
 use crate::listener::{Listening, News};
-use crate::shared::{Shared, State};
+use crate::shared::{Shared, State, StopAsked};
 use crate::timers::Action;
 use crate::{
     ConnectError, Factory, Gone, Limits, ListenError, Listener, ListenerId, Protocol, Remote, Time,
-    Timer, ToEndpoint, Transport, connect,
+    Timer, ToEndpoint, Transport, connect, hooks,
 };
 
 /// The local handle of a reactor, and what programs are written against: a real reactor gives
@@ -62,12 +62,14 @@ impl Net {
         }
         let id = ListenerId(shared.listening.borrow().next_key());
         let mut refused = None;
-        for wanted in at.to_endpoint()? {
+        let endpoint = at.to_endpoint()?;
+        for &wanted in endpoint.addresses() {
             match shared.host().listen(wanted, id) {
                 Ok(address) => {
                     let listening = Rc::new(Listening {
                         id,
                         address,
+                        endpoint: endpoint.clone(),
                         factory: Box::new(RefCell::new(factory)),
                         open: Cell::new(true),
                     });
@@ -100,7 +102,7 @@ impl Net {
         protocol: P,
     ) -> Deferred<Transport<P>, ConnectError> {
         match to.to_endpoint() {
-            Ok(addresses) => connect::connect(&self.0, addresses, protocol),
+            Ok(endpoint) => connect::connect(&self.0, endpoint, protocol),
             Err(error) => Deferred::fail(error.into()),
         }
     }
@@ -109,7 +111,8 @@ impl Net {
     /// [`Transport::call_later`] for one that does.
     ///
     /// Never early. Equal deadlines run in the order in which they were set; a zero duration
-    /// waits for a turn of input and output.
+    /// waits for a turn of input and output. What is still armed when a stop is complete is
+    /// dropped unrun.
     #[doc(alias = "callLater")]
     #[track_caller]
     pub fn call_later(&self, after: Duration, f: impl FnOnce(&Self) + 'static) -> Timer {
@@ -134,10 +137,97 @@ impl Net {
         Remote(Arc::clone(&self.0.mailbox))
     }
 
-    /// Stop the reactor: listeners are closed, every connection is told `stopping` and has
-    /// `Limits::stop_timeout` to end; then `run` returns. Returns at once itself.
+    /// Stop the reactor. Returns at once itself; what follows happens in this order:
+    ///
+    /// 1. The hooks of [`before_stop`](Self::before_stop) are called, and what they returned is
+    ///    waited for, for at most `Limits::before_stop_timeout`. Everything else goes on meanwhile.
+    /// 2. Listeners accept what the system has queued for them and are closed; attempts to
+    ///    connect are given up and end `Abandoned`.
+    /// 3. Every connection is told `stopping` and has `Limits::stop_timeout` to end; those that
+    ///    remain are aborted. Every one is told `connection_lost`.
+    /// 4. What callbacks have begun meanwhile is given up too: listeners and attempts, timers
+    ///    that belong to no connection, posted calls. They are dropped unrun, so Deferreds that
+    ///    waited for them end `Abandoned`.
+    ///
+    /// Then `run` returns; the reactor can be run again. Asking for a stop while one is under way
+    /// changes nothing.
+    ///
+    /// ```
+    /// use torsade_core::{Protocol, Transport};
+    /// use torsade_testing::StringTransport;
+    ///
+    /// struct Polite;
+    /// impl Protocol for Polite {
+    ///     fn data_received(&mut self, _: &Transport<Self>, _: &[u8]) {}
+    ///     fn stopping(&mut self, transport: &Transport<Self>) {
+    ///         transport.write("421 going down\r\n");
+    ///         transport.close();
+    ///     }
+    /// }
+    ///
+    /// let mut t = StringTransport::serve(Polite);
+    /// t.net().stop();
+    /// assert_eq!(t.take_sent(), b"421 going down\r\n");
+    /// assert!(t.lost().is_some());
+    /// ```
     pub fn stop(&self) {
-        self.0.ask_stop();
+        self.0.ask_stop(StopAsked::Gently);
+    }
+
+    /// Do something before the reactor stops, and have the stop wait for it: tell a service
+    /// registry, finish a transaction, let the load balancer notice.
+    ///
+    /// When a [`stop`](Self::stop) begins, `hook` is called, once, before anything of the stop:
+    /// listeners still accept and nobody was told `stopping`. The stop goes on when the Deferreds
+    /// of all hooks have results. Hooks are called in the order in which they were added, without
+    /// waiting for each other. One that is added while others are being waited for is called and
+    /// waited for too; one that is added later than that belongs to the next stop.
+    ///
+    /// An error does not keep the stop from going on, and neither does a panic: they are
+    /// reported, as an error of a Deferred that nobody took, or a panic of a timer, is. A hook
+    /// without a result after `Limits::before_stop_timeout` is cancelled, and so it is by a second
+    /// signal. If the reactor is dropped without a stop, hooks are dropped uncalled.
+    ///
+    /// ```
+    /// use std::convert::Infallible;
+    /// use std::time::Duration;
+    /// use torsade_core::{Net, Protocol, Transport};
+    /// use torsade_deferred::Deferred;
+    /// use torsade_testing::StringTransport;
+    ///
+    /// /// Lets the load balancer look once more before connections are closed.
+    /// fn drain(net: &Net) {
+    ///     let timers = net.clone();
+    ///     net.before_stop(move || {
+    ///         let (resolver, waited) = Deferred::<(), Infallible>::new();
+    ///         timers.call_later(Duration::from_secs(2), |_| resolver.resolve(()));
+    ///         waited
+    ///     });
+    /// }
+    ///
+    /// struct Quiet;
+    /// impl Protocol for Quiet {
+    ///     fn data_received(&mut self, _: &Transport<Self>, _: &[u8]) {}
+    /// }
+    ///
+    /// let mut t = StringTransport::serve(Quiet);
+    /// drain(&t.net());
+    /// t.net().stop();
+    /// t.advance(Duration::from_millis(1999));
+    /// assert!(t.lost().is_none());
+    /// t.advance(Duration::from_millis(1));
+    /// assert!(t.lost().is_some());
+    /// ```
+    #[doc(alias = "addSystemEventTrigger")]
+    pub fn before_stop<E: fmt::Display + 'static>(
+        &self,
+        hook: impl FnOnce() -> Deferred<(), E> + 'static,
+    ) {
+        let hook = hooks::hook(hook);
+        if self.is_alive() {
+            self.0.hooks.add(hook);
+            self.0.work();
+        }
     }
 
     /// The bounds in force.
@@ -148,6 +238,39 @@ impl Net {
     /// Connections whose `connection_lost` has not been called yet.
     pub fn connections(&self) -> usize {
         self.0.connections()
+    }
+
+    /// Connections that listeners have accepted since the reactor was made, whatever became of
+    /// them. Those that were [shed](Self::shed) do not count.
+    ///
+    /// ```
+    /// # use torsade_core::{Protocol, Transport};
+    /// # struct Quiet;
+    /// # impl Protocol for Quiet {
+    /// #     fn data_received(&mut self, _: &Transport<Self>, _: &[u8]) {}
+    /// # }
+    /// let mut t = torsade_testing::StringTransport::serve(Quiet);
+    /// t.end();
+    /// assert_eq!((t.net().accepted(), t.net().connections()), (1, 0));
+    /// ```
+    pub fn accepted(&self) -> u64 {
+        self.0.accepted()
+    }
+
+    /// Connections that were accepted only to be closed, because the reactor was full or the
+    /// system out of descriptors; see [`WhenFull::Shed`](crate::WhenFull::Shed).
+    ///
+    /// ```
+    /// # use torsade_core::{Protocol, Transport};
+    /// # struct Quiet;
+    /// # impl Protocol for Quiet {
+    /// #     fn data_received(&mut self, _: &Transport<Self>, _: &[u8]) {}
+    /// # }
+    /// let t = torsade_testing::StringTransport::serve(Quiet);
+    /// assert_eq!(t.net().shed(), 0);
+    /// ```
+    pub fn shed(&self) -> u64 {
+        self.0.shed()
     }
 
     /// Bytes of output that wait on all connections together.

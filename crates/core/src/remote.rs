@@ -31,7 +31,8 @@ use crate::{Gone, Net};
 pub struct Remote(pub(crate) Arc<Mailbox>);
 
 impl Remote {
-    /// Run `f` on the reactor's thread, in its next turn. First in, first out.
+    /// Run `f` on the reactor's thread, in its next turn. First in, first out. A call that still
+    /// waits when a stop is complete is dropped unrun.
     ///
     /// # Errors
     /// [`Gone`] if the reactor was dropped; `f` is dropped unrun.
@@ -116,6 +117,13 @@ impl Mailbox {
             self.any.store(false, Ordering::Release);
         }
         letter
+    }
+
+    /// Take out all letters there are.
+    pub(crate) fn take_all(&self) -> VecDeque<Letter> {
+        let mut letters = self.letters();
+        self.any.store(false, Ordering::Release);
+        std::mem::take(&mut letters.queue)
     }
 
     /// No more letters; those left are returned to be dropped.

@@ -8,7 +8,9 @@ use torsade_deferred::queue::Turn;
 
 use crate::chunk::Chunk;
 use crate::connect::Attempt;
+use crate::engine::Spare;
 use crate::guard::{self, Caught};
+use crate::hooks::Hooks;
 use crate::host::Host;
 use crate::lending::Lending;
 use crate::link::Link;
@@ -41,10 +43,17 @@ pub(crate) struct Shared {
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) pool: Pool,
     pub(crate) lending: Lending,
+    /// What filters fill, between two of them.
+    pub(crate) sides: Cell<[Vec<u8>; 2]>,
+    /// Buffers for what lies between filters.
+    pub(crate) rests: RefCell<Spare>,
     buffered: Cell<usize>,
     dropped_writes: Cell<u64>,
     connections: Cell<usize>,
-    stop_asked: Cell<bool>,
+    accepted: Cell<u64>,
+    shed: Cell<u64>,
+    stop_asked: Cell<StopAsked>,
+    pub(crate) hooks: Hooks,
     /// What `with_unread` reads, and which connection may.
     pub(crate) rest: RefCell<Vec<u8>>,
     pub(crate) rest_of: Cell<Option<Key>>,
@@ -63,6 +72,16 @@ pub(crate) enum State {
     Asleep,
     InTurn,
     Gone,
+}
+
+/// Which stop was asked for since the engine last looked, the more urgent the greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum StopAsked {
+    No,
+    /// In good order: with hooks, callbacks and a deadline.
+    Gently,
+    /// Without waiting for anybody.
+    Abruptly,
 }
 
 impl Shared {
@@ -85,10 +104,15 @@ impl Shared {
             mailbox,
             pool: Pool::default(),
             lending: Lending::default(),
+            sides: Cell::default(),
+            rests: RefCell::default(),
             buffered: Cell::new(0),
             dropped_writes: Cell::new(0),
             connections: Cell::new(0),
-            stop_asked: Cell::new(false),
+            accepted: Cell::new(0),
+            shed: Cell::new(0),
+            stop_asked: Cell::new(StopAsked::No),
+            hooks: Hooks::default(),
             rest: RefCell::default(),
             rest_of: Cell::new(None),
         })
@@ -246,16 +270,33 @@ impl Shared {
         self.connections.set(connections);
     }
 
-    pub(crate) fn ask_stop(&self) {
-        self.stop_asked.set(true);
+    pub(crate) fn accepted(&self) -> u64 {
+        self.accepted.get()
+    }
+
+    pub(crate) fn count_accepted(&self) {
+        self.accepted.set(self.accepted.get() + 1);
+    }
+
+    pub(crate) fn shed(&self) -> u64 {
+        self.shed.get()
+    }
+
+    pub(crate) fn count_shed(&self) {
+        self.shed.set(self.shed.get() + 1);
+    }
+
+    /// Ask for a stop. One that was asked for is not made gentler.
+    pub(crate) fn ask_stop(&self, how: StopAsked) {
+        self.stop_asked.set(self.stop_asked.get().max(how));
         self.work();
     }
 
-    pub(crate) fn take_stop(&self) -> bool {
-        self.stop_asked.replace(false)
+    pub(crate) fn take_stop(&self) -> StopAsked {
+        self.stop_asked.replace(StopAsked::No)
     }
 
     pub(crate) fn is_stop_asked(&self) -> bool {
-        self.stop_asked.get()
+        self.stop_asked.get() != StopAsked::No
     }
 }

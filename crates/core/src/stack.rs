@@ -18,6 +18,9 @@ pub(crate) trait Stack {
 
     /// The outermost protocol.
     fn outermost(&mut self) -> &mut dyn Any;
+
+    /// The same, to look at.
+    fn protocol(&self) -> &dyn Any;
 }
 
 struct Typed<P> {
@@ -25,13 +28,35 @@ struct Typed<P> {
     transport: Transport<P>,
 }
 
-/// `protocol` as the stack of this connection that begins with `epoch`.
-pub(crate) fn stack<P: Protocol>(protocol: P, link: &Rc<Link>, epoch: u32) -> Box<dyn Stack> {
-    let place = Place { epoch, depth: 0 };
+/// `protocol` as a stack in this place of a connection.
+pub(crate) fn stack<P: Protocol>(protocol: P, link: &Rc<Link>, place: Place) -> Box<dyn Stack> {
     Box::new(Typed {
         protocol,
         transport: Transport::new(Rc::clone(link), place),
     })
+}
+
+/// A protocol of any type that has no connection yet.
+pub(crate) trait Unplaced {
+    fn place(self: Box<Self>, link: &Rc<Link>, place: Place) -> Box<dyn Stack>;
+
+    fn protocol(&self) -> &dyn Any;
+
+    fn protocol_mut(&mut self) -> &mut dyn Any;
+}
+
+impl<P: Protocol> Unplaced for P {
+    fn place(self: Box<Self>, link: &Rc<Link>, place: Place) -> Box<dyn Stack> {
+        stack(*self, link, place)
+    }
+
+    fn protocol(&self) -> &dyn Any {
+        self
+    }
+
+    fn protocol_mut(&mut self) -> &mut dyn Any {
+        self
+    }
 }
 
 impl<P: Protocol> Stack for Typed<P> {
@@ -65,5 +90,9 @@ impl<P: Protocol> Stack for Typed<P> {
 
     fn outermost(&mut self) -> &mut dyn Any {
         &mut self.protocol
+    }
+
+    fn protocol(&self) -> &dyn Any {
+        &self.protocol
     }
 }

@@ -55,6 +55,10 @@ pub(crate) enum Action {
     Attempt(AttemptId),
     /// The deadline of a close that is being flushed.
     Flush(ConnectionId),
+    /// What a connection's filters wait for.
+    Filter(ConnectionId),
+    /// The deadline of a connection's filters to be ready.
+    Handshake(ConnectionId),
     /// The deadline of a stop.
     Stop,
 }
@@ -186,6 +190,18 @@ impl Timers {
 
     pub(crate) fn action(&self, key: Key) -> Option<&Action> {
         self.armed.get(key).map(|armed| &armed.action)
+    }
+
+    /// Take out the user's timers that belong to no connection, for the end of a stop.
+    pub(crate) fn drain_free(&mut self) -> Vec<Action> {
+        let keys: Vec<_> = self
+            .armed
+            .keys()
+            .filter(|key| matches!(self.action(*key), Some(Action::Free(..))))
+            .collect();
+        keys.into_iter()
+            .filter_map(|key| self.remove(key))
+            .collect()
     }
 
     /// Take out every timer, for the end of the engine.

@@ -6,12 +6,11 @@ use std::ops::Deref;
 use std::rc::Rc;
 use std::time::Duration;
 
-use torsade_deferred::{Deferred, Failure};
+use torsade_deferred::{Deferred, Failure, queue};
 
 use crate::continuation::{Call, Then};
 use crate::layer::{Layered, Place};
 use crate::link::Link;
-use crate::stack::stack;
 use crate::timers::Action;
 use crate::{Connection, Protocol, Timer};
 
@@ -60,8 +59,12 @@ impl<P> Transport<P> {
         }
     }
 
-    fn link(&self) -> &Rc<Link> {
+    pub(crate) fn link(&self) -> &Rc<Link> {
         &self.connection.0
+    }
+
+    pub(crate) fn place(&self) -> Place {
+        self.place
     }
 
     /// The untyped handle, for rooms of mixed kinds.
@@ -176,7 +179,7 @@ impl<P: 'static> Transport<P> {
         let then = Rc::new(Then::new(self.place, hold, f, deferred.canceller()));
         self.link().wait(Rc::<Then<_, _, _, _>>::clone(&then));
         let link = Rc::clone(self.link());
-        deferred.finish(move |result| {
+        queue::hand_on(deferred, move |result| {
             // If it no longer waits, the connection was lost and the closure is gone.
             if link.stop_waiting(&*then) {
                 then.settle(result);
@@ -258,12 +261,16 @@ impl<P: 'static> Transport<P> {
     /// ```
     #[doc(alias = "set_protocol")]
     pub fn switch(&self, protocol: impl Protocol) {
-        if !self.link().is_current(self.place) {
+        let link = self.link();
+        if !link.is_current(self.place) {
             log::debug!("connection {}: not switching, its stack is gone", self.id());
             return;
         }
-        let link = self.link();
-        link.switch(stack(protocol, link, link.next_epoch()));
+        let place = Place {
+            depth: link.layers.switchable(self.place.depth),
+            ..self.place
+        };
+        link.switch(place, Box::new(protocol));
     }
 }
 

@@ -1,14 +1,14 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::mem;
 
 use torsade_deferred::{Deferred, Resolver};
 
-use crate::Disconnect;
-use crate::stack::Stack;
+use crate::outbox::{Outbox, Pool};
+use crate::{Disconnect, Filter};
 
-/// The reason a connection ended, who wants to know of that or of a flush, and the protocol that
-/// is to be switched in.
+/// The reason a connection ended, and who wants to know of that or of a flush.
 ///
 /// All but the reason is rare enough to be kept apart: a connection without pays a pointer.
 #[derive(Default)]
@@ -25,7 +25,10 @@ struct Rare {
     /// By the number of bytes that must have been sent.
     flushes: VecDeque<(u64, Resolver<(), Disconnect>)>,
     closes: Vec<Resolver<Disconnect, Infallible>>,
-    next: Option<Box<dyn Stack>>,
+    /// Filters to be put in place, and how many bytes are to be written in all before each.
+    filters: VecDeque<(u64, Box<dyn Filter>)>,
+    /// What was written before the first of them.
+    unfiltered: Outbox,
 }
 
 impl Watches {
@@ -56,13 +59,33 @@ impl Watches {
         deferred
     }
 
-    /// Keep the stack that is to be switched in; returns one that will not be.
-    pub(crate) fn set_next(&self, stack: Box<dyn Stack>) -> Option<Box<dyn Stack>> {
-        self.with(|rare| rare.next.replace(stack))
+    pub(crate) fn set_unfiltered(&self, outbox: Outbox) {
+        self.with(|rare| rare.unfiltered = outbox);
     }
 
-    pub(crate) fn take_next(&self) -> Option<Box<dyn Stack>> {
-        self.with(|rare| rare.next.take())
+    pub(crate) fn put_in_front_of_unfiltered(&self, pool: &Pool, bytes: &[u8]) {
+        self.with(|rare| rare.unfiltered.put_in_front(pool, bytes));
+    }
+
+    pub(crate) fn take_unfiltered(&self) -> Outbox {
+        self.with(|rare| mem::take(&mut rare.unfiltered))
+    }
+
+    pub(crate) fn push_filter(&self, written: u64, filter: Box<dyn Filter>) {
+        self.with(|rare| rare.filters.push_back((written, filter)));
+    }
+
+    /// How many bytes are to be encoded in all before the next filter.
+    pub(crate) fn next_filter(&self) -> Option<u64> {
+        let rare = self.rare.borrow();
+        let (written, _) = rare.as_ref()?.filters.front()?;
+        Some(*written)
+    }
+
+    pub(crate) fn take_filter(&self) -> Option<Box<dyn Filter>> {
+        let mut rare = self.rare.borrow_mut();
+        let (_, filter) = rare.as_mut()?.filters.pop_front()?;
+        Some(filter)
     }
 
     /// `sent` bytes have been sent in all.
@@ -103,10 +126,13 @@ impl Watches {
         let Some(rare) = self.rare.take() else {
             return;
         };
-        for (_, resolver) in rare.flushes {
+        let Rare {
+            flushes, closes, ..
+        } = *rare;
+        for (_, resolver) in flushes {
             resolver.reject(reason.clone());
         }
-        for resolver in rare.closes {
+        for resolver in closes {
             resolver.resolve(reason.clone());
         }
     }

@@ -7,7 +7,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use crate::chunk::Chunk;
-use crate::{AttemptId, ConnectionId};
+use crate::{AttemptId, ConnectionId, ListenerId, Peer};
 
 /// The driver's side of the hot path: bytes out, interest, closing.
 ///
@@ -44,6 +44,15 @@ pub trait Wire<S> {
     /// A driver that must wait for the kernel answers [`Closing::Pending`] and tells
     /// `Engine::closed` later; the connection's loss waits for it.
     fn close(&mut self, socket: S, id: ConnectionId, how: Close) -> Closing;
+
+    /// A connection that waits in the system's queue of a listener, without waiting for one.
+    ///
+    /// Asked for by a stop, which serves those who got as far as the queue before it closes the
+    /// listener. What else is accepted is told with `Engine::accepted`.
+    fn accept(&mut self, listener: ListenerId) -> Option<(S, Peer)> {
+        let _ = listener;
+        None
+    }
 
     /// Bytes that the kernel holds and the peer has not acknowledged, where the system tells.
     /// Asked once when a flush deadline strikes, to see progress that no writability shows.

@@ -44,10 +44,14 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
 use std::mem::ManuallyDrop;
+use std::panic::Location;
 use std::rc::{Rc, Weak};
 
+use crate::deferred::Deferred;
+use crate::failure::Failure;
 use crate::guard;
 use crate::report::{self, Report};
+use crate::step::Handing;
 
 /// Something to run once nobody else of this thread is running.
 ///
@@ -111,6 +115,41 @@ pub fn push(job: Rc<dyn Job>) {
 #[must_use]
 pub fn is_empty() -> bool {
     !current().has_jobs()
+}
+
+/// Calls `take` with the result of `deferred` at the moment it is there, in the middle of whatever
+/// brings it: `take` must not call user code, but push what will.
+///
+/// This is for event loops that have jobs of their own. What they push here has the place in the
+/// queue that the closure of [`finish`](Deferred::finish) would have had; pushed from inside such a
+/// closure, it would come behind everything that was queued in the meantime.
+///
+/// ```
+/// use std::cell::Cell;
+/// use std::rc::Rc;
+/// use torsade_deferred::Deferred;
+/// use torsade_deferred::queue::{self, Job, Turn};
+///
+/// struct Print(Cell<Option<u8>>);
+/// impl Job for Print {
+///     fn run(self: Rc<Self>) {
+///         println!("{:?}", self.0.take());
+///     }
+/// }
+///
+/// let turn = Turn::enter().expect("nothing runs on this thread");
+/// let (resolver, deferred) = Deferred::<u8, ()>::new();
+/// queue::hand_on(deferred, |result| queue::push(Rc::new(Print(Cell::new(result.ok())))));
+/// resolver.resolve(5);
+/// assert!(turn.has_jobs()); // the job, not a call of the closure
+/// assert!(!turn.drain(1));
+/// ```
+#[track_caller]
+pub fn hand_on<T: 'static, E: 'static>(
+    deferred: Deferred<T, E>,
+    take: impl FnOnce(Result<T, Failure<E>>) + 'static,
+) {
+    Handing::attach(deferred.source(), take, Location::caller());
 }
 
 /// While this exists, nothing runs by itself on this thread: the holder runs the jobs.

@@ -267,6 +267,35 @@ impl<T: 'static, E: 'static, G> Drop for End<T, E, G> {
     }
 }
 
+/// The end of a chain that goes straight to whoever has a queue position of its own to give.
+pub(crate) struct Handing<G>(Cell<Option<G>>, &'static Location<'static>);
+
+impl<G> Handing<G> {
+    pub(crate) fn attach<T: 'static, E: 'static>(
+        source: &Rc<dyn Source<T, E>>,
+        take: G,
+        site: &'static Location<'static>,
+    ) where
+        G: FnOnce(Result<T, Failure<E>>) + 'static,
+    {
+        source
+            .core()
+            .follow(Rc::new(Self(Cell::new(Some(take)), site)));
+    }
+}
+
+impl<T, E: 'static, G: FnOnce(Result<T, Failure<E>>)> Receive<T, E> for Handing<G> {
+    fn receive(self: Rc<Self>, outcome: Outcome<T, E>) {
+        let Some(take) = self.0.take() else {
+            return drop_late(outcome);
+        };
+        let result = outcome.map_err(|failed| failed.failure);
+        if let Err(panic) = guard::catch(|| take(result)) {
+            report::send(Report::caught(panic, "handing a result on", Some(self.1)));
+        }
+    }
+}
+
 /// A weak, type-erased pointer to a source, through which it can be cancelled.
 pub(crate) fn weak<T: 'static, E: 'static>(source: &Rc<dyn Source<T, E>>) -> Weak<dyn Upstream> {
     let upstream: Rc<dyn Upstream> = Rc::clone(source) as _;

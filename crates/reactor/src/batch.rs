@@ -18,6 +18,8 @@ pub(crate) struct Batch {
     /// How many were told.
     told: usize,
     len: usize,
+    /// Over all waits.
+    all: u64,
 }
 
 /// The poller uses room of a batch for itself, unseen by us: its notifier and its timer.
@@ -29,6 +31,7 @@ impl Batch {
             events: Events::new(),
             told: 0,
             len: 0,
+            all: 0,
         }
     }
 
@@ -43,6 +46,11 @@ impl Batch {
         self.len + UNSEEN >= self.events.capacity().get()
     }
 
+    /// How many events there were over all waits.
+    pub(crate) fn events(&self) -> u64 {
+        self.all
+    }
+
     /// Wait for events. With no timeout, for as long as it takes.
     #[inline]
     pub(crate) fn wait(&mut self, poller: &Poller, timeout: Option<Duration>) -> io::Result<()> {
@@ -50,6 +58,7 @@ impl Batch {
         self.told = 0;
         self.len = 0;
         self.len = poller.wait(&mut self.events, timeout)?;
+        self.all += self.len as u64;
         Ok(())
     }
 

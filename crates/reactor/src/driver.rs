@@ -1,6 +1,6 @@
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice};
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,10 +10,10 @@ use socket2::Socket;
 use torsade_core::driver::{Chunk, Close, Closing, Interest, Sending, Wire};
 use torsade_core::{AttemptId, ConnectionId, Limits, ListenerId, Peer, Time};
 
+use crate::accepting::{Accepted, Accepting, is_for_descriptors};
 use crate::connecting::Connecting;
 use crate::host::SystemHost;
 use crate::linger::Lingering;
-use crate::listener::Accept;
 use crate::socket::Registered;
 use crate::token::Token;
 use crate::transfer;
@@ -26,8 +26,7 @@ pub(crate) struct Driver {
     pub(crate) host: Rc<SystemHost>,
     pub(crate) connecting: Connecting,
     pub(crate) lingering: Lingering,
-    /// Listeners that rest, and until when; the first to come back is in front.
-    resting: VecDeque<(Time, ListenerId)>,
+    pub(crate) accepting: Accepting,
     /// What the engine is to be told in the next turn.
     pub(crate) answers: VecDeque<Answer>,
 }
@@ -41,51 +40,39 @@ pub(crate) enum Answer {
     Unwatched(ConnectionId, io::Error),
 }
 
-/// A listener that failed for want of something comes back after this long.
-const REST: Duration = Duration::from_secs(1);
-
 impl Driver {
     pub(crate) fn new(poller: &Arc<Poller>, host: Rc<SystemHost>, limits: &Limits) -> Self {
         Self {
             poller: Arc::clone(poller),
+            accepting: Accepting::new(Rc::clone(&host), limits),
             host,
             connecting: Connecting::new(poller),
             lingering: Lingering::new(limits),
-            resting: VecDeque::new(),
             answers: VecDeque::new(),
         }
     }
 
-    /// Accept one connection; `Err` says whether to try again at once.
-    pub(crate) fn accept(&mut self, listener: ListenerId) -> Result<(Registered, Peer), Again> {
-        match self.host.listeners.accept(listener) {
-            Accept::Made(socket, peer) => Ok((Registered::new(socket, &self.poller), peer)),
-            Accept::Broken => Err(Again::Yes),
-            Accept::Empty => Err(Again::No),
-            Accept::Failed(_) if self.lingering.len() > 0 => {
-                // Sockets that only linger must not keep new ones out.
-                self.lingering.clear();
-                Err(Again::Yes)
-            }
-            Accept::Failed(error) => {
-                self.rest(listener, &error);
-                Err(Again::No)
-            }
-        }
+    /// Ask for one connection.
+    pub(crate) fn accept(&mut self, listener: ListenerId) -> Accepted {
+        self.accepting.accept(listener, &mut self.lingering)
     }
 
-    fn rest(&mut self, listener: ListenerId, error: &io::Error) {
-        self.resting
-            .push_back((self.host.clock.now() + REST, listener));
-        if let Some(address) = self.host.listeners.rest(listener) {
-            log::warn!("cannot accept on {address}: {error}; trying again once a second");
+    /// Begin to connect. If descriptors are short, sockets that only linger go first.
+    pub(crate) fn connect(&mut self, attempt: AttemptId, address: SocketAddr) {
+        let mut begun = self.connecting.begin(attempt, address);
+        if matches!(&begun, Err(error) if is_for_descriptors(error)) && self.lingering.len() > 0 {
+            self.lingering.clear();
+            begun = self.connecting.begin(attempt, address);
+        }
+        if let Err(error) = begun {
+            self.answers
+                .push_back(Answer::ConnectFailed(attempt, error));
         }
     }
 
     /// When something of the driver's own is due.
     pub(crate) fn deadline(&self) -> Option<Time> {
-        let resting = self.resting.front().map(|(until, _)| *until);
-        earlier(resting, self.lingering.deadline())
+        earlier(self.accepting.deadline(), self.lingering.deadline())
     }
 
     /// Do what is due.
@@ -95,22 +82,8 @@ impl Driver {
         }
         let now = self.host.clock.now();
         self.lingering.expire(now);
-        while let Some(&(until, listener)) = self.resting.front()
-            && until <= now
-        {
-            self.resting.pop_front();
-            if !self.host.listeners.resume(listener) {
-                self.resting.push_back((now + REST, listener));
-            }
-        }
+        self.accepting.expire(now);
     }
-}
-
-/// Whether an accept that made no connection is worth repeating at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Again {
-    Yes,
-    No,
 }
 
 /// The earlier of two deadlines, where there are any.
@@ -167,12 +140,16 @@ impl Wire<Registered> for Driver {
                 }
             }
         }
+        self.accepting.relieve();
         Closing::Closed
     }
 
-    /// Not told: the call for it has no safe form in the crates used here.
-    fn unsent(&mut self, _socket: &Registered) -> Option<usize> {
-        None
+    fn accept(&mut self, listener: ListenerId) -> Option<(Registered, Peer)> {
+        self.accepting.accept_last(listener, &mut self.lingering)
+    }
+
+    fn unsent(&mut self, socket: &Registered) -> Option<usize> {
+        socket.unsent()
     }
 }
 

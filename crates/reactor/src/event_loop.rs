@@ -11,7 +11,8 @@ use torsade_core::{Limits, Net, Time};
 
 use crate::batch::{Batch, Budget};
 use crate::clock::Clock;
-use crate::driver::{Answer, Driver, earlier};
+use crate::counters::Counters;
+use crate::driver::{Driver, earlier};
 use crate::host::SystemHost;
 #[cfg(unix)]
 use crate::signals::Signals;
@@ -22,6 +23,7 @@ pub(crate) struct EventLoop {
     teller: Teller,
     batch: Batch,
     turn_bytes: usize,
+    turns: u64,
     /// Whether a turn of ours is under way; it stays so if one is left by a panic.
     in_turn: bool,
 }
@@ -52,6 +54,7 @@ impl EventLoop {
             teller: Teller::new(engine, driver),
             batch: Batch::new(),
             turn_bytes,
+            turns: 0,
             in_turn: false,
         })
     }
@@ -70,6 +73,7 @@ impl EventLoop {
             let timeout = self.timeout(longest);
             self.batch.wait(&self.teller.driver.poller, timeout)?;
         }
+        self.turns += 1;
         let Teller { engine, driver, .. } = &mut self.teller;
         engine.begin(driver);
         self.in_turn = true;
@@ -83,6 +87,9 @@ impl EventLoop {
         }
         engine.end(driver);
         self.in_turn = false;
+        if driver.accepting.is_waiting() && engine.may_accept() {
+            driver.accepting.there_is_room();
+        }
         Ok(self.carry_out())
     }
 
@@ -97,6 +104,21 @@ impl EventLoop {
                 Budget::Spent
             }
         });
+    }
+
+    pub(crate) fn counters(&self) -> Counters {
+        let (net, driver) = (self.net(), &self.teller.driver);
+        Counters {
+            turns: self.turns,
+            events: self.batch.events(),
+            accepts: net.accepted(),
+            accept_calls: driver.accepting.calls(),
+            shed: net.shed(),
+            connections: net.connections(),
+            lingering: driver.lingering.len(),
+            buffered: net.buffered(),
+            dropped_writes: net.dropped_writes(),
+        }
     }
 
     /// Whether the next turn has something to do without waiting.
@@ -141,12 +163,7 @@ impl EventLoop {
         let mut next = Next::Turn;
         while let Some(op) = self.teller.engine.poll_op() {
             match op {
-                Op::Connect { attempt, address } => {
-                    if let Err(error) = self.teller.driver.connecting.begin(attempt, address) {
-                        let answer = Answer::ConnectFailed(attempt, error);
-                        self.teller.driver.answers.push_back(answer);
-                    }
-                }
+                Op::Connect { attempt, address } => self.teller.driver.connect(attempt, address),
                 Op::CancelConnect { attempt } => self.teller.driver.connecting.cancel(attempt),
                 Op::Stop => {
                     self.teller.forget_signals();

@@ -21,7 +21,7 @@ impl SystemHost {
     pub(crate) fn new(clock: Clock, poller: &Arc<Poller>, limits: &Limits) -> Self {
         Self {
             clock,
-            listeners: Listeners::new(poller, limits.backlog),
+            listeners: Listeners::new(poller, limits),
         }
     }
 }

@@ -109,16 +109,19 @@
 //! It needs 64-bit pointers, because an event carries an identity of 60 bits.
 #![deny(unsafe_code)]
 
+mod accepting;
 mod batch;
 mod builder;
 mod clock;
 mod connecting;
+mod counters;
 mod driver;
 mod event_loop;
 mod host;
 mod linger;
 mod listener;
 mod reactor;
+mod reserve;
 #[cfg(unix)]
 mod signals;
 mod socket;
@@ -127,4 +130,5 @@ mod token;
 mod transfer;
 
 pub use self::builder::ReactorBuilder;
+pub use self::counters::Counters;
 pub use self::reactor::Reactor;

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use polling::Poller;
 use socket2::{Domain, Protocol, Socket, Type};
 use torsade_core::driver::Interest;
-use torsade_core::{ListenerId, Peer};
+use torsade_core::{Limits, ListenerId, Peer, WhenFull};
 
+use crate::reserve::Reserve;
 use crate::socket::Registered;
 use crate::token::Token;
 
@@ -19,28 +20,24 @@ pub(crate) struct Listeners {
     table: RefCell<HashMap<ListenerId, Listening>>,
     poller: Arc<Poller>,
     backlog: i32,
+    sheds: bool,
+    /// Kept while there are listeners, if connections are to be shed.
+    pub(crate) reserve: Reserve,
 }
 
-/// One listening socket.
-///
-/// ```text
-///            accept fails for want of resources
-///   accepts -----------------------------------> rests: out of the poller
-///       <---------------------------------------
-///                     a second later
-/// ```
+/// One listening socket. It is in the poller unless it rests.
 #[derive(Debug)]
 struct Listening {
     socket: Registered,
     address: SocketAddr,
-    /// Whether the failure that goes on was logged.
-    complained: bool,
 }
 
 /// What came of one accept.
 pub(crate) enum Accept {
     /// A connection.
-    Made(Socket, Peer),
+    Made(Registered, Peer),
+    /// A connection that could not be set up; it is closed.
+    Unfit(Peer, io::Error),
     /// That one failed or broke off; the next may not.
     Broken,
     /// None waits.
@@ -59,11 +56,13 @@ const NOTHING: Interest = Interest {
 };
 
 impl Listeners {
-    pub(crate) fn new(poller: &Arc<Poller>, backlog: u32) -> Self {
+    pub(crate) fn new(poller: &Arc<Poller>, limits: &Limits) -> Self {
         Self {
             table: RefCell::default(),
             poller: Arc::clone(poller),
-            backlog: i32::try_from(backlog).unwrap_or(i32::MAX),
+            backlog: i32::try_from(limits.backlog).unwrap_or(i32::MAX),
+            sheds: limits.when_full == WhenFull::Shed,
+            reserve: Reserve::default(),
         }
     }
 
@@ -72,17 +71,22 @@ impl Listeners {
         let address = socket.local_addr()?.as_socket().unwrap_or(wanted);
         let mut socket = Registered::new(socket, &self.poller);
         socket.want(Token::Listener(id), READABLE)?;
-        let listening = Listening {
-            socket,
-            address,
-            complained: false,
-        };
-        self.table.borrow_mut().insert(id, listening);
+        if self.sheds {
+            // Without it, those who come when there are no descriptors wait.
+            let _ = self.reserve.take();
+        }
+        self.table
+            .borrow_mut()
+            .insert(id, Listening { socket, address });
         Ok(address)
     }
 
     pub(crate) fn close(&self, id: ListenerId) {
-        self.table.borrow_mut().remove(&id);
+        let mut table = self.table.borrow_mut();
+        table.remove(&id);
+        if table.is_empty() {
+            self.reserve.release();
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -91,15 +95,15 @@ impl Listeners {
 
     /// Accept one connection.
     pub(crate) fn accept(&self, id: ListenerId) -> Accept {
-        let mut table = self.table.borrow_mut();
-        let Some(listening) = table.get_mut(&id) else {
+        let table = self.table.borrow();
+        let Some(listening) = table.get(&id) else {
             return Accept::Empty;
         };
         match listening.socket.socket().accept() {
-            Ok((socket, remote)) => {
-                listening.complained = false;
-                prepare(socket, remote.as_socket(), listening.address)
-            }
+            Ok((socket, remote)) => match remote.as_socket() {
+                Some(remote) => self.prepare(socket, remote, listening.address),
+                None => Accept::Broken,
+            },
             Err(error) => match error.kind() {
                 ErrorKind::WouldBlock => Accept::Empty,
                 // What happened to the connection before it was accepted; some systems tell the
@@ -115,15 +119,34 @@ impl Listeners {
         }
     }
 
-    /// Take a listener out of the poller. Says where it listens if this is the first failure
-    /// since it last accepted.
-    pub(crate) fn rest(&self, id: ListenerId) -> Option<SocketAddr> {
-        let mut table = self.table.borrow_mut();
-        let listening = table.get_mut(&id)?;
-        // At worst it stays in the poller and fails again.
-        let _ = listening.socket.want(Token::Listener(id), NOTHING);
-        let first = !std::mem::replace(&mut listening.complained, true);
-        first.then_some(listening.address)
+    fn prepare(&self, socket: Socket, remote: SocketAddr, listening: SocketAddr) -> Accept {
+        let mut local = Some(listening);
+        if listening.ip().is_unspecified() {
+            local = socket.local_addr().ok().and_then(|local| local.as_socket());
+        }
+        let peer = Peer::new(remote, local.unwrap_or(listening));
+        if let Err(error) = socket.set_nonblocking(true) {
+            return Accept::Unfit(peer, error);
+        }
+        // Without it the connection is slower, not wrong.
+        let _ = socket.set_tcp_nodelay(true);
+        Accept::Made(Registered::new(socket, &self.poller), peer)
+    }
+
+    /// Where a listener listens.
+    pub(crate) fn address(&self, id: ListenerId) -> Option<SocketAddr> {
+        self.table
+            .borrow()
+            .get(&id)
+            .map(|listening| listening.address)
+    }
+
+    /// Take a listener out of the poller.
+    pub(crate) fn rest(&self, id: ListenerId) {
+        if let Some(listening) = self.table.borrow_mut().get_mut(&id) {
+            // At worst it stays in the poller and is sent to rest again.
+            let _ = listening.socket.want(Token::Listener(id), NOTHING);
+        }
     }
 
     /// Put a listener back into the poller. False if that failed.
@@ -150,20 +173,4 @@ fn bind(address: SocketAddr, backlog: i32) -> io::Result<Socket> {
     socket.listen(backlog)?;
     socket.set_nonblocking(true)?;
     Ok(socket)
-}
-
-fn prepare(socket: Socket, remote: Option<SocketAddr>, listening: SocketAddr) -> Accept {
-    let local = if listening.ip().is_unspecified() {
-        socket.local_addr().ok().and_then(|local| local.as_socket())
-    } else {
-        Some(listening)
-    };
-    match (remote, local, socket.set_nonblocking(true)) {
-        (Some(remote), Some(local), Ok(())) => {
-            // Without it the connection is slower, not wrong.
-            let _ = socket.set_tcp_nodelay(true);
-            Accept::Made(socket, Peer::new(remote, local))
-        }
-        _ => Accept::Broken,
-    }
 }

@@ -10,9 +10,9 @@ use torsade_core::{Limits, Net, Remote, Time};
 use torsade_deferred::queue::{self, Turn};
 use torsade_deferred::{Deferred, Failure};
 
-use crate::ReactorBuilder;
 use crate::clock::Clock;
 use crate::event_loop::{EventLoop, Next};
+use crate::{Counters, ReactorBuilder};
 
 /// The engine on real sockets, with the loop that drives it.
 ///
@@ -98,6 +98,31 @@ impl Reactor {
     /// ```
     pub fn net(&self) -> &Net {
         &self.net
+    }
+
+    /// What it has done so far, and what it holds now.
+    ///
+    /// ```
+    /// # use torsade_core::{Protocol, Transport, factory};
+    /// # struct Echo;
+    /// # impl Protocol for Echo {
+    /// #     fn data_received(&mut self, transport: &Transport<Self>, data: &[u8]) {
+    /// #         transport.write(data);
+    /// #     }
+    /// # }
+    /// let mut reactor = torsade_reactor::Reactor::new()?;
+    /// let listener = reactor.net().listen("127.0.0.1:0", factory(|_| Echo))?;
+    /// let _client = std::net::TcpStream::connect(listener.address())?;
+    /// while reactor.counters().accepts == 0 {
+    ///     reactor.turn(None)?;
+    /// }
+    /// assert_eq!(reactor.counters().connections, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn counters(&self) -> Counters {
+        self.inner
+            .as_ref()
+            .map_or_else(Counters::default, EventLoop::counters)
     }
 
     /// The handle that may travel to other threads, to post calls to this one.
@@ -261,7 +286,8 @@ impl Reactor {
     }
 
     /// From now on SIGINT (Ctrl-C) and SIGTERM stop this reactor; a second signal during the stop
-    /// aborts what is still open. Doing it again changes nothing.
+    /// aborts what is still open, without waiting for [`Net::before_stop`] any longer. Doing it
+    /// again changes nothing.
     ///
     /// Without this call a reactor leaves signals alone. All reactors of a process that asked for
     /// them hear every signal. Once it was asked for, the two signals no longer end the process by

@@ -2,7 +2,8 @@
 #![expect(
     unsafe_code,
     reason = "a poller must be promised that a source is taken out before it is closed; \
-              the type here keeps that promise, so that nobody else has to make it"
+              the type here keeps that promise, so that nobody else has to make it; and no crate \
+              has a safe call for what a socket's send queue holds"
 )]
 
 use std::io;
@@ -53,6 +54,28 @@ impl Registered {
     #[inline]
     pub(crate) fn interest(&self) -> Interest {
         self.interest
+    }
+
+    /// Bytes that were handed to the system and that the peer's has not acknowledged.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn unsent(&self) -> Option<usize> {
+        use std::ffi::c_int;
+
+        use rustix::ioctl::{Getter, ioctl};
+
+        /// By its other name `TIOCOUTQ`, which asks the same of a terminal.
+        const SIOCOUTQ: rustix::ioctl::Opcode = libc::TIOCOUTQ as rustix::ioctl::Opcode;
+        // SAFETY: the opcode is one that writes a `c_int` through its argument, to sockets and
+        // terminals alike, and does nothing else: that is what a `Getter` of a `c_int` has room
+        // for. What does not know it returns an error and writes nothing.
+        let unsent = unsafe { ioctl(&self.socket, Getter::<SIOCOUTQ, c_int>::new()) };
+        usize::try_from(unsent.ok()?).ok()
+    }
+
+    /// Not told: the call for it is another one on each system.
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn unsent(&self) -> Option<usize> {
+        None
     }
 
     /// From now on report these events, as being about `token`.

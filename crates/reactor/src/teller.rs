@@ -2,7 +2,8 @@ use polling::Event;
 use torsade_core::driver::Engine;
 use torsade_core::{ConnectionId, ListenerId};
 
-use crate::driver::{Again, Answer, Driver};
+use crate::accepting::Accepted;
+use crate::driver::{Answer, Driver};
 #[cfg(unix)]
 use crate::signals::Signals;
 use crate::socket::Registered;
@@ -118,13 +119,21 @@ impl Teller {
 
     fn accept(&mut self, listener: ListenerId) {
         for _ in 0..self.turn_accepts {
+            if !self.engine.may_accept() {
+                self.driver.accepting.wait_for_room(listener);
+                return;
+            }
             match self.driver.accept(listener) {
-                Ok((socket, peer)) => {
+                Accepted::Made(socket, peer) => {
                     self.engine
                         .accepted(&mut self.driver, listener, socket, peer);
                 }
-                Err(Again::Yes) => {}
-                Err(Again::No) => return,
+                Accepted::Shed(peer, error) => {
+                    self.engine
+                        .accept_failed(&mut self.driver, listener, peer, error);
+                }
+                Accepted::Broken => {}
+                Accepted::None => return,
             }
         }
     }

@@ -16,6 +16,7 @@ use std::time::Duration;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::low_level::raise;
 use torsade_core::{Disconnect, Protocol, Transport, factory};
+use torsade_deferred::Deferred;
 use torsade_reactor::Reactor;
 
 fn one_at_a_time() -> MutexGuard<'static, ()> {
@@ -83,6 +84,35 @@ fn the_second_signal_of_a_stop_aborts() {
         raise(SIGINT).unwrap();
         reactor.run().unwrap();
         assert_eq!(*log.borrow(), ["stopping", "lost: aborted here"]);
+    }
+}
+
+#[test]
+fn the_second_signal_does_not_wait_for_what_the_first_one_waits_for() {
+    let _lock = one_at_a_time();
+    let mut reactor = Reactor::new().unwrap();
+    reactor.stop_on_signals().unwrap();
+    // One after the other, and both at once.
+    for turns_between in [1, 0] {
+        let log: Rc<RefCell<Vec<String>>> = Rc::default();
+        let _client = serve(&mut reactor, &log);
+        let (resolver, never) = Deferred::<(), String>::new();
+        let notes = Rc::clone(&log);
+        resolver.on_cancel(move || notes.borrow_mut().push("hook cancelled".to_owned()));
+        let notes = Rc::clone(&log);
+        reactor.net().before_stop(move || {
+            notes.borrow_mut().push("hook".to_owned());
+            never
+        });
+        raise(SIGINT).unwrap();
+        for _ in 0..turns_between {
+            assert!(reactor.turn(None).unwrap());
+            assert_eq!(*log.borrow(), ["hook"]);
+        }
+        raise(SIGINT).unwrap();
+        reactor.run().unwrap();
+        let told = ["hook", "hook cancelled", "lost: aborted here"];
+        assert_eq!(*log.borrow(), told);
     }
 }
 

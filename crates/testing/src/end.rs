@@ -2,8 +2,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io;
 
-use torsade_core::ConnectionId;
-use torsade_core::driver::{Chunk, Close, Closing, Interest, Sending, Wire};
+use torsade_core::driver::{Chunk, Close, Interest};
 
 /// One end of a made-up connection: what a kernel would hold for it.
 ///
@@ -117,6 +116,10 @@ impl End {
         self.interest.get()
     }
 
+    pub(crate) fn set_interest(&self, interest: Interest) {
+        self.interest.set(interest);
+    }
+
     /// The next thing that a poller would report, given what is wanted.
     pub(crate) fn fact(&self) -> Option<Fact> {
         if !self.open.get() {
@@ -141,14 +144,14 @@ impl End {
         }
     }
 
-    fn send(&self, chunk: &mut Chunk) -> io::Result<()> {
+    pub(crate) fn send(&self, chunk: &mut Chunk) -> io::Result<()> {
         let took = self.accept(chunk.pieces())?;
         chunk.advance(took);
         Ok(())
     }
 
     /// Take of these pieces what there is room for.
-    fn accept(&self, pieces: impl Iterator<Item: AsRef<[u8]>>) -> io::Result<usize> {
+    pub(crate) fn accept(&self, pieces: impl Iterator<Item: AsRef<[u8]>>) -> io::Result<usize> {
         if self.input.get() == Side::Reset || self.output.get() != Side::Open {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
@@ -181,49 +184,10 @@ impl End {
         }
     }
 
-    fn end_output(&self, how: Side) {
+    pub(crate) fn end_output(&self, how: Side) {
         if self.output.get() == Side::Reset || self.input.get() == Side::Reset {
             return;
         }
         self.output.set(how);
-    }
-}
-
-/// A driver whose sockets are [`End`]s.
-#[derive(Debug, Default)]
-pub(crate) struct EndWire;
-
-impl Wire<std::rc::Rc<End>> for EndWire {
-    fn send(
-        &mut self,
-        socket: &mut std::rc::Rc<End>,
-        _: ConnectionId,
-        mut chunk: Box<Chunk>,
-    ) -> Sending {
-        match socket.send(&mut chunk) {
-            Ok(()) => Sending::Done(chunk),
-            Err(error) => Sending::Failed(chunk, error),
-        }
-    }
-
-    fn send_lent(&mut self, socket: &mut std::rc::Rc<End>, _: ConnectionId, bytes: &[u8]) -> usize {
-        socket.accept(std::iter::once(bytes)).unwrap_or(0)
-    }
-
-    fn interest(&mut self, socket: &mut std::rc::Rc<End>, _: ConnectionId, interest: Interest) {
-        socket.interest.set(interest);
-    }
-
-    fn shutdown(&mut self, socket: &mut std::rc::Rc<End>, _: ConnectionId) {
-        socket.end_output(Side::Ended);
-    }
-
-    fn close(&mut self, socket: std::rc::Rc<End>, _: ConnectionId, how: Close) -> Closing {
-        socket.close(how);
-        Closing::Closed
-    }
-
-    fn unsent(&mut self, socket: &std::rc::Rc<End>) -> Option<usize> {
-        Some(socket.outgoing())
     }
 }

@@ -63,10 +63,13 @@ mod clock;
 pub mod conformance;
 mod end;
 mod ledger;
+mod network;
 mod pump;
 mod string_transport;
 mod world;
+mod xor;
 
 pub use self::clock::Clock;
 pub use self::pump::Pump;
 pub use self::string_transport::{Builder, StringTransport};
+pub use self::xor::Xor;

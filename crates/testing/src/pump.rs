@@ -3,7 +3,7 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 use std::time::Duration;
 
-use torsade_core::{Connection, Disconnect, Limits, Net, Peer, Protocol, Transport};
+use torsade_core::{Connection, Disconnect, Endpoint, Limits, Net, Peer, Protocol, Transport};
 
 use crate::end::{End, Side};
 use crate::ledger;
@@ -85,8 +85,9 @@ impl<C: Protocol, S: Protocol> Pump<C, S> {
         let at_client = Peer::new(at_server.local(), at_server.remote());
         // No room before the first step: that is when the queues have their size.
         let ends = [Rc::new(End::new(0)), Rc::new(End::new(0))];
-        let server = Half::new(world.accept(server, at_server, &ends[0]), &ends[0]);
-        let client = Half::new(world.connect(client, at_client, &ends[1]), &ends[1]);
+        let plain = Endpoint::new([]);
+        let server = Half::new(world.accept(server, at_server, &plain, &ends[0]), &ends[0]);
+        let client = Half::new(world.connect(client, at_client, &plain, &ends[1]), &ends[1]);
         Self {
             world,
             client,

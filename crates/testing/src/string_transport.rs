@@ -4,7 +4,9 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 use std::time::Duration;
 
-use torsade_core::{Connection, Disconnect, Limits, Net, Peer, Protocol, Transport};
+use torsade_core::{
+    Connection, Disconnect, Endpoint, Filter, Limits, Net, Peer, Protocol, Transport,
+};
 
 use crate::end::{End, Side};
 use crate::ledger;
@@ -76,6 +78,7 @@ pub struct Builder<P> {
     limits: Limits,
     peer: Peer,
     window: usize,
+    endpoint: Endpoint,
     protocol: PhantomData<fn(P)>,
 }
 
@@ -101,6 +104,40 @@ impl<P: Protocol> Builder<P> {
         self
     }
 
+    /// Let the bytes pass through a filter, between those that were added before and the protocol:
+    /// what is fed and what is taken are then the wire's bytes.
+    ///
+    /// ```
+    /// # use torsade_core::{Disconnect, Filter, Protocol, Sides, Transport};
+    /// # use torsade_testing::StringTransport;
+    /// struct Not;
+    /// impl Filter for Not {
+    ///     fn decode(&mut self, wire: &mut [u8], sides: &mut Sides<'_>) -> Result<usize, Disconnect> {
+    ///         sides.plain().extend(wire.iter().map(|byte| !byte));
+    ///         Ok(wire.len())
+    ///     }
+    ///     fn encode(&mut self, plain: &[&[u8]], sides: &mut Sides<'_>) -> Result<(), Disconnect> {
+    ///         sides.wire().extend(plain.iter().copied().flatten().map(|byte| !byte));
+    ///         Ok(())
+    ///     }
+    /// }
+    /// # struct Echo;
+    /// # impl Protocol for Echo {
+    /// #     fn data_received(&mut self, transport: &Transport<Self>, data: &[u8]) {
+    /// #         assert_eq!(data, [0xff, 0x0f]);
+    /// #         transport.write(data);
+    /// #     }
+    /// # }
+    /// let mut t = StringTransport::builder().filter(|_| Not).serve(Echo);
+    /// t.feed([0x00, 0xf0]);
+    /// assert_eq!(t.take_sent(), [0x00, 0xf0]);
+    /// ```
+    #[must_use]
+    pub fn filter<F: Filter>(mut self, make: impl Fn(&Peer) -> F + Send + Sync + 'static) -> Self {
+        self.endpoint = self.endpoint.filter(make);
+        self
+    }
+
     /// A connection that was accepted: it is throttled, as those of a server are.
     pub fn serve(self, protocol: P) -> StringTransport<P> {
         self.serve_with(|_| protocol)
@@ -116,7 +153,7 @@ impl<P: Protocol> Builder<P> {
     /// Like [`serve`](Self::serve), on the engine of others.
     pub(crate) fn serve_on(self, world: &Rc<World>, protocol: P) -> StringTransport<P> {
         let end = Rc::new(End::new(self.window));
-        let connection = world.accept(protocol, self.peer, &end);
+        let connection = world.accept(protocol, self.peer, &self.endpoint, &end);
         StringTransport::new(Rc::clone(world), end, connection)
     }
 
@@ -135,7 +172,7 @@ impl<P: Protocol> Builder<P> {
     /// Like [`connect`](Self::connect), on the engine of others.
     pub(crate) fn connect_on(self, world: &Rc<World>, protocol: P) -> StringTransport<P> {
         let end = Rc::new(End::new(self.window));
-        let connection = world.connect(protocol, self.peer, &end);
+        let connection = world.connect(protocol, self.peer, &self.endpoint, &end);
         StringTransport::new(Rc::clone(world), end, connection)
     }
 }
@@ -168,6 +205,7 @@ impl<P: Protocol> StringTransport<P> {
             limits: Limits::default(),
             peer: world::default_peer(),
             window: usize::MAX,
+            endpoint: Endpoint::new([]),
             protocol: PhantomData,
         }
     }

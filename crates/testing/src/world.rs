@@ -8,24 +8,25 @@ use std::time::Duration;
 
 use torsade_core::driver::{Caught, Close, Engine, Host, Op};
 use torsade_core::{
-    AttemptId, Connection, ConnectionId, Limits, Listener, ListenerId, Net, Peer, Protocol, Time,
-    Transport, factory,
+    AttemptId, Connection, ConnectionId, Endpoint, Limits, Listener, ListenerId, Net, Peer,
+    Protocol, Time, Transport, factory,
 };
 
 use torsade_deferred::queue::Turn;
 
 use crate::Clock;
-use crate::end::{End, EndWire, Fact};
+use crate::end::{End, Fact};
 use crate::ledger::{self, Entry};
+use crate::network::{EndWire, Network, Queued, Socket};
 
 /// An engine on made-up connections.
 ///
 /// All worlds of a thread come to rest together, because what happens in one may be written to
 /// another.
 pub(crate) struct World {
-    engine: RefCell<Engine<Rc<End>>>,
+    engine: RefCell<Engine<Socket>>,
     net: Net,
-    ends: RefCell<Vec<(ConnectionId, Rc<End>)>>,
+    network: Rc<Network>,
     /// Addresses that somebody listens on, each for one connection.
     doors: RefCell<Vec<(SocketAddr, Rc<End>)>>,
     entry: Entry,
@@ -41,11 +42,16 @@ const RESTLESS: usize = 100_000;
 impl World {
     pub(crate) fn new(limits: Limits) -> Rc<Self> {
         let entry = Entry::open();
-        let engine = Engine::new(Rc::new(TestHost::default()), Waker::noop().clone(), limits);
+        let network = Rc::new(Network::default());
+        let host = TestHost {
+            network: Rc::clone(&network),
+            ports: Cell::new(0),
+        };
+        let engine = Engine::new(Rc::new(host), Waker::noop().clone(), limits);
         let world = Rc::new(Self {
             net: engine.net().clone(),
             engine: RefCell::new(engine),
-            ends: RefCell::default(),
+            network,
             doors: RefCell::default(),
             entry,
         });
@@ -61,21 +67,29 @@ impl World {
     }
 
     /// Make an accepted connection, as a listener does.
-    pub(crate) fn accept<P: Protocol>(&self, protocol: P, peer: Peer, end: &Rc<End>) -> Connection {
+    pub(crate) fn accept<P: Protocol>(
+        &self,
+        protocol: P,
+        peer: Peer,
+        endpoint: &Endpoint,
+        end: &Rc<End>,
+    ) -> Connection {
         let mut protocol = Some(protocol);
+        let at = endpoint.clone().at([peer.local()]);
         let listener = self
             .net
-            .listen(peer.local(), factory(move |_: &Peer| protocol.take()));
+            .listen(at, factory(move |_: &Peer| protocol.take()));
         let made = listener.ok().and_then(|listener| {
             let made = self.turn(|engine| {
-                let id = engine.accepted(&mut EndWire, listener.id(), Rc::clone(end), peer)?;
+                let socket = Socket(Rc::clone(end));
+                let id = engine.accepted(&mut self.wire(), listener.id(), socket, peer)?;
                 // Asked for at once: it may be lost at the end of the turn.
                 engine.connection(id)
             });
             listener.close();
             made
         });
-        self.made(made, end)
+        Self::made(made)
     }
 
     /// Make a connecting connection, as `Net::connect` does.
@@ -83,39 +97,41 @@ impl World {
         &self,
         protocol: P,
         peer: Peer,
+        endpoint: &Endpoint,
         end: &Rc<End>,
     ) -> Connection {
-        self.net.connect(peer.remote(), protocol).detach();
+        let to = endpoint.clone().at([peer.remote()]);
+        self.net.connect(to, protocol).detach();
         let made = self.turn(|engine| {
             while let Some(op) = engine.poll_op() {
                 if let Op::Connect { attempt, .. } = op {
-                    let id = engine.connected(&mut EndWire, attempt, Rc::clone(end), peer)?;
+                    let socket = Socket(Rc::clone(end));
+                    let id = engine.connected(&mut self.wire(), attempt, socket, peer)?;
                     return engine.connection(id);
                 }
             }
             None
         });
-        self.made(made, end)
+        Self::made(made)
     }
 
-    fn made(&self, made: Option<Connection>, end: &Rc<End>) -> Connection {
+    fn made(made: Option<Connection>) -> Connection {
         // Both ways of making a connection were just prepared for exactly this one.
-        let connection = made.unwrap_or_else(|| unreachable!("a fake connection is always made"));
-        let id = connection.id();
-        self.ends.borrow_mut().push((id, Rc::clone(end)));
-        connection
+        made.unwrap_or_else(|| unreachable!("a fake connection is always made"))
     }
 
-    /// A raw end connects to a listener. If its factory refuses, the end is closed.
-    pub(crate) fn dial(&self, listener: &Listener, end: &Rc<End>) -> Option<ConnectionId> {
-        let peer = Peer::new(default_peer().remote(), listener.address());
-        let made =
-            self.turn(|engine| engine.accepted(&mut EndWire, listener.id(), Rc::clone(end), peer));
-        match made {
-            Some(id) => self.ends.borrow_mut().push((id, Rc::clone(end))),
-            None => end.close(Close::Plain),
+    /// A raw end connects to a listener, which accepts it when the world comes to rest. If its
+    /// factory refuses, or nobody listens any more, the end is closed.
+    pub(crate) fn dial(&self, listener: &Listener, end: &Rc<End>) {
+        if !listener.is_open() {
+            end.close(Close::Reset);
+            return;
         }
-        made
+        self.network.queue(Queued {
+            listener: listener.id(),
+            end: Rc::clone(end),
+            peer: Peer::new(default_peer().remote(), listener.address()),
+        });
     }
 
     /// Let `end` wait for a connection at the returned address.
@@ -135,20 +151,24 @@ impl World {
         id: ConnectionId,
         f: impl FnOnce(&mut P, &Transport<P>) -> R,
     ) -> Option<R> {
-        let result = self.turn(|engine| engine.with_protocol(&mut EndWire, id, f))?;
+        let result = self.turn(|engine| engine.with_protocol(&mut self.wire(), id, f))?;
         Some(result.unwrap_or_else(|payload| panic::resume_unwind(payload)))
     }
 
     /// Take one turn with what `facts` tells.
-    fn turn<R>(&self, facts: impl FnOnce(&mut Engine<Rc<End>>) -> R) -> R {
+    fn turn<R>(&self, facts: impl FnOnce(&mut Engine<Socket>) -> R) -> R {
         let mut engine = self.enter();
-        engine.begin(&mut EndWire);
+        engine.begin(&mut self.wire());
         let result = facts(&mut engine);
-        engine.end(&mut EndWire);
+        engine.end(&mut self.wire());
         result
     }
 
-    fn enter(&self) -> std::cell::RefMut<'_, Engine<Rc<End>>> {
+    fn wire(&self) -> EndWire {
+        EndWire(Rc::clone(&self.network))
+    }
+
+    fn enter(&self) -> std::cell::RefMut<'_, Engine<Socket>> {
         match self.engine.try_borrow_mut() {
             Ok(engine) => engine,
             Err(_) => panic!("a test transport was used inside a callback"),
@@ -161,17 +181,17 @@ impl World {
             return false;
         }
         let mut engine = self.enter();
-        let facts: Vec<_> = self
-            .ends
-            .borrow()
+        let watched = self.network.watched();
+        let facts: Vec<_> = watched
             .iter()
             .filter_map(|(id, end)| Some((*id, end.fact()?)))
             .collect();
+        let comes = self.network.queued() > 0 && engine.may_accept();
         let due = engine.next_deadline().is_some_and(|at| at <= Clock::now());
-        if facts.is_empty() && !due && !engine.has_work() {
+        if facts.is_empty() && !due && !comes && !engine.has_work() {
             return false;
         }
-        let wire = &mut EndWire;
+        let wire = &mut self.wire();
         engine.begin(wire);
         for (id, fact) in facts {
             match fact {
@@ -181,8 +201,9 @@ impl World {
                 Fact::Writable => engine.writable(wire, id),
             }
         }
+        self.accept_queued(&mut engine);
         engine.end(wire);
-        self.ends.borrow_mut().retain(|(_, end)| end.is_open());
+        self.network.forget_closed();
         while let Some(op) = engine.poll_op() {
             if let Op::Connect { attempt, address } = op {
                 engine.begin(wire);
@@ -193,9 +214,23 @@ impl World {
         true
     }
 
+    /// Let in who waits at the listeners, as many as may come in one turn.
+    fn accept_queued(&self, engine: &mut Engine<Socket>) {
+        for _ in 0..self.net.limits().turn_accepts.max(1) {
+            if !engine.may_accept() {
+                return;
+            }
+            let Some(queued) = self.network.next_queued() else {
+                return;
+            };
+            let socket = Socket(queued.end);
+            engine.accepted(&mut self.wire(), queued.listener, socket, queued.peer);
+        }
+    }
+
     /// Somebody in this world wants to connect. Almost everywhere nobody listens.
-    fn answer(&self, engine: &mut Engine<Rc<End>>, attempt: AttemptId, address: SocketAddr) {
-        let wire = &mut EndWire;
+    fn answer(&self, engine: &mut Engine<Socket>, attempt: AttemptId, address: SocketAddr) {
+        let wire = &mut self.wire();
         let mut doors = self.doors.borrow_mut();
         let Some(door) = doors.iter().position(|(at, _)| *at == address) else {
             drop(doors);
@@ -205,9 +240,7 @@ impl World {
         let (_, end) = doors.remove(door);
         drop(doors);
         let peer = Peer::new(address, default_peer().local());
-        if let Some(id) = engine.connected(wire, attempt, Rc::clone(&end), peer) {
-            self.ends.borrow_mut().push((id, end));
-        }
+        engine.connected(wire, attempt, Socket(end), peer);
     }
 
     fn next_deadline(&self) -> Option<Time> {
@@ -230,7 +263,7 @@ impl World {
         if Turn::enter().is_some()
             && let Ok(mut engine) = self.engine.try_borrow_mut()
         {
-            engine.shut_down(&mut EndWire);
+            engine.shut_down(&mut self.wire());
         }
     }
 }
@@ -273,8 +306,8 @@ fn worlds() -> Vec<Rc<World>> {
 }
 
 /// Answers what must be answered at once.
-#[derive(Default)]
 struct TestHost {
+    network: Rc<Network>,
     ports: Cell<u16>,
 }
 
@@ -294,7 +327,9 @@ impl Host for TestHost {
         Ok(SocketAddr::new(address.ip(), port))
     }
 
-    fn close_listener(&self, _: ListenerId) {}
+    fn close_listener(&self, listener: ListenerId) {
+        self.network.refuse(listener);
+    }
 
     fn caught(&self, caught: &Caught) {
         let place = ledger::last_panic().unwrap_or_else(|| "an unknown place".into());

@@ -1,7 +1,7 @@
 //! What you may rely on, on every transport and every driver, real or made up.
 //!
 //! The conformance suite runs one body on the string transport, on the pump and on real sockets,
-//! with cells for each contract but C12. Every number is a field of
+//! with cells for each contract. Every number is a field of
 //! [`Limits`](crate::Limits). Where this page says *later*, the clause comes with the part it
 //! speaks of.
 //!
@@ -10,8 +10,8 @@
 //!
 //! # C1: nobody calls you back while you are running
 //! Whatever would call you is queued, and runs after the current callback has returned, with
-//! nothing of ours borrowed. Calls queued on one connection keep their order, and so do results;
-//! between the two kinds, and between connections, no order is promised yet. Callbacks never nest, on any connection of the thread, so a
+//! nothing of ours borrowed: calls, results that are there, pauses and resumes, on all connections
+//! of the thread, in the one order in which they were queued. Callbacks never nest, so a
 //! `RefCell` that you hold borrowed across a method of a transport cannot conflict. What runs
 //! user code directly does so outside any turn, and is this: resolving, cancelling, dropping or
 //! combining Deferreds there; running, turning or dropping a reactor; every method of a test
@@ -93,8 +93,13 @@
 //! a turn wakes the reactor once.
 //!
 //! # C12: accepting
-//! No accept error kills a listener, spins or floods the log: out of descriptors it leaves the
-//! poller for a second. *Later: shedding by policy, and limits on connections.*
+//! Where there are [`Limits::max_connections`](crate::Limits::max_connections), or no descriptors,
+//! those who come are shed (accepted and closed at once, with a descriptor that was kept in
+//! reserve) or wait, by [policy](crate::WhenFull); a factory is told whom it did not get. If the
+//! reserve does not come back, or out of memory, the listener leaves the poller for a second. No
+//! accept error kills a listener, spins or floods the log: while descriptors are short, at most
+//! [`Limits::vain_accepts`](crate::Limits::vain_accepts) and one accepts are tried a second, and
+//! two lines are logged.
 //!
 //! # C13: limits
 //! Every queue, buffer and count is bounded by a field of [`Limits`](crate::Limits). Nothing is
@@ -118,10 +123,13 @@
 //! `connection_lost`, in a guard's `Drop`, or in a free `finish`.
 //!
 //! # C17: shutdown
-//! `stop` closes the listeners and tells `stopping` to every connection (default: close); those
-//! that remain after 5 s are aborted; every one gets its loss; then `run` returns. Signal
-//! handlers are installed only on request. Dropping a reactor delivers the losses too. A reactor
-//! can be run again, and many live in one process. *Later: hooks before the stop.*
+//! `stop` calls the hooks of [`before_stop`](crate::Net::before_stop) and waits for their
+//! Deferreds, for at most 30 s; lets in who is queued at the listeners and closes them; tells
+//! `stopping` to every connection (default: close); those that remain after 5 s are aborted; every
+//! one gets its loss; free timers and posted calls are dropped, and Deferreds that waited for them
+//! end `Abandoned`; then `run` returns. Signal handlers are installed only on request; a second
+//! signal waits for nobody. Dropping a reactor delivers the losses too. A reactor can be run
+//! again, and many live in one process.
 //!
 //! # One turn
 //! Wait. The time, once. Posted calls that were there at the start. What happened, up to the

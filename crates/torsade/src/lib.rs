@@ -37,7 +37,6 @@
 //! #         transport.write(data);
 //! #     }
 //! # }
-//! # mod torsade { pub use ::torsade::*; pub mod testing { pub use torsade_testing::*; } }
 //! use torsade::testing::StringTransport; // the feature "testing"
 //!
 //! let mut t = StringTransport::serve(Echo);
@@ -48,6 +47,7 @@
 //! # Where to go from here
 //! | to | see |
 //! |---|---|
+//! | learn it, beginning with a first protocol | [`manual`] |
 //! | understand a connection's callbacks | [`Protocol`] |
 //! | write, close, pause, wait | [`Transport`] and [`Connection`] |
 //! | receive lines instead of chunks | [`wire::Lines`] |
@@ -80,14 +80,15 @@
 #![forbid(unsafe_code)]
 
 pub mod contracts;
+pub mod manual;
 
 pub use torsade_core::{
-    Built, ConnectError, Connection, ConnectionId, Disconnect, EndpointError, Factory, Gone,
-    IoFailure, Layered, Limit, Limits, ListenError, Listener, ListenerId, Net, Peer, Protocol,
-    Remote, Time, Timeout, Timer, ToEndpoint, Transport, factory,
+    AnyProtocol, Built, ConnectError, Connection, ConnectionId, Disconnect, EndpointError, Factory,
+    Gone, IoFailure, Layered, Limit, Limits, ListenError, Listener, ListenerId, Net, Pass, Peer,
+    Protocol, Remote, Time, Timeout, Timer, ToEndpoint, Transport, WhenFull, Wrapper, factory,
 };
 pub use torsade_deferred::{Deferred, Failure, Panic, Resolver};
-pub use torsade_reactor::{Reactor, ReactorBuilder};
+pub use torsade_reactor::{Counters, Reactor, ReactorBuilder};
 
 /// Results that come later, in full: cancelling, the queue, reports of what nobody took.
 pub use torsade_deferred as deferred;

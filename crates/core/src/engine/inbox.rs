@@ -31,17 +31,17 @@ pub(super) enum Tail {
 /// Buffers for inboxes, so that a message cut in two costs no allocation and an idle connection
 /// holds no buffer.
 #[derive(Default)]
-pub(super) struct Spare(Vec<Vec<u8>>);
+pub(crate) struct Spare(Vec<Vec<u8>>);
 
 impl Spare {
     const KEPT: usize = 64;
     const KEPT_BYTES: usize = 64 * 1024;
 
-    fn take(&mut self) -> Vec<u8> {
+    pub(super) fn take(&mut self) -> Vec<u8> {
         self.0.pop().unwrap_or_default()
     }
 
-    fn give(&mut self, mut bytes: Vec<u8>) {
+    pub(super) fn give(&mut self, mut bytes: Vec<u8>) {
         if self.0.len() < Self::KEPT && (1..=Self::KEPT_BYTES).contains(&bytes.capacity()) {
             bytes.clear();
             self.0.push(bytes);

@@ -1,8 +1,13 @@
 //! The engine: every connection's state machine, without a socket, a clock or a thread.
 
+mod accepting;
+mod birth;
+mod chain;
+mod filtered;
 mod inbox;
 mod output;
 mod slot;
+mod stopping;
 mod turn;
 
 use std::fmt;
@@ -13,9 +18,11 @@ use std::task::Waker;
 use torsade_deferred::queue::{self, Turn};
 use torsade_deferred::report;
 
-use self::inbox::Spare;
+use self::accepting::ShedLog;
+use self::birth::Birth;
+pub(crate) use self::inbox::Spare;
 use self::slot::{Input, Slot};
-use self::turn::Stopping;
+use self::stopping::Stopping;
 use crate::chunk::Chunk;
 use crate::connect;
 use crate::guard::{self, Caught};
@@ -55,8 +62,11 @@ pub struct Engine<S> {
     turn: Option<Turn>,
     /// Counts turns; never 0 within one.
     number: u32,
-    /// Continuations and redeliveries left to this turn.
+    /// Continuations left to this turn.
     budget: usize,
+    /// Deliveries of what was left over that are left to this turn. Apart from the others, so that
+    /// a call that queues itself again keeps nobody from input.
+    redeliveries: usize,
     /// Connections with input that a budget left over.
     leftover: Vec<Rc<Link>>,
     /// The list of touched links that is being worked through; kept for its room.
@@ -67,6 +77,7 @@ pub struct Engine<S> {
     /// Whether events of this poll are known to be missing from this turn.
     facts_left: bool,
     stopping: Stopping,
+    shed_log: ShedLog,
 }
 
 impl<S> Engine<S> {
@@ -86,12 +97,14 @@ impl<S> Engine<S> {
             turn: None,
             number: 0,
             budget: 0,
+            redeliveries: 0,
             leftover: Vec::new(),
             settling: Vec::new(),
             losses: Vec::new(),
             losing: Vec::new(),
             facts_left: false,
             stopping: Stopping::No,
+            shed_log: ShedLog::default(),
         }
     }
 
@@ -106,6 +119,7 @@ impl<S> Engine<S> {
         !self.leftover.is_empty()
             || !self.losses.is_empty()
             || shared.is_stop_asked()
+            || self.is_prepared()
             || !shared.touched.borrow().is_empty()
             || shared.has_ready()
             || !shared.ops.borrow().is_empty()
@@ -127,7 +141,7 @@ impl<S> Engine<S> {
 /// Facts, all of them in a turn.
 impl<S> Engine<S> {
     /// A listener accepted a connection: which one it is from now on. If its factory refuses it,
-    /// the socket is dropped.
+    /// or if there are as many as may be, the socket is dropped.
     pub fn accepted<W: Wire<S>>(
         &mut self,
         wire: &mut W,
@@ -137,24 +151,25 @@ impl<S> Engine<S> {
     ) -> Option<ConnectionId> {
         self.in_turn();
         let listening = self.shared.listening.borrow().get(listener.0).cloned()?;
-        let (id, link) = self.new_link(peer, true);
-        let factory = &listening.factory;
-        match guard::run(|| factory.build(&link)) {
-            Ok(Some(stack)) => {
-                self.open(id, socket, &link, stack);
-                self.after_fact(wire, id);
-                return Some(id);
-            }
-            Ok(None) => log::debug!("connection from {peer} refused by the factory"),
-            Err(panic) => {
-                let caught = Caught::elsewhere("a factory's build", panic.clone());
-                self.shared.host().caught(&caught);
-                let reason = Disconnect::Panicked(panic);
-                self.user("a factory's failed", || factory.failed(&peer, &reason));
-                self.run_queue(wire);
-            }
+        if self.is_full() {
+            let reason = Disconnect::LimitPassed(crate::Limit::Connections);
+            self.shed(wire, &listening, &peer, &reason);
+            return None;
         }
-        None
+        self.shared.count_accepted();
+        let (id, link) = self.new_link(peer, true);
+        if !listening.endpoint.is_plain() {
+            let birth = Birth::Accepted(Rc::clone(&listening));
+            self.open_filtered(wire, (id, &link), socket, &listening.endpoint, birth);
+            return Some(id);
+        }
+        let stack = self.build(&listening, &link);
+        let made = stack.is_some();
+        if let Some(stack) = stack {
+            self.open(id, socket, &link, stack);
+        }
+        self.after_fact(wire, id);
+        made.then_some(id)
     }
 
     /// An attempt to connect succeeded: which connection it is from now on. If it was cancelled
@@ -167,8 +182,15 @@ impl<S> Engine<S> {
         peer: Peer,
     ) -> Option<ConnectionId> {
         self.in_turn();
-        let attempt = connect::take(&self.shared, attempt)?;
+        let found = self.shared.attempts.borrow().get(attempt.0).cloned()?;
         let (id, link) = self.new_link(peer, false);
+        if !found.endpoint().is_plain() {
+            connect::reach(&self.shared, attempt, &link);
+            let birth = Birth::Connected(attempt);
+            self.open_filtered(wire, (id, &link), socket, found.endpoint(), birth);
+            return Some(id);
+        }
+        let attempt = connect::take(&self.shared, attempt)?;
         let stack = attempt.connected(&link)?;
         self.open(id, socket, &link, stack);
         attempt.made(&link);
@@ -274,7 +296,11 @@ impl<S> Engine<S> {
             && matches!(slot.input, Input::Open)
         {
             slot.more = 0;
-            slot.input = Input::Ended;
+            if slot.filters.is_some() {
+                slot.end_encoded(&self.shared, &mut self.spare);
+            } else {
+                slot.input = Input::Ended;
+            }
             self.after_fact(wire, id);
         }
     }
@@ -353,11 +379,7 @@ impl<S> Engine<S> {
     ) -> Option<std::thread::Result<R>> {
         self.in_turn();
         let slot = self.slots.get_mut(id.0)?;
-        let place = crate::layer::Place {
-            epoch: slot.link.epoch(),
-            depth: 0,
-        };
-        let transport = Transport::new(Rc::clone(&slot.link), place);
+        let transport = Transport::new(Rc::clone(&slot.link), slot.link.outermost());
         let protocol: &mut P = slot.stack.outermost().downcast_mut()?;
         let run = std::panic::AssertUnwindSafe(|| f(protocol, &transport));
         let result = std::panic::catch_unwind(run);
@@ -375,12 +397,16 @@ impl<S> Engine<S> {
 
     /// Put a connection in place and tell its protocol.
     fn open(&mut self, id: ConnectionId, socket: S, link: &Rc<Link>, stack: Box<dyn Stack>) {
-        let key = self.slots.insert(Slot::new(socket, Rc::clone(link), stack));
-        debug_assert_eq!(key, id.0, "nothing inserts while user code runs");
-        self.shared.set_connections(self.slots.len());
-        if let Some(slot) = self.slots.get_mut(key) {
+        self.insert(id, Slot::new(socket, Rc::clone(link), stack));
+        if let Some(slot) = self.slots.get_mut(id.0) {
             slot.callback("connection_made", |stack| stack.made());
         }
+    }
+
+    fn insert(&mut self, id: ConnectionId, slot: Slot<S>) {
+        let key = self.slots.insert(slot);
+        debug_assert_eq!(key, id.0, "nothing inserts while user code runs");
+        self.shared.set_connections(self.slots.len());
     }
 
     /// After a callback: its continuations, then its flush, until both have nothing to do.
@@ -407,21 +433,32 @@ impl<S> Engine<S> {
         let Some(slot) = self.slots.get_mut(id.0) else {
             return;
         };
+        if slot.is_due_for_birth() {
+            self.give_birth(id);
+        }
+        let Some(slot) = self.slots.get_mut(id.0) else {
+            return;
+        };
         loop {
-            slot.flush(wire, &self.shared, &mut self.losses);
+            slot.flush(wire, &self.shared, &mut self.spare, &mut self.losses);
             if slot.link.phase() != Phase::Open {
                 slot.inbox.clear(&mut self.spare);
                 break;
             }
-            if !slot.has_due_input() || !slot.takes_facts() {
+            if !slot.has_due_input() || !slot.link.takes_facts() {
                 break;
             }
-            if self.budget == 0 {
+            if self.redeliveries == 0 {
                 self.leftover.push(Rc::clone(&slot.link));
                 break;
             }
-            self.budget -= 1;
+            self.redeliveries -= 1;
             slot.deliver_due(&self.shared, &mut self.spare);
+            if self.shared.has_queued(&self.turn) {
+                // Its continuations first, then one flush for all.
+                slot.link.settle_later();
+                break;
+            }
         }
         let wanted = slot.wanted();
         if wanted != slot.interest
@@ -450,32 +487,31 @@ impl<S> Engine<S> {
     }
 
     fn run_queued<W: Wire<S>>(&mut self, wire: &mut W) {
+        self.budget -= 1;
+        if !self.shared.has_ready()
+            && let Some(job) = self.turn.as_ref().and_then(Turn::pop)
+        {
+            self.user("a queued job", || job.run());
+        }
+        // Perhaps that job was a connection of ours, whose next continuation this is.
         let ready = self.shared.pop_ready();
         if let Some(link) = ready {
             self.run_link(wire, &link);
-            return;
-        }
-        self.budget -= 1;
-        if let Some(job) = self.turn.as_ref().and_then(Turn::pop) {
-            self.user("a queued job", || job.run());
         }
     }
 
-    /// Run a connection's continuations, then bring it to rest.
+    /// Run the next continuation of a connection; after the last one, bring it to rest.
     fn run_link<W: Wire<S>>(&mut self, wire: &mut W, link: &Rc<Link>) {
-        link.leave_queue();
         let id = link.id();
         let Some(slot) = self.slots.get_mut(id.0) else {
             return;
         };
-        while slot.run_one(link) {
-            self.budget = self.budget.saturating_sub(1);
-            if self.budget == 0 {
-                link.enqueue();
-                break;
-            }
+        slot.run_one(link);
+        if link.is_queued() {
+            link.settle_later();
+        } else {
+            self.settle(wire, id);
         }
-        self.settle(wire, id);
     }
 
     /// Run user code that belongs to no connection.

@@ -1,4 +1,5 @@
 use std::io;
+use std::mem;
 use std::rc::Rc;
 
 use super::inbox::{Spare, Tail};
@@ -7,11 +8,13 @@ use crate::chunk::Chunk;
 use crate::continuation::Continuation;
 use crate::flow::FlowCall;
 use crate::guard;
-use crate::link::{Ending, Link, Output, Phase};
+use crate::layer::Place;
+use crate::link::{Ending, Link, Output, Phase, Queued};
 use crate::shared::Shared;
+use crate::stack::{Stack, Unplaced};
 use crate::timers::Action;
 use crate::wire::{Close, Closing, Sending, Wire};
-use crate::{ConnectionId, Disconnect, Timeout};
+use crate::{AnyProtocol, ConnectionId, Disconnect, Timeout, WireEnd};
 
 /// Output and the end.
 impl<S> Slot<S> {
@@ -22,11 +25,14 @@ impl<S> Slot<S> {
         &mut self,
         wire: &mut W,
         shared: &Rc<Shared>,
+        spare: &mut Spare,
         losses: &mut Vec<ConnectionId>,
     ) {
         match self.link.phase() {
             Phase::Open | Phase::Closing => {
-                if !self.link.outbox.borrow().is_held() {
+                if self.link.is_filtered() {
+                    self.flush_filtered(wire, shared, spare);
+                } else if !self.link.outbox.borrow().is_held() {
                     self.send(wire, shared);
                 }
                 if self.link.output() != Output::Open || self.link.phase() != Phase::Open {
@@ -35,7 +41,7 @@ impl<S> Slot<S> {
                 }
             }
             Phase::Aborting => {
-                self.link.discard_output();
+                self.discard_output(shared);
                 self.close(wire, shared, losses);
             }
             Phase::Ended | Phase::Lost => {}
@@ -84,6 +90,10 @@ impl<S> Slot<S> {
 
     /// Offer the driver what waits, until it takes no more.
     pub(super) fn send<W: Wire<S>>(&mut self, wire: &mut W, shared: &Shared) {
+        if self.filters.is_some() {
+            // Flushed with everything else, when the fact has been told.
+            return;
+        }
         while self.link.buffered() > 0 && self.offer(wire, shared) {}
     }
 
@@ -122,7 +132,7 @@ impl<S> Slot<S> {
             Sending::Pending => self.link.outbox.borrow_mut().keep_away(),
             Sending::Failed(chunk, error) => {
                 shared.recycle(chunk);
-                self.send_failed(error.into());
+                self.send_failed(shared, error.into());
             }
         }
     }
@@ -136,6 +146,9 @@ impl<S> Slot<S> {
         error: Option<io::Error>,
     ) {
         chunk.advance(sent);
+        if self.filters.is_some() {
+            return self.sent_encoded(shared, chunk, sent, error);
+        }
         self.link.outbox.borrow_mut().came_back();
         if matches!(self.link.phase(), Phase::Open | Phase::Closing) {
             if chunk.is_empty() {
@@ -145,7 +158,7 @@ impl<S> Slot<S> {
             }
             self.link.unbuffer(sent);
             if let Some(error) = error {
-                self.send_failed(error.into());
+                self.send_failed(shared, error.into());
             }
         } else {
             // Given up meanwhile: its bytes are no longer counted.
@@ -155,8 +168,8 @@ impl<S> Slot<S> {
 
     /// The kernel refused output. What has arrived may still be read: the peer's last words.
     #[cold]
-    fn send_failed(&mut self, reason: Disconnect) {
-        self.link.discard_output();
+    pub(super) fn send_failed(&mut self, shared: &Shared, reason: Disconnect) {
+        self.discard_output(shared);
         if self.link.phase() == Phase::Open && self.link.wants_input() && self.reads() {
             self.link.set_output(Output::Ended);
             self.failure = Some(Box::new(reason));
@@ -174,10 +187,13 @@ impl<S> Slot<S> {
     fn end_output<W: Wire<S>>(&mut self, wire: &mut W) {
         if self.link.output() == Output::Ending
             && self.link.phase() == Phase::Open
-            && self.link.outbox.borrow().is_empty()
+            && self.is_flushed()
             && let Some(socket) = &mut self.socket
         {
-            wire.shutdown(socket, self.link.id());
+            let end = self.filters.as_ref().and_then(|chain| chain.ended());
+            if end != Some(WireEnd::Stays) {
+                wire.shutdown(socket, self.link.id());
+            }
             self.link.set_output(Output::Ended);
         }
     }
@@ -205,7 +221,7 @@ impl<S> Slot<S> {
                     self.end_if_over(wire, shared, losses);
                 }
             }
-            Phase::Closing if self.link.outbox.borrow().is_empty() => {
+            Phase::Closing if self.is_flushed() => {
                 self.close(wire, shared, losses);
             }
             Phase::Closing => self.set_flush_deadline(wire, shared),
@@ -220,6 +236,9 @@ impl<S> Slot<S> {
             return;
         };
         let how = match (self.link.phase(), &self.input) {
+            (Phase::Closing, _) if self.filters.as_ref().is_some_and(|chain| !chain.wire_ended) => {
+                Close::Linger
+            }
             (Phase::Closing, Input::Open) => Close::Linger,
             (Phase::Closing, _) | (_, Input::Failed(_)) => Close::Plain,
             _ => Close::Reset,
@@ -228,6 +247,7 @@ impl<S> Slot<S> {
             // One of ours: nothing of the user's is dropped.
             let _ = shared.timers.borrow_mut().remove(flushing.timer);
         }
+        self.disarm_filters(shared);
         self.link.set_phase(Phase::Ended);
         if wire.close(socket, self.link.id(), how) == Closing::Closed {
             losses.push(self.link.id());
@@ -242,7 +262,7 @@ impl<S> Slot<S> {
             let timeout = shared.limits().flush_timeout;
             self.flushing = Some(Box::new(Flushing {
                 timer: shared.set_timer(timeout, Action::Flush(self.link.id())),
-                sent: self.link.sent(),
+                sent: self.progress(),
                 unsent: wire.unsent(socket),
             }));
         }
@@ -255,13 +275,21 @@ impl<S> Slot<S> {
             return;
         };
         let unsent = self.socket.as_ref().and_then(|socket| wire.unsent(socket));
-        let progress = self.link.sent() > before.sent || unsent < before.unsent;
+        let progress = self.progress() > before.sent || unsent < before.unsent;
         if progress {
             self.set_flush_deadline(wire, shared);
         } else {
             let reason = Disconnect::TimedOut(Timeout::Flush);
             self.link.end(reason, Ending::Abrupt);
         }
+    }
+}
+
+impl<S> Slot<S> {
+    /// Rises with everything that the driver takes.
+    fn progress(&self) -> u64 {
+        let encoded = self.filters.as_ref().map_or(0, |chain| chain.wire_sent);
+        self.link.sent() + encoded
     }
 }
 
@@ -272,7 +300,11 @@ impl<S> Slot<S> {
         if self.inbox.tail() == Tail::Waits && self.link.layers.take_signalled() {
             self.inbox.due();
         }
-        self.inbox.tail() == Tail::Again || matches!(self.input, Input::Ended | Input::Failed(_))
+        self.inbox.tail() == Tail::Again
+            || matches!(
+                self.input,
+                Input::Ended | Input::Failed(_) | Input::Broken(_)
+            )
     }
 
     /// Deliver the next thing that is due.
@@ -285,6 +317,9 @@ impl<S> Slot<S> {
             (Input::Ended | Input::Failed(_), Some(failure)) => {
                 self.link.end((**failure).clone(), Ending::Abrupt);
             }
+            (Input::Broken(reason), _) => {
+                self.link.end((**reason).clone(), Ending::Flushed);
+            }
             (Input::Failed(reason), None) => {
                 self.link.end((**reason).clone(), Ending::Abrupt);
             }
@@ -293,39 +328,89 @@ impl<S> Slot<S> {
         }
     }
 
-    /// Run the next thing that is queued for this connection, and say whether there was one.
-    pub(super) fn run_one(&mut self, link: &Rc<Link>) -> bool {
-        if let Some(new) = link.take_switch() {
-            self.inbox.due();
-            let old = std::mem::replace(&mut self.stack, new);
-            self.callback("the drop of a switched protocol", |_| drop(old));
-            self.cancel_waits();
-            self.callback("connection_made", |stack| stack.made());
-        } else if let Some((call, flow)) = link.flow().settle_one() {
-            link.set_flow(flow);
-            match call {
-                FlowCall::Pause => self.callback("pause_writing", |stack| stack.pause()),
-                FlowCall::Resume => self.callback("resume_writing", |stack| stack.resume()),
+    /// Run the next thing that is queued for this connection.
+    pub(super) fn run_one(&mut self, link: &Rc<Link>) {
+        match link.dequeue() {
+            Some(Queued::Call(continuation)) => self.run_continuation(link, continuation),
+            Some(Queued::Flow) => self.tell_flow(link),
+            Some(Queued::Switch(place, new)) => self.switch(link, place, new),
+            Some(Queued::Stopping) if link.phase() == Phase::Open => {
+                self.callback("stopping", |stack| stack.stopping());
             }
-        } else if let Some(continuation) = link.next_call() {
-            self.run_continuation(link, continuation);
-        } else if link.take_stopping() {
-            self.callback("stopping", |stack| stack.stopping());
-        } else {
-            return false;
+            Some(Queued::Stopping | Queued::Nothing) | None => {}
         }
-        true
     }
 
-    /// End everything that is waited for or queued, each by itself: a panic in the drop of one
-    /// must not keep the others.
-    pub(super) fn cancel_waits(&mut self) {
-        let link = Rc::clone(&self.link);
-        while let Some(continuation) = link.take_wait() {
-            let place = "the drop of a continuation";
-            self.callback(place, |_| continuation.cancel(&link));
-            self.callback(place, |_| drop(continuation));
+    fn tell_flow(&mut self, link: &Link) {
+        let (call, flow) = link.flow().settle_one();
+        link.set_flow(flow);
+        match call {
+            Some(FlowCall::Pause) => self.callback("pause_writing", |stack| stack.pause()),
+            Some(FlowCall::Resume) => self.callback("resume_writing", |stack| stack.resume()),
+            None => {}
         }
+    }
+
+    fn switch(&mut self, link: &Rc<Link>, place: Place, new: Box<dyn Unplaced>) {
+        let Some(place) = link.begin_switch(place) else {
+            log::debug!("connection {}: a switch came too late", link.id());
+            self.callback("the drop of a protocol", |_| drop(new));
+            return;
+        };
+        self.inbox.due();
+        let new = new.place(link, place);
+        let old = match place.depth.checked_sub(1) {
+            None => Some(mem::replace(&mut self.stack, new)),
+            Some(around) => link
+                .layers
+                .reach(around, self.stack.outermost())
+                .and_then(|layer| layer.downcast_mut::<AnyProtocol>())
+                .and_then(|open| open.replace(new)),
+        };
+        self.callback("the drop of a switched protocol", |_| drop(old));
+        self.cancel_waits(|place| !link.is_current(place));
+        let paused = if place.depth == 0 {
+            let flow = link.flow();
+            link.set_flow(flow.told());
+            flow.is_paused()
+        } else {
+            // What is owed is told to the layers around and passed on by them.
+            link.flow().told_paused()
+        };
+        self.callback_at(place.depth, "connection_made", |stack| stack.made());
+        if paused {
+            self.callback_at(place.depth, "pause_writing", |stack| stack.pause());
+        }
+    }
+
+    /// Make one callback on what a switch has just put in this depth.
+    fn callback_at(&mut self, depth: u16, place: &'static str, call: impl FnOnce(&mut dyn Stack)) {
+        let link = Rc::clone(&self.link);
+        self.callback(place, |stack| match depth.checked_sub(1) {
+            None => call(stack),
+            Some(around) => {
+                let layer = link.layers.reach(around, stack.outermost());
+                let open = layer.and_then(|layer| layer.downcast_mut::<AnyProtocol>());
+                if let Some(content) = open.and_then(AnyProtocol::content) {
+                    call(content);
+                }
+            }
+        });
+    }
+
+    /// End everything that is waited for or queued for such places, each by itself: a panic in the
+    /// drop of one must not keep the others.
+    pub(super) fn cancel_waits(&mut self, which: impl Fn(Place) -> bool) {
+        let link = Rc::clone(&self.link);
+        for continuation in link.take_continuations(which) {
+            self.cancel(&link, continuation);
+        }
+    }
+
+    fn cancel(&mut self, link: &Link, continuation: Rc<dyn Continuation>) {
+        let place = "the drop of a continuation";
+        self.callback(place, |_| continuation.cancel(link));
+        self.callback(place, |_| drop(continuation));
     }
 
     fn run_continuation(&mut self, link: &Rc<Link>, continuation: Rc<dyn Continuation>) {

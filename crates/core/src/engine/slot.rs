@@ -2,6 +2,7 @@ use std::rc::Rc;
 
 use torsade_deferred::queue::Turn;
 
+use super::chain::Chain;
 use super::inbox::{Inbox, Spare, Tail};
 use crate::guard::{self, Caught};
 use crate::link::{Ending, Link, Phase};
@@ -26,6 +27,7 @@ pub(super) struct Slot<S> {
     /// Why output failed, while input that had arrived is still being read.
     pub(super) failure: Option<Box<Disconnect>>,
     pub(super) flushing: Option<Box<Flushing>>,
+    pub(super) filters: Option<Box<Chain>>,
 }
 
 /// The peer's half of the stream.
@@ -33,8 +35,8 @@ pub(super) struct Slot<S> {
 /// ```text
 ///          the end is read            eof_received
 ///   Open -----------------> Ended ------------------> Told
-///    |  reading failed
-///    +-----------------> Failed
+///    |  reading failed; filters failed
+///    +----------------------------------> Failed; Broken
 /// ```
 #[derive(Debug)]
 pub(super) enum Input {
@@ -44,6 +46,8 @@ pub(super) enum Input {
     Told,
     /// To end the connection when everything before it has been delivered.
     Failed(Box<Disconnect>),
+    /// The same for what filters could not bear, after what they encoded was sent.
+    Broken(Box<Disconnect>),
 }
 
 /// The deadline of a close that waits for the kernel to take its output.
@@ -67,14 +71,8 @@ impl<S> Slot<S> {
             more: 0,
             failure: None,
             flushing: None,
+            filters: None,
         }
-    }
-
-    /// Whether a fact may reach the protocol now. Continuations come before facts, so not while
-    /// some are queued.
-    #[inline]
-    pub(super) fn takes_facts(&self) -> bool {
-        self.link.wants_input() && !self.link.is_queued()
     }
 
     /// Make one callback; a panic in it ends the connection.
@@ -100,14 +98,14 @@ impl<S> Slot<S> {
     pub(super) fn take<W: Wire<S>>(
         &mut self,
         wire: &mut W,
-        shared: &Shared,
+        shared: &Rc<Shared>,
         turn: &Option<Turn>,
         spare: &mut Spare,
         data: &[u8],
     ) -> bool {
-        self.link.count_received(data.len());
         self.more = 0;
-        if self.inbox.tail() == Tail::Empty && self.takes_facts() {
+        if self.inbox.tail() == Tail::Empty && self.link.takes_bytes() {
+            self.link.count_received(data.len());
             shared.lending.begin(data);
             let all_read = self.deliver(data, spare);
             if all_read && !shared.has_queued(turn) && self.is_calm() {
@@ -116,10 +114,21 @@ impl<S> Slot<S> {
             self.link.copy_lent(&data[shared.lending.end()]);
             return false;
         }
-        if self.link.phase() == Phase::Open {
-            self.inbox.append(data, spare);
-        }
+        self.take_held(shared, spare, data);
         false
+    }
+
+    /// Take bytes that cannot be delivered as they are, now.
+    #[inline(never)]
+    fn take_held(&mut self, shared: &Rc<Shared>, spare: &mut Spare, data: &[u8]) {
+        if self.filters.is_some() {
+            self.take_encoded(shared, spare, data);
+        } else {
+            self.link.count_received(data.len());
+            if self.link.phase() == Phase::Open {
+                self.inbox.append(data, spare);
+            }
+        }
     }
 
     /// Deliver bytes that are in a driver's buffer. Returns whether the protocol took them all.
@@ -193,10 +202,16 @@ impl<S> Slot<S> {
     /// The events that the engine wants to hear of now.
     #[inline]
     pub(super) fn wanted(&self) -> Interest {
+        if let Some(chain) = &self.filters {
+            return Interest {
+                readable: self.wants_encoded(chain),
+                writable: chain.wire.is_held(),
+            };
+        }
         Interest {
             readable: matches!(self.input, Input::Open)
                 && self.inbox.tail() != Tail::Again
-                && self.takes_facts(),
+                && self.link.takes_facts(),
             writable: self.link.outbox.borrow().is_held(),
         }
     }

@@ -6,26 +6,12 @@ use torsade_deferred::queue::Turn;
 use super::Engine;
 use super::inbox::Tail;
 use crate::connect;
-use crate::guard;
-use crate::link::{Ending, Link, Phase};
+use crate::link::Phase;
 use crate::shared::State;
 use crate::slots::Key;
 use crate::timers::Action;
-use crate::wire::{Op, Wire};
-use crate::{ConnectionId, Disconnect, Time, Timeout};
-
-/// Whether the engine is being stopped.
-///
-/// ```text
-///        stop                     all connections are lost
-///   No ---------> Told(deadline) --------------------------> No, and Op::Stop
-/// ```
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Stopping {
-    No,
-    /// Connections were told; those that remain are aborted when this timer strikes.
-    Told(Key),
-}
+use crate::wire::Wire;
+use crate::{ConnectionId, Disconnect, Time};
 
 /// After so many rounds of writing to each other within one turn, connections wait for the next.
 const ROUNDS: usize = 8;
@@ -47,7 +33,7 @@ impl<S> Engine<S> {
         }
     }
 
-    fn enter(&mut self) {
+    pub(super) fn enter(&mut self) {
         let Some(turn) = Turn::enter() else {
             panic!("a reactor was run, or a test transport used, inside a callback of this thread");
         };
@@ -55,6 +41,7 @@ impl<S> Engine<S> {
         self.number = self.number.wrapping_add(1).max(1);
         self.shared.set_state(State::InTurn);
         self.budget = self.shared.limits().turn_continuations;
+        self.redeliveries = self.budget;
         self.facts_left = false;
     }
 
@@ -69,7 +56,7 @@ impl<S> Engine<S> {
         for _ in 0..ROUNDS {
             self.settle_touched(wire);
             self.deliver_losses(wire);
-            self.stop_if_asked();
+            self.stop_if_asked(wire);
             if !self.has_unsettled() {
                 break;
             }
@@ -96,7 +83,7 @@ impl<S> Engine<S> {
     }
 
     /// Connections that were changed by others than their own callbacks.
-    fn settle_touched<W: Wire<S>>(&mut self, wire: &mut W) {
+    pub(super) fn settle_touched<W: Wire<S>>(&mut self, wire: &mut W) {
         if self.shared.touched.borrow().is_empty() && !self.has_queued() {
             return;
         }
@@ -113,7 +100,7 @@ impl<S> Engine<S> {
         }
     }
 
-    fn deliver_losses<W: Wire<S>>(&mut self, wire: &mut W) {
+    pub(super) fn deliver_losses<W: Wire<S>>(&mut self, wire: &mut W) {
         if self.losses.is_empty() {
             return;
         }
@@ -138,8 +125,11 @@ impl<S> Engine<S> {
         }
         link.set_phase(Phase::Lost);
         let reason = link.watches.reason().unwrap_or(Disconnect::ReactorGone);
-        slot.cancel_waits();
+        slot.cancel_waits(|_| true);
         slot.callback("connection_lost", |stack| stack.lost(&reason));
+        if let Some(birth) = slot.take_birth() {
+            self.stillborn(birth, &link, &reason);
+        }
         let slot = self.slots.remove(id.0);
         self.shared.set_connections(self.slots.len());
         link.watches.lost(&reason);
@@ -196,8 +186,7 @@ impl<S> Engine<S> {
                 link.ready(continuation);
             }
             Action::Attempt(attempt) => {
-                if let Some(found) = connect::take(&self.shared, attempt) {
-                    self.shared.ask(Op::CancelConnect { attempt });
+                if let Some(found) = connect::give_up(&self.shared, attempt) {
                     self.user("the drop of a protocol", || found.timed_out());
                 }
             }
@@ -206,7 +195,19 @@ impl<S> Engine<S> {
                     slot.flush_deadline(wire, &self.shared);
                 }
             }
-            Action::Stop => self.end_all(&Disconnect::TimedOut(Timeout::Stop)),
+            Action::Filter(id) => {
+                if let Some(slot) = self.slots.get_mut(id.0) {
+                    slot.wake_filters(&self.shared, &mut self.spare);
+                    self.settle(wire, id);
+                }
+            }
+            Action::Handshake(id) => {
+                if let Some(slot) = self.slots.get_mut(id.0) {
+                    slot.handshake_deadline();
+                    self.settle(wire, id);
+                }
+            }
+            Action::Stop => self.stop_deadline(),
         }
         self.run_queue(wire);
     }
@@ -217,154 +218,6 @@ impl<S> Engine<S> {
         if timers.has_fresh() {
             let now: Time = self.shared.host().now();
             timers.settle_fresh(now);
-        }
-    }
-}
-
-/// Stopping.
-impl<S> Engine<S> {
-    fn stop_if_asked(&mut self) {
-        if self.shared.take_stop() && self.stopping == Stopping::No {
-            self.begin_stop();
-        }
-        if let Stopping::Told(deadline) = self.stopping
-            && self.slots.is_empty()
-        {
-            // One of ours: nothing of the user's is dropped.
-            let _ = self.shared.timers.borrow_mut().remove(deadline);
-            self.stopping = Stopping::No;
-            self.shared.ask(Op::Stop);
-        }
-    }
-
-    fn begin_stop(&mut self) {
-        self.give_up_listening();
-        self.give_up_attempts();
-        let timeout = self.shared.limits().stop_timeout;
-        let deadline = self.shared.set_timer(timeout, Action::Stop);
-        self.stopping = Stopping::Told(deadline);
-        for slot in self.slots.values() {
-            slot.link.tell_stopping();
-        }
-    }
-
-    fn give_up_listening(&self) {
-        let keys: Vec<_> = self.shared.listening.borrow().keys().collect();
-        for key in keys {
-            let listening = self.shared.listening.borrow().get(key).cloned();
-            if let Some(listening) = listening {
-                listening.close(&self.shared);
-            }
-        }
-    }
-
-    fn give_up_attempts(&self) {
-        let keys: Vec<_> = self.shared.attempts.borrow().keys().collect();
-        for key in keys {
-            let attempt = crate::AttemptId(key);
-            if let Some(found) = connect::take(&self.shared, attempt) {
-                self.shared.ask(Op::CancelConnect { attempt });
-                self.user("the drop of a protocol", || found.gone());
-            }
-        }
-    }
-
-    /// Abort every connection, as a second signal asks for while the first one's stop goes on.
-    pub fn abort_all(&self) {
-        self.end_all(&Disconnect::Aborted);
-    }
-
-    fn end_all(&self, reason: &Disconnect) {
-        let links: Vec<Rc<Link>> = self
-            .slots
-            .values()
-            .map(|slot| Rc::clone(&slot.link))
-            .collect();
-        for link in links {
-            link.end(reason.clone(), Ending::Abrupt);
-        }
-    }
-
-    /// The end of the engine: every connection is aborted and told so, timers and posted calls
-    /// are dropped, and whoever still has a handle finds nothing behind it.
-    ///
-    /// A driver calls it when it is dropped. Doing it again does nothing.
-    ///
-    /// # Panics
-    /// If a turn of another reactor is under way on this thread: callbacks would nest.
-    pub fn shut_down<W: Wire<S>>(&mut self, wire: &mut W) {
-        if self.shared.state() == State::Gone {
-            return;
-        }
-        if self.turn.is_none() {
-            self.enter();
-        }
-        self.give_up(wire);
-    }
-
-    /// The same for a driver that is dropped inside a callback: it queues a
-    /// [`Job`](torsade_deferred::queue::Job), and the job, which runs between callbacks, calls
-    /// this. What the losses queue is left to whoever runs the job.
-    pub fn shut_down_in_job<W: Wire<S>>(&mut self, wire: &mut W) {
-        if self.shared.state() != State::Gone {
-            self.shared.set_state(State::InTurn);
-            self.give_up(wire);
-        }
-    }
-
-    fn give_up<W: Wire<S>>(&mut self, wire: &mut W) {
-        self.budget = usize::MAX;
-        while self.gives_up_something() {
-            self.end_all(&Disconnect::ReactorGone);
-            self.settle_touched(wire);
-            if self.losses.is_empty() {
-                // A completion driver that still owes `closed` has lost its chance.
-                self.lose_what_is_left();
-            }
-            self.deliver_losses(wire);
-        }
-        self.shared.set_state(State::Gone);
-        // Each by itself: two panics in one drop would end the process.
-        for letter in self.shared.mailbox.close() {
-            self.user("the drop of a posted call", || drop(letter));
-        }
-        let timers = self.shared.timers.borrow_mut().drain();
-        for timer in timers {
-            self.user("the drop of a timer", || drop(timer));
-        }
-        self.run_queue(wire);
-        self.shared.touched.take();
-        self.shared.clear_ready();
-        self.turn = None;
-    }
-
-    /// Give up what has no connection yet, and say whether anything was left: losses are
-    /// callbacks, which may begin to listen and connect again.
-    fn gives_up_something(&self) -> bool {
-        let shared = &self.shared;
-        let left = !self.slots.is_empty()
-            || !shared.listening.borrow().is_empty()
-            || !shared.attempts.borrow().is_empty();
-        self.give_up_listening();
-        self.give_up_attempts();
-        left
-    }
-
-    fn lose_what_is_left(&mut self) {
-        for key in self.slots.keys() {
-            self.losses.push(ConnectionId(key));
-        }
-    }
-}
-
-/// A driver that forgot to shut down has still left the turn; the handles find the engine gone.
-impl<S> Drop for Engine<S> {
-    fn drop(&mut self) {
-        if self.shared.state() != State::Gone {
-            self.shared.set_state(State::Gone);
-            for letter in self.shared.mailbox.close() {
-                let _ = guard::run(|| drop(letter));
-            }
         }
     }
 }

@@ -97,3 +97,51 @@ fn an_event_of_a_connection_that_is_gone_reaches_nobody() {
     third.write(b"three");
     drive(&mut reactor, || log.has("third heard three"));
 }
+
+#[test]
+fn the_counters_tell_what_happened() {
+    let mut reactor = Reactor::new().unwrap();
+    let listener = echo(reactor.net());
+    let mut clients: Vec<_> = (0..3)
+        .map(|_| Client::connect(listener.address()))
+        .collect();
+    settle(&mut reactor);
+    let first = reactor.counters();
+    assert_eq!((first.accepts, first.connections, first.shed), (3, 3, 0));
+    assert_eq!((first.accept_calls, first.events), (4, 1));
+
+    for client in &mut clients {
+        client.write(b"x");
+    }
+    settle(&mut reactor);
+    let second = reactor.counters();
+    assert_eq!(second.events, first.events + 3);
+    let idle = Duration::ZERO;
+    reactor.turn(Some(idle)).unwrap();
+    let third = reactor.counters();
+    assert_eq!(
+        (third.turns, third.events),
+        (second.turns + 1, second.events)
+    );
+    assert_eq!(
+        (third.dropped_writes, third.buffered, third.lingering),
+        (0, 0, 0)
+    );
+}
+
+#[test]
+fn a_write_after_the_close_is_counted() {
+    let mut reactor = Reactor::new().unwrap();
+    let log = Log::default();
+    let server = log.clone();
+    let address = serve(reactor.net(), move || {
+        Script::new("server", &server).made(|transport| {
+            transport.close();
+            transport.write(b"too late");
+        })
+    });
+    let _client = Client::connect(address);
+    drive(&mut reactor, || log.has("server lost: closed here"));
+    let counters = reactor.counters();
+    assert_eq!((counters.dropped_writes, counters.lingering), (1, 1));
+}

@@ -12,5 +12,8 @@ mod echo;
 mod ending;
 mod flow;
 mod guest;
+mod lingering;
+#[cfg(target_os = "linux")]
+mod progress;
 mod running;
 mod support;

@@ -21,6 +21,8 @@ pub(super) const CELLS: &[Cell] = cells![1:
     a_budget_defers_and_drops_nothing,
     calls_run_in_the_order_they_were_made,
     results_run_in_the_order_they_came,
+    all_that_is_queued_runs_in_one_order,
+    results_come_before_facts,
     continuations_never_nest,
     using_an_engine_inside_a_callback_panics,
     engines_of_one_thread_share_the_queue,
@@ -252,6 +254,79 @@ fn results_run_in_the_order_they_came(stage: Stage) {
     h.send(end, b"x");
     h.settle();
     log.expect(&["a data x", "a returns", "third", "b second", "a first"]);
+}
+
+/// "Queued and runs after the current callback returned, in order": calls and results of several
+/// connections, free results and the callbacks of flow control, in the order in which they were
+/// queued and in no other.
+fn all_that_is_queued_runs_in_one_order(stage: Stage) {
+    let (mut h, log) = (stage.harness(), Log::default());
+    let (_, other) = accepted(&mut *h, &log, Probe::new("b", &log));
+    let a = Probe::new("a", &log).data(move |me, t, _| {
+        let (one, first) = deferred::<()>();
+        let (two, second) = deferred::<()>();
+        let (three, third) = deferred::<()>();
+        t.then(first, |me, _, _| me.note("result 6"));
+        other.then(second, |me, _, _| me.note("result 2"));
+        let free = me.clone_log();
+        third.finish(move |_| free.note("free result 4"));
+        t.call(|me, _| me.note("call 1"));
+        resolve(&two, ());
+        other.call(|me, _| me.note("call 3"));
+        resolve(&three, ());
+        other.write([0; 100_000]);
+        resolve(&one, ());
+        t.call(|me, _| me.note("call 7"));
+        me.note("returns");
+    });
+    let (end, _) = accepted(&mut *h, &log, a);
+    h.send(end, b"x");
+    h.settle();
+    let mut lines = log.take();
+    // When it resumes is the other end's affair.
+    lines.retain(|line| line != "b resume");
+    let wanted = [
+        "a data x",
+        "a returns",
+        "a call 1",
+        "b result 2",
+        "b call 3",
+        "free result 4",
+        "b pause",
+        "a result 6",
+        "a call 7",
+    ];
+    assert_eq!(lines, wanted);
+}
+
+/// "While some are queued for a connection, no new fact reaches it": a result that is there counts,
+/// though the budget has not let it run.
+fn results_come_before_facts(stage: Stage) {
+    let mut h = stage.with(|limits| {
+        limits.turn_connection_bytes = 1;
+        limits.turn_continuations = 1;
+    });
+    let log = Log::default();
+    let a = Probe::new("a", &log).data(|me, t, data| {
+        if data == b"1" {
+            let (resolver, later) = deferred::<()>();
+            t.then(later, |me, _, _| me.note("result"));
+            for _ in 0..5 {
+                let free = me.clone_log();
+                Deferred::<_, ()>::succeed(()).finish(move |_| free.note("free"));
+            }
+            resolve(&resolver, ());
+        }
+    });
+    let (end, transport) = accepted(&mut *h, &log, a);
+    transport.pause_reading();
+    h.send(end, b"12");
+    h.settle();
+    transport.resume_reading();
+    h.settle();
+    let mut lines = log.take();
+    lines.retain(|line| line != "free");
+    assert_eq!(lines, ["a data 1", "a result", "a data 2"]);
 }
 
 /// "Whatever would call you is queued": continuations do not begin inside others either.

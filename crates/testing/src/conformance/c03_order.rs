@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use torsade_core::Transport;
 
+use super::filters::what_others_write_passes_through_filters;
 use super::harness::Stage;
 use super::probe::{Log, Probe};
 use super::tools::{accepted, act, bytes, in_both_roles, open, same};
@@ -22,6 +23,7 @@ pub(super) const CELLS: &[Cell] = cells![3:
     a_callback_and_its_continuations_are_one_send,
     connections_written_to_by_others_are_flushed_once,
     shared_bytes_are_not_copied_when_large,
+    what_others_write_passes_through_filters,
 ];
 
 /// "Bytes leave in the order of the calls that wrote them": callback, continuation, timer.

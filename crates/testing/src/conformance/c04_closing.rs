@@ -5,6 +5,7 @@ use std::time::Duration;
 use torsade_core::{Disconnect, Timeout};
 use torsade_deferred::Failure;
 
+use super::filters::what_a_filter_adds_at_the_end_is_sent;
 use super::harness::Stage;
 use super::probe::{Log, Probe};
 use super::tools::{self, accepted, act, bytes, in_both_roles, open, reason, same};
@@ -31,6 +32,7 @@ pub(super) const CELLS: &[Cell] = cells![4:
     endings_may_be_repeated_and_mixed,
     close_is_possible_in_every_callback,
     the_reason_is_the_peers_if_it_ended_first,
+    what_a_filter_adds_at_the_end_is_sent,
 ];
 
 /// "`close`: [..] what was written is flushed, the end is sent, and `connection_lost` is

@@ -1,5 +1,8 @@
 //! C5: half-close.
 
+use super::filters::{
+    a_filter_may_end_a_side_without_ending_the_wires, an_end_that_a_filter_does_not_believe_is_none,
+};
 use super::harness::Stage;
 use super::probe::{Log, Probe};
 use super::tools::{self, accepted, act, bytes, in_both_roles, open, same};
@@ -17,6 +20,8 @@ pub(super) const CELLS: &[Cell] = cells![5:
     the_unfinished_rest_is_readable_at_the_end,
     the_rest_is_nowhere_else,
     a_throttled_connection_is_told_the_end_when_it_drains,
+    a_filter_may_end_a_side_without_ending_the_wires,
+    an_end_that_a_filter_does_not_believe_is_none,
 ];
 
 /// "Half-close works on every stream transport": our half outlives the peer's.

@@ -11,6 +11,11 @@ use torsade_core::{
 };
 use torsade_deferred::Failure;
 
+use super::filters::{
+    a_connect_resolves_when_its_filters_are_ready, a_connect_whose_handshake_fails_is_rejected,
+    a_handshake_has_a_deadline, a_handshake_that_fails_is_told_to_the_factory,
+    a_protocol_is_built_when_its_filters_are_ready, an_error_of_a_filter_comes_after_the_data,
+};
 use super::harness::Stage;
 use super::probe::{Log, Probe};
 use super::tools::{Dropped, accepted, act, in_both_roles, keep, open};
@@ -28,6 +33,12 @@ pub(super) const CELLS: &[Cell] = cells![6:
     connect_tries_the_next_address,
     connect_to_nowhere_is_rejected,
     connect_that_is_cancelled_drops_its_protocol,
+    a_protocol_is_built_when_its_filters_are_ready,
+    a_handshake_that_fails_is_told_to_the_factory,
+    a_handshake_has_a_deadline,
+    a_connect_whose_handshake_fails_is_rejected,
+    a_connect_resolves_when_its_filters_are_ready,
+    an_error_of_a_filter_comes_after_the_data,
 ];
 
 /// "A closed enum by blame": what is given to `fail` is what everybody is told.

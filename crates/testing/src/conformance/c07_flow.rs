@@ -6,6 +6,9 @@ use std::rc::Rc;
 use bytes::Bytes;
 use torsade_core::{Disconnect, Layered, Limit, Protocol, Transport};
 
+use super::filters::{
+    filters_see_what_is_theirs_while_input_is_held, output_waits_for_a_filter_that_wants_none,
+};
 use super::harness::Stage;
 use super::probe::{Log, Probe};
 use super::tools::{self, accepted, act, bytes, in_both_roles, open, same};
@@ -27,6 +30,8 @@ pub(super) const CELLS: &[Cell] = cells![7:
     output_that_piles_up_ends_the_connection,
     the_cap_counts_every_form_of_write,
     over_the_sum_of_all_the_fullest_goes_first,
+    filters_see_what_is_theirs_while_input_is_held,
+    output_waits_for_a_filter_that_wants_none,
 ];
 
 /// "Marks 64 and 16 KiB: state pauses strictly above high."

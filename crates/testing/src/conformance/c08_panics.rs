@@ -8,6 +8,7 @@ use bytes::Bytes;
 use torsade_core::{Disconnect, Factory, Net, Peer, Transport};
 use torsade_deferred::Deferred;
 
+use super::filters::in_a_filter;
 use super::harness::Stage;
 use super::probe::{Log, Probe};
 use super::tools::{self, Bomb, Dropped, accepted, act, deferred, keep, open};
@@ -42,6 +43,7 @@ pub(super) const CELLS: &[Cell] = cells![8:
     a_panic_after_the_socket_is_gone_is_the_reason,
     nothing_is_called_after_a_panic_but_the_loss,
     an_unexpected_panic_fails_the_test,
+    in_a_filter,
 ];
 
 /// A connection that notices nothing: it echoes before and after.

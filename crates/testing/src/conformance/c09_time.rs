@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use torsade_core::{Net, Timer};
 
+use super::filters::a_filter_is_woken_at_its_time;
 use super::harness::Stage;
 use super::probe::{Log, Probe};
 use super::tools::{accepted, act};
@@ -29,6 +30,7 @@ pub(super) const CELLS: &[Cell] = cells![9:
     a_timer_far_away_is_never,
     timers_of_a_connection_end_with_it_and_free_ones_do_not,
     a_million_cancelled_timers_leave_nothing,
+    a_filter_is_woken_at_its_time,
 ];
 
 const MS: Duration = Duration::from_millis(1);

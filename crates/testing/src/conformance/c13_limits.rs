@@ -2,6 +2,7 @@
 
 use torsade_core::{Disconnect, Limit, Transport};
 
+use super::filters::input_that_no_filter_can_use_is_bounded;
 use super::harness::Stage;
 use super::probe::{Log, Probe};
 use super::tools::{accepted, act, in_both_roles, open};
@@ -12,6 +13,7 @@ pub(super) const CELLS: &[Cell] = cells![13:
     the_bound_of_unread_input_can_be_set_for_a_connection,
     input_that_is_held_back_stays_in_the_kernel,
     a_limit_of_its_own_is_a_field_of_limits,
+    input_that_no_filter_can_use_is_bounded,
 ];
 
 fn keeps_all(_: &mut Probe, t: &Transport<Probe>, data: &[u8]) {

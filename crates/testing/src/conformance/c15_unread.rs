@@ -7,6 +7,13 @@ use std::time::Duration;
 use torsade_core::Transport;
 use torsade_deferred::Deferred;
 
+use super::c15_layers::{
+    a_box_behaves_as_what_is_in_it, a_paused_output_is_told_to_what_is_new_inside,
+    a_switch_by_the_outermost_replaces_everything, a_switch_inside_leaves_what_is_around,
+    a_wrapper_may_keep_data, a_wrapper_that_closes_hands_nothing_on,
+    handles_of_what_was_switched_away_inside_do_nothing, wrappers_are_told_before_what_is_inside,
+};
+use super::filters::{a_filter_waits_behind_output_that_waits, push_filter_splits_the_stream};
 use super::harness::Stage;
 use super::probe::{Log, Probe};
 use super::tools::{self, Dropped, accepted, act, deferred, in_both_roles, keep, open, resolve};
@@ -27,12 +34,23 @@ pub(super) const CELLS: &[Cell] = cells![15:
     the_new_protocol_is_given_the_unread_rest,
     the_old_one_gets_no_loss_and_the_new_one_does,
     nothing_is_delivered_while_a_switch_is_queued,
+    what_was_queued_before_a_switch_runs_before_it,
     continuations_of_the_old_protocol_are_dropped,
     stale_handles_hold_nothing_and_write_on,
     pauses_of_the_old_protocol_end_with_it,
     a_hold_of_the_old_protocol_ends_with_it,
     a_paused_output_is_told_to_the_new_protocol,
     the_last_of_several_switches_counts,
+    wrappers_are_told_before_what_is_inside,
+    a_wrapper_may_keep_data,
+    a_wrapper_that_closes_hands_nothing_on,
+    a_switch_inside_leaves_what_is_around,
+    handles_of_what_was_switched_away_inside_do_nothing,
+    a_paused_output_is_told_to_what_is_new_inside,
+    a_switch_by_the_outermost_replaces_everything,
+    a_box_behaves_as_what_is_in_it,
+    push_filter_splits_the_stream,
+    a_filter_waits_behind_output_that_waits,
 ];
 
 /// "The last n bytes of this delivery come again in front of the next."
@@ -322,6 +340,24 @@ fn nothing_is_delivered_while_a_switch_is_queued(stage: Stage) {
     transport.resume_reading();
     h.settle();
     log.expect(&["b made", "b returns", "b call", "b data 0"]);
+}
+
+/// A switch has its place among what is queued (C1): calls made before it run on the old protocol.
+fn what_was_queued_before_a_switch_runs_before_it(stage: Stage) {
+    let (mut h, log) = (stage.harness(), Log::default());
+    let next = Probe::new("b", &log);
+    let mut next = Some(next);
+    let a = Probe::new("a", &log).data(move |_, t, _| {
+        t.call(|me, _| me.note("before"));
+        if let Some(next) = next.take() {
+            t.switch(next);
+        }
+        t.call(|me, _| me.note("after"));
+    });
+    let (end, _) = accepted(&mut *h, &log, a);
+    h.send(end, b"x");
+    h.settle();
+    log.expect(&["a data x", "a before", "b made"]);
 }
 
 /// "Continuations of the old stack" are dropped, whether they wait or are ready, and what they

@@ -1,13 +1,16 @@
 //! C17: shutdown, as far as the engine does it.
 
+use std::convert::Infallible;
+use std::rc::Rc;
+use std::sync::mpsc;
 use std::time::Duration;
 
-use torsade_core::{Disconnect, ListenError, Timeout, factory};
-use torsade_deferred::Failure;
+use torsade_core::{Disconnect, ListenError, Listener, Timeout, factory};
+use torsade_deferred::{Deferred, Failure};
 
 use super::harness::Stage;
 use super::probe::{Log, Probe};
-use super::tools::{Dropped, accepted, act, deferred, in_both_roles, keep, open};
+use super::tools::{Dropped, accepted, act, deferred, in_both_roles, keep, open, resolve};
 use super::{Cell, Role, Seen, cells};
 
 pub(super) const CELLS: &[Cell] = cells![17:
@@ -22,6 +25,15 @@ pub(super) const CELLS: &[Cell] = cells![17:
     dropping_the_reactor_drops_timers_and_posted_calls,
     nothing_begins_on_what_is_gone,
     user_code_at_the_end_may_use_everything,
+    hooks_come_before_everything_else_and_are_waited_for,
+    hooks_are_called_in_order_and_once,
+    a_stop_does_not_wait_for_ever_for_a_hook,
+    hooks_that_fail_do_not_keep_the_stop,
+    a_hook_may_add_another,
+    those_who_wait_at_the_listeners_are_let_in_and_told,
+    what_is_left_at_the_end_of_a_stop_is_dropped,
+    posted_calls_that_are_left_at_the_end_of_a_stop_are_dropped,
+    what_callbacks_begin_during_a_stop_is_given_up,
 ];
 
 /// "`stop`: [..] `stopping` on every connection", and by R57 never inside the call.
@@ -171,7 +183,8 @@ fn stop_gives_up_attempts_to_connect(stage: Stage) {
     let (address, _) = h.door();
     let (notes, owned) = (log.clone(), Dropped(log.clone(), "dropped"));
     let a = Probe::new("a", &log).made(move |_, _| keep(&owned));
-    let (_, other) = accepted(&mut *h, &log, Probe::new("b", &log));
+    let b = Probe::new("b", &log).stopping(|_, _| ());
+    let (_, other) = accepted(&mut *h, &log, b);
     other.call(move |_, t| {
         let connecting = t.net().connect(address, a);
         connecting.finish(move |result| {
@@ -185,13 +198,7 @@ fn stop_gives_up_attempts_to_connect(stage: Stage) {
     h.settle();
     let mut lines = log.take();
     lines.sort();
-    let wanted = [
-        "abandoned true",
-        "b lost: closed here",
-        "b stopping",
-        "dropped",
-    ];
-    assert_eq!(lines, wanted);
+    assert_eq!(lines, ["abandoned true", "b stopping", "dropped"]);
 }
 
 /// "Dropping a reactor delivers the losses too", once, whatever its connections were doing.
@@ -227,7 +234,7 @@ fn dropping_the_reactor_drops_timers_and_posted_calls(stage: Stage) {
         notes.note("timer runs");
         keep(&owned);
     });
-    let (noted, calls) = std::sync::mpsc::channel::<()>();
+    let (noted, calls) = mpsc::channel::<()>();
     let posted = h
         .net()
         .remote()
@@ -235,10 +242,7 @@ fn dropping_the_reactor_drops_timers_and_posted_calls(stage: Stage) {
     assert!(posted.is_ok());
     h.shut_down();
     log.expect(&["timer dropped"]);
-    assert_eq!(
-        calls.try_recv(),
-        Err(std::sync::mpsc::TryRecvError::Disconnected)
-    );
+    assert_eq!(calls.try_recv(), Err(mpsc::TryRecvError::Disconnected));
 }
 
 /// "An error (not a hang) when the reactor is gone" (C11), for everything that could be begun.
@@ -298,4 +302,224 @@ fn user_code_at_the_end_may_use_everything(stage: Stage) {
         .filter(|line| line.starts_with("b lost"))
         .count();
     assert_eq!(lost, 1, "{lines:?}");
+}
+
+/// "`before` hooks (awaited)": everything else waits for them, and goes on as usual meanwhile.
+fn hooks_come_before_everything_else_and_are_waited_for(stage: Stage) {
+    let (mut h, log) = (stage.harness(), Log::default());
+    let (held, waited) = deferred::<()>();
+    let notes = log.clone();
+    h.net().before_stop(move || {
+        notes.note("hook");
+        waited.map_err(|()| "never")
+    });
+    let (end, transport) = accepted(&mut *h, &log, Probe::new("a", &log));
+    h.net().stop();
+    h.settle();
+    h.net().stop();
+    h.send(end, b"x");
+    h.settle();
+    h.advance(Duration::from_secs(29));
+    log.expect(&["hook", "a data x"]);
+    assert!(transport.is_open());
+    resolve(&held, ());
+    h.settle();
+    log.expect(&["a stopping", "a lost: closed here"]);
+}
+
+/// Once each: a reactor that is run again has none left.
+fn hooks_are_called_in_order_and_once(stage: Stage) {
+    let (mut h, log) = (stage.harness(), Log::default());
+    for name in ["first", "second"] {
+        let notes = log.clone();
+        h.net().before_stop(move || {
+            notes.note(name);
+            Deferred::<(), Infallible>::succeed(())
+        });
+    }
+    accepted(&mut *h, &log, Probe::new("a", &log));
+    for lines in [
+        &["first", "second", "a stopping", "a lost: closed here"][..],
+        &[],
+    ] {
+        h.net().stop();
+        h.settle();
+        log.expect(lines);
+    }
+}
+
+/// "Every number is a field of `Limits`": the patience with hooks is one. Whoever works for them
+/// is told that nobody waits any longer.
+fn a_stop_does_not_wait_for_ever_for_a_hook(stage: Stage) {
+    let mut h = stage.with(|limits| limits.before_stop_timeout = Duration::from_secs(2));
+    let log = Log::default();
+    let (held, never) = deferred::<()>();
+    if let Some(resolver) = &*held.borrow() {
+        let notes = log.clone();
+        resolver.on_cancel(move || notes.note("cancelled"));
+    }
+    h.net().before_stop(move || never.map_err(|()| "never"));
+    accepted(&mut *h, &log, Probe::new("a", &log));
+    h.net().stop();
+    h.settle();
+    h.advance(Duration::from_millis(1_999));
+    log.expect(&[]);
+    h.advance(Duration::from_millis(1));
+    log.expect(&["cancelled", "a stopping", "a lost: closed here"]);
+}
+
+/// An error or a panic of a hook is reported, and the stop goes on.
+fn hooks_that_fail_do_not_keep_the_stop(stage: Stage) {
+    let (mut h, log) = (stage.harness(), Log::default());
+    h.expect_panic("the registry is closed today");
+    h.expect_panic("panic in a hook before the stop: no stop today");
+    h.net()
+        .before_stop(|| Deferred::fail("the registry is closed today"));
+    h.net()
+        .before_stop(|| -> Deferred<(), Infallible> { panic!("no stop today") });
+    let (resolver, abandoned) = Deferred::<(), Infallible>::new();
+    h.net().before_stop(move || {
+        drop(resolver);
+        abandoned
+    });
+    accepted(&mut *h, &log, Probe::new("a", &log));
+    h.net().stop();
+    h.settle();
+    log.expect(&["a stopping", "a lost: closed here"]);
+}
+
+/// Also from within a hook, and while others are being waited for.
+fn a_hook_may_add_another(stage: Stage) {
+    let (mut h, log) = (stage.harness(), Log::default());
+    let (held, waited) = deferred::<()>();
+    let (net, notes) = (h.net(), log.clone());
+    h.net().before_stop(move || {
+        notes.note("outer");
+        net.before_stop(move || {
+            notes.note("inner");
+            waited.map_err(|()| "never")
+        });
+        Deferred::<(), Infallible>::succeed(())
+    });
+    accepted(&mut *h, &log, Probe::new("a", &log));
+    h.net().stop();
+    h.settle();
+    log.expect(&["outer", "inner"]);
+    let notes = log.clone();
+    h.net().before_stop(move || {
+        notes.note("late");
+        Deferred::<(), Infallible>::succeed(())
+    });
+    h.settle();
+    log.expect(&["late"]);
+    resolve(&held, ());
+    h.settle();
+    log.expect(&["a stopping", "a lost: closed here"]);
+}
+
+/// "Accept what is queued and close the listeners": for those clients they are connected, and a
+/// closed listener would reset them without a word.
+fn those_who_wait_at_the_listeners_are_let_in_and_told(stage: Stage) {
+    let mut h = stage.with(|limits| limits.turn_accepts = 1);
+    let log = Log::default();
+    let notes = log.clone();
+    let made = factory(move |_: &torsade_core::Peer| {
+        Probe::new("a", &notes).stopping(|_, t| {
+            t.write("going down");
+            t.close();
+        })
+    });
+    let Ok(listener) = h.net().listen("127.0.0.1:0", made) else {
+        panic!("a harness must be able to listen on loopback");
+    };
+    let ends = [(); 3].map(|()| h.dial(&listener));
+    h.net().stop();
+    h.settle();
+    assert!(!listener.is_open());
+    for end in ends {
+        assert_eq!(h.received(end), b"going down");
+        assert_eq!(h.seen(end), Seen::Ended);
+    }
+    let mut lines = log.take();
+    lines.sort();
+    let wanted = [["a lost: closed here"; 3], ["a made"; 3], ["a stopping"; 3]];
+    assert_eq!(lines, wanted.concat());
+}
+
+/// "Then free timers and posted calls are dropped, Deferreds end `Abandoned`".
+fn what_is_left_at_the_end_of_a_stop_is_dropped(stage: Stage) {
+    let (mut h, log) = (stage.harness(), Log::default());
+    let net = h.net();
+    let owned = Dropped(log.clone(), "timer dropped");
+    let (resolver, waits) = Deferred::<(), Infallible>::new();
+    let notes = log.clone();
+    waits.finish(move |result| notes.note(format!("{result:?}")));
+    net.call_later(Duration::from_secs(3600), move |_| {
+        keep(&owned);
+        resolver.resolve(());
+    });
+    let (end, _) = accepted(&mut *h, &log, Probe::new("a", &log));
+    h.finish(end);
+    net.stop();
+    h.settle();
+    let lines = log.take();
+    assert!(lines.contains(&"timer dropped".into()), "{lines:?}");
+    assert!(lines.contains(&"Err(Abandoned)".into()), "{lines:?}");
+    assert_eq!(net.free_timers().len(), 0);
+
+    // "A reactor can be run again": what is begun now is not.
+    let notes = log.clone();
+    net.call_later(Duration::from_secs(1), move |_| notes.note("timer runs"));
+    h.settle();
+    h.advance(Duration::from_secs(1));
+    log.expect(&["timer runs"]);
+}
+
+/// The same for a call that is posted in the last callback of all.
+fn posted_calls_that_are_left_at_the_end_of_a_stop_are_dropped(stage: Stage) {
+    let (mut h, log) = (stage.harness(), Log::default());
+    let (noted, calls) = mpsc::channel::<()>();
+    let (noted, notes) = (Rc::new(std::cell::Cell::new(Some(noted))), log.clone());
+    let made = factory(move |_: &torsade_core::Peer| {
+        let noted = Rc::clone(&noted);
+        Probe::new("a", &notes).lost(move |_, t, _| {
+            if let Some(noted) = noted.take() {
+                let posted = t.net().remote().post(move |_| noted.send(()).unwrap_or(()));
+                assert!(posted.is_ok());
+            }
+        })
+    });
+    let Ok(listener) = h.net().listen("127.0.0.1:0", made) else {
+        panic!("a harness must be able to listen on loopback");
+    };
+    h.dial(&listener);
+    h.settle();
+    h.net().stop();
+    h.settle();
+    log.expect(&["a made", "a stopping", "a lost: closed here"]);
+    assert_eq!(calls.try_recv(), Err(mpsc::TryRecvError::Disconnected));
+}
+
+/// The same for listeners and attempts to connect: whoever begins one in his last callback would
+/// keep a program going that has ended.
+fn what_callbacks_begin_during_a_stop_is_given_up(stage: Stage) {
+    let (mut h, log) = (stage.harness(), Log::default());
+    let (address, _) = h.door();
+    let begun: Rc<std::cell::Cell<Option<Listener>>> = Rc::default();
+    let (place, notes) = (Rc::clone(&begun), log.clone());
+    let a = Probe::new("a", &log).lost(move |_, t, _| {
+        let nobody = factory(|_: &torsade_core::Peer| None::<Probe>);
+        place.set(t.net().listen("127.0.0.1:0", nobody).ok());
+        let connecting = t.net().connect(address, Probe::new("b", &notes));
+        let notes = notes.clone();
+        connecting.finish(move |result| {
+            let abandoned = matches!(result, Err(Failure::Abandoned));
+            notes.note(format!("abandoned {abandoned}"));
+        });
+    });
+    accepted(&mut *h, &log, a);
+    h.net().stop();
+    h.settle();
+    log.expect(&["a stopping", "a lost: closed here", "abandoned true"]);
+    assert!(begun.take().is_some_and(|listener| !listener.is_open()));
 }

@@ -153,6 +153,8 @@ pub struct Column {
     /// Runs work on another thread and returns when that is done. Without it, cells about threads
     /// do not apply.
     pub elsewhere: Option<fn(Work)>,
+    /// Cells that do not apply to this driver by its nature, by name, and why.
+    pub cannot: &'static [(&'static str, &'static str)],
 }
 
 /// Something to be done on another thread.

@@ -35,11 +35,14 @@ mod c08_panics;
 mod c09_time;
 mod c10_fairness;
 mod c11_threads;
+mod c12_accepting;
 mod c13_limits;
 mod c14_input;
+mod c15_layers;
 mod c15_unread;
 mod c16_continuations;
 mod c17_shutdown;
+mod filters;
 mod harness;
 mod probe;
 mod pump;
@@ -51,7 +54,7 @@ pub use self::harness::{Column, End, Harness, Role, Seen, Work, not_here};
 pub use self::probe::{Log, Probe, Seat};
 pub use self::pump::PUMP;
 pub use self::report::{Cell, Contract, Outcome, Report};
-pub use self::string::STRING;
+pub use self::string::{FILTERED_STRING, FILTERS_COPY, STRING, nothing_ahead};
 
 /// Lists cells under their names.
 macro_rules! cells {
@@ -113,7 +116,7 @@ const CONTRACTS: &[Contract] = &[
     contract(9, "time", c09_time::CELLS),
     contract(10, "fairness", c10_fairness::CELLS),
     contract(11, "threads", c11_threads::CELLS),
-    contract(12, "accepting", &[]),
+    contract(12, "accepting", c12_accepting::CELLS),
     contract(13, "limits", c13_limits::CELLS),
     contract(14, "bytes from a peer", c14_input::CELLS),
     contract(15, "input left over", c15_unread::CELLS),

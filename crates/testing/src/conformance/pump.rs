@@ -23,6 +23,7 @@ pub const PUMP: Column = Column {
     name: "pump",
     make: |limits| Box::new(PumpHarness::new(limits)),
     elsewhere: None,
+    cannot: &[],
 };
 
 struct PumpHarness {

@@ -59,6 +59,10 @@ impl Cell {
     /// assert_eq!(cell.run(&STRING), Outcome::Passed);
     /// ```
     pub fn run(&self, column: &Column) -> Outcome {
+        let cannot = column.cannot.iter().find(|(name, _)| *name == self.name);
+        if let Some((_, reason)) = cannot {
+            return Outcome::NotHere(reason);
+        }
         ledger::note_panics();
         let run = AssertUnwindSafe(|| (self.run)(Stage(*column)));
         let Err(payload) = catch_unwind(run) else {

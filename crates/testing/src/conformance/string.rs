@@ -5,11 +5,11 @@ use std::time::Duration;
 use torsade_core::{Limits, Listener, Net};
 
 use super::{Column, End, Harness, Probe, Role, Seen};
-use crate::StringTransport;
 use crate::end::{self, Side};
 use crate::ledger;
 use crate::string_transport::finish_last;
 use crate::world::{self, World};
+use crate::{StringTransport, Xor};
 
 /// The harness on [`StringTransport`]s, all of a cell on one engine.
 ///
@@ -20,13 +20,46 @@ use crate::world::{self, World};
 /// ```
 pub const STRING: Column = Column {
     name: "string",
-    make: |limits| Box::new(StringHarness::new(limits)),
+    make: |limits| Box::new(StringHarness::new(limits, None)),
     elsewhere: None,
+    cannot: &[],
 };
+
+/// The same, with a [filter](Xor) between every opened connection and its raw end, which the
+/// harness undoes. What a cell listens or connects for by itself has none.
+///
+/// ```
+/// use torsade_testing::conformance::{FILTERED_STRING, Outcome, contracts};
+///
+/// assert_eq!(contracts()[2].cells[0].run(&FILTERED_STRING), Outcome::Passed);
+/// ```
+pub const FILTERED_STRING: Column = Column {
+    name: "string+filter",
+    make: |limits| Box::new(StringHarness::new(nothing_ahead(limits), Some(7))),
+    elsewhere: None,
+    cannot: FILTERS_COPY,
+};
+
+/// What a filter encodes lies elsewhere than what was written.
+pub const FILTERS_COPY: &[(&str, &str)] = &[(
+    "shared_bytes_are_not_copied_when_large",
+    "what a filter encodes are other bytes than those that were shared",
+)];
+
+/// Filters that see nothing before the protocol wants it, so that cells find input where they
+/// expect it.
+#[must_use]
+pub fn nothing_ahead(limits: Limits) -> Limits {
+    let mut limits = limits;
+    limits.filter_ahead = 0;
+    limits
+}
 
 struct StringHarness {
     world: Rc<World>,
     seats: Vec<Seat>,
+    /// Of the filter of connections that are opened.
+    key: Option<u8>,
 }
 
 /// One raw end.
@@ -36,16 +69,19 @@ struct Seat {
     transport: Option<StringTransport<Probe>>,
     reads: bool,
     received: Vec<u8>,
+    key: Option<u8>,
+    sent: u64,
 }
 
 /// What a peer's kernel takes when the peer does not read.
 const KERNEL: usize = 64 * 1024;
 
 impl StringHarness {
-    fn new(limits: Limits) -> Self {
+    fn new(limits: Limits, key: Option<u8>) -> Self {
         Self {
             world: World::new(limits),
             seats: Vec::new(),
+            key,
         }
     }
 
@@ -55,6 +91,8 @@ impl StringHarness {
             transport,
             reads: true,
             received: Vec::new(),
+            key: None,
+            sent: 0,
         });
         End(self.seats.len() - 1)
     }
@@ -74,12 +112,17 @@ impl Harness for StringHarness {
     }
 
     fn open(&mut self, role: Role, probe: Probe) -> End {
-        let builder = StringTransport::builder();
+        let mut builder = StringTransport::builder();
+        if let Some(key) = self.key {
+            builder = builder.filter(move |_| Xor::new(key));
+        }
         let transport = match role {
             Role::Accepted => builder.serve_on(&self.world, probe),
             Role::Connecting => builder.connect_on(&self.world, probe),
         };
-        self.add(Rc::clone(transport.end_of_wire()), Some(transport))
+        let end = self.add(Rc::clone(transport.end_of_wire()), Some(transport));
+        self.seats[end.0].key = self.key;
+        end
     }
 
     fn dial(&mut self, listener: &Listener) -> End {
@@ -99,8 +142,13 @@ impl Harness for StringHarness {
 
     fn send(&mut self, end: End, data: &[u8]) {
         let most = self.world.net().limits().turn_connection_bytes;
+        let seat = &mut self.seats[end.0];
         for piece in data.chunks(most) {
-            self.seats[end.0].end.arrive(piece);
+            match seat.key {
+                None => seat.end.arrive(piece),
+                Some(key) => seat.end.arrive(&Xor::scrambled(key, seat.sent, piece)),
+            }
+            seat.sent += piece.len() as u64;
         }
     }
 
@@ -137,7 +185,11 @@ impl Harness for StringHarness {
     }
 
     fn received(&mut self, end: End) -> Vec<u8> {
-        self.seats[end.0].received.clone()
+        let seat = &self.seats[end.0];
+        match seat.key {
+            None => seat.received.clone(),
+            Some(key) => Xor::scrambled(key, 0, &seat.received),
+        }
     }
 
     fn seen(&mut self, end: End) -> Seen {

@@ -1,0 +1,67 @@
+use std::rc::Rc;
+
+use super::Link;
+use crate::gate::{Gate, hold};
+
+/// Input.
+impl Link {
+    /// Whether the protocol may be given bytes now.
+    #[inline]
+    pub(crate) fn wants_input(&self) -> bool {
+        self.gate.lets_in()
+    }
+
+    pub(crate) fn set_layer_paused(self: &Rc<Self>, depth: u16, paused: bool) {
+        self.set_held(Gate::layer(depth), paused);
+    }
+
+    pub(crate) fn set_handle_paused(self: &Rc<Self>, paused: bool) {
+        self.set_held(hold::HANDLE, paused);
+    }
+
+    fn set_held(self: &Rc<Self>, bit: u32, held: bool) {
+        if self.gate.set(bit, held) {
+            self.touch();
+        }
+    }
+
+    pub(crate) fn set_throttle(self: &Rc<Self>, on: bool) {
+        self.throttled.set(on);
+        self.throttle();
+    }
+
+    /// The peer's end is being told to the protocol.
+    pub(crate) fn note_peer_ended(&self) {
+        self.peer_ended.set(true);
+    }
+
+    pub(crate) fn peer_has_ended(&self) -> bool {
+        self.peer_ended.get()
+    }
+
+    pub(crate) fn unread(&self, n: usize) {
+        self.unread.set(self.unread.get().max(n));
+    }
+
+    #[inline]
+    pub(crate) fn take_unread(&self) -> usize {
+        self.unread.replace(0)
+    }
+
+    pub(crate) fn unread_limit(&self) -> usize {
+        self.unread_limit.get()
+    }
+
+    pub(crate) fn set_unread_limit(&self, bytes: usize) {
+        self.unread_limit.set(bytes);
+    }
+
+    #[inline]
+    pub(crate) fn count_received(&self, len: usize) {
+        self.received.set(self.received.get() + len as u64);
+    }
+
+    pub(crate) fn received(&self) -> u64 {
+        self.received.get()
+    }
+}

@@ -1,0 +1,193 @@
+use std::mem;
+use std::rc::Rc;
+
+use torsade_deferred::queue;
+
+use super::{Link, Phase};
+use crate::continuation::Continuation;
+use crate::gate::hold;
+use crate::layer::Place;
+use crate::stack::Unplaced;
+
+/// Something that is to run on a connection when its place in the thread's queue comes.
+pub(crate) enum Queued {
+    /// A call, or a result that is there.
+    Call(Rc<dyn Continuation>),
+    /// `pause_writing` or `resume_writing`, whichever is owed then.
+    Flow,
+    /// Another protocol is to be put in this place.
+    Switch(Place, Box<dyn Unplaced>),
+    /// The protocol is to be told that the reactor stops.
+    Stopping,
+    /// It was cancelled. It keeps its place, so that those behind it keep theirs.
+    Nothing,
+}
+
+/// The queue.
+impl Link {
+    /// Put something at the end of the thread's queue. Facts wait until it has run.
+    pub(crate) fn enqueue(self: &Rc<Self>, what: Queued) {
+        if self.phase.get() != Phase::Lost {
+            self.gate.set(hold::QUEUED, true);
+            self.queued.borrow_mut().push_back(what);
+            queue::push(Rc::<Self>::clone(self));
+        }
+    }
+
+    /// What the next entry of the thread's queue stands for.
+    pub(crate) fn dequeue(&self) -> Option<Queued> {
+        let mut queued = self.queued.borrow_mut();
+        let next = queued.pop_front();
+        if queued.is_empty() {
+            self.gate.set(hold::QUEUED, false);
+        }
+        next
+    }
+
+    #[inline]
+    pub(crate) fn is_queued(&self) -> bool {
+        self.gate.has(hold::QUEUED)
+    }
+
+    /// Whether a fact may reach the protocol now: input is wanted, and nothing is queued, because
+    /// that comes first.
+    #[inline]
+    pub(crate) fn takes_facts(&self) -> bool {
+        self.gate.lets_facts()
+    }
+
+    /// The same for bytes straight from the wire, without filters in between.
+    #[inline]
+    pub(crate) fn takes_bytes(&self) -> bool {
+        self.gate.lets_bytes()
+    }
+
+    /// The reactor stops; the protocol is told when its connection's turn comes.
+    pub(crate) fn tell_stopping(self: &Rc<Self>) {
+        self.enqueue(Queued::Stopping);
+    }
+}
+
+/// Continuations.
+impl Link {
+    /// Whether continuations may still run.
+    pub(crate) fn is_listening(&self) -> bool {
+        self.phase.get() != Phase::Lost && self.shared.is_alive()
+    }
+
+    /// Where the outermost protocol is now.
+    pub(crate) fn outermost(&self) -> Place {
+        Place {
+            epoch: self.layers.epoch(),
+            depth: 0,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn is_current(&self, place: Place) -> bool {
+        self.layers.is_current(place)
+    }
+
+    /// Remember something that the connection waits for.
+    pub(crate) fn wait(&self, continuation: Rc<dyn Continuation>) {
+        if continuation.holds_input() {
+            self.gate.hold_for_continuation();
+        }
+        let mut waits = self.waits.borrow_mut();
+        continuation.seat().set(waits.len());
+        waits.push(continuation);
+    }
+
+    /// It is not waited for any more. Returns whether it was.
+    pub(crate) fn stop_waiting(&self, continuation: &dyn Continuation) -> bool {
+        let mut waits = self.waits.borrow_mut();
+        let seat = continuation.seat().replace(usize::MAX);
+        if seat >= waits.len() {
+            return false;
+        }
+        // The handle that goes is one of several, so nothing of the user's is dropped here.
+        let _ = waits.swap_remove(seat);
+        if let Some(moved) = waits.get(seat) {
+            moved.seat().set(seat);
+        }
+        true
+    }
+
+    /// What was waited for is there: run the continuation when its turn comes.
+    pub(crate) fn ready(self: &Rc<Self>, continuation: Rc<dyn Continuation>) {
+        self.enqueue(Queued::Call(continuation));
+    }
+
+    /// The continuation has run or will not: if it held input back, that is over.
+    pub(crate) fn finish_call(self: &Rc<Self>, continuation: &dyn Continuation) {
+        if continuation.holds_input() {
+            self.gate.release_from_continuation();
+            self.touch();
+        }
+    }
+
+    /// What waits or is queued for such places, to be cancelled.
+    pub(crate) fn take_continuations(
+        self: &Rc<Self>,
+        which: impl Fn(Place) -> bool,
+    ) -> Vec<Rc<dyn Continuation>> {
+        let mut waits = self.waits.borrow_mut();
+        let (mut taken, left) = mem::take(&mut *waits)
+            .into_iter()
+            .partition::<Vec<_>, _>(|continuation| which(continuation.place()));
+        *waits = left;
+        for (seat, continuation) in waits.iter().enumerate() {
+            continuation.seat().set(seat);
+        }
+        drop(waits);
+        for continuation in &taken {
+            continuation.seat().set(usize::MAX);
+        }
+        for queued in self.queued.borrow_mut().iter_mut() {
+            if let Queued::Call(continuation) = queued
+                && which(continuation.place())
+            {
+                taken.push(Rc::clone(continuation));
+                *queued = Queued::Nothing;
+            }
+        }
+        for continuation in &taken {
+            self.finish_call(&**continuation);
+        }
+        taken
+    }
+}
+
+/// Switching.
+impl Link {
+    /// Put a new protocol in this place after this callback. The last one for a place counts.
+    pub(crate) fn switch(self: &Rc<Self>, place: Place, protocol: Box<dyn Unplaced>) {
+        if self.phase.get() != Phase::Open {
+            log::debug!("connection {}: not switching, it has ended", self.id);
+            return;
+        }
+        let mut queued = self.queued.borrow_mut();
+        let before = queued.iter_mut().find(
+            |queued| matches!(queued, Queued::Switch(other, _) if other.depth == place.depth),
+        );
+        let unused = before.map(|before| mem::replace(before, Queued::Nothing));
+        drop(queued);
+        self.gate.set(hold::SWITCH, true);
+        self.enqueue(Queued::Switch(place, protocol));
+        drop(unused);
+    }
+
+    /// A switch takes effect, or came too late. What it replaces is outdated from here on.
+    pub(crate) fn begin_switch(self: &Rc<Self>, place: Place) -> Option<Place> {
+        let more = self.queued.borrow();
+        let more = more.iter().any(|one| matches!(one, Queued::Switch(..)));
+        self.gate.set(hold::SWITCH, more);
+        self.touch();
+        if !self.is_current(place) {
+            return None;
+        }
+        self.gate.forget_layers(place.depth);
+        let epoch = self.layers.switch(place.depth);
+        Some(Place { epoch, ..place })
+    }
+}

@@ -1,0 +1,451 @@
+//! Differences from Twisted, and from asyncio: what a porter has to know, and why it is so.
+//!
+//! Most of a Twisted program ports line for line: the callbacks have the names and the order you
+//! know. This page is about the rest. At its end you can say of each habit whether it still works,
+//! what to write instead, and what it buys.
+//!
+//! Twisted's networking core is held together by rules that its tests check. We wrote down 62 of
+//! them, R1 to R62, in `tests/rules.txt` of the repository, each with the test that shows what
+//! became of it here. A number in brackets below is one of those. What is not on this page is as
+//! in Twisted, or does not exist yet ([the last section](#not-there-yet)).
+//!
+//! # The words
+//! | Twisted | asyncio | here |
+//! |---|---|---|
+//! | the reactor | the loop | [`Reactor`](crate::Reactor) runs, [`Net`](crate::Net) is what programs use |
+//! | `connectionMade`, `dataReceived`, `connectionLost` | `connection_made`, ... | the same, of [`Protocol`](crate::Protocol) |
+//! | `readConnectionLost` | `eof_received` | [`eof_received`](crate::Protocol::eof_received) |
+//! | `loseConnection`, `abortConnection` | `close`, `abort` | [`close`](crate::Connection::close), [`abort`](crate::Connection::abort) |
+//! | `loseWriteConnection` | `write_eof` | [`close_write`](crate::Connection::close_write) |
+//! | `pauseProducing` of a transport | `pause_reading` | [`pause_reading`](crate::Transport::pause_reading) |
+//! | `registerProducer`, `pauseProducing` | `pause_writing` | [`wants_output`](crate::Connection::wants_output), [`pause_writing`](crate::Protocol::pause_writing) |
+//! | `Factory.buildProtocol` | a protocol factory | [`factory`](crate::factory()), [`Factory`](crate::Factory) |
+//! | `listenTCP`, `stopListening` | `create_server`, `close` | [`listen`](crate::Net::listen), [`Listener::close`](crate::Listener::close) |
+//! | `connectTCP` with a `ClientFactory` | `create_connection` | [`connect`](crate::Net::connect), which returns a `Deferred` |
+//! | `callLater`, `DelayedCall` | `call_later` | [`Net::call_later`](crate::Net::call_later), [`Transport::call_later`](crate::Transport::call_later), [`Timer`](crate::Timer) |
+//! | `callFromThread` | `call_soon_threadsafe` | [`Remote::post`](crate::Remote::post) |
+//! | `addCallback`, `addErrback`, `addBoth` | `add_done_callback` | [`map`](crate::Deferred::map), [`or_else`](crate::Deferred::or_else), [`finish`](crate::Deferred::finish) |
+//!
+//! # In general
+//! - **Callbacks never nest.** Whatever would call you waits until you have returned, so shared
+//!   state in an `Rc<RefCell<_>>` can stay borrowed while you write to others.
+//! - **Close means close**, on every transport and in every framing: no message is delivered after
+//!   it, not even from the same chunk. Twisted's length-prefixed and netstring receivers go on.
+//! - **Buffers are bounded.** Twisted's grow for ever when nobody registers a producer. Here a
+//!   server's connection is not read while its own output piles up, and past 16 MiB it ends:
+//!   [`Limits`](crate::Limits) has every number.
+//! - **Every wait has a deadline**: connecting, flushing before a close, stopping.
+//! - **Reactors are values.** There is no global one, and none is made by an import.
+//! - **Fakes are the real thing.** `torsade::testing::StringTransport` runs the
+//!   engine that sockets run on, so a test sees closes, pauses and losses as they really are.
+//!
+//! # Life cycle
+//!
+//! ## The transport is an argument
+//! (R1) Nobody sets `self.transport`: every callback is given its transport, and
+//! `connection_made` comes in one go with the accept, as in Twisted. Store a clone where you need
+//! it later, in a room for instance; for a protocol's own timers and results, the closures of
+//! [`call_later`](crate::Transport::call_later) and [`then`](crate::Transport::then) are given
+//! `self` and transport anew, so most protocols store nothing. It is typed by its protocol, which
+//! makes those closures safe; [`Connection`](crate::Connection) is the untyped part.
+//!
+//! ## A closed socket may linger without its protocol
+//! (R2) `connection_lost` comes once, last, for all that was made, also for connections that were
+//! paused when the reactor stopped, which Twisted forgets. But the socket need not be closed yet:
+//! if the peer had not ended its side, the bare descriptor is kept for at most 5 s, and what
+//! comes is read and thrown away. A socket that is closed with unread input is reset by the
+//! kernel, and the reset overtakes the reply: of 5 MB that Twisted sent, 2.26 arrived.
+//!
+//! ## A client has no factory
+//! (R4, R5) A client is one protocol, given to [`connect`](crate::Net::connect). Who else wants
+//! to know of its loss asks [`closed`](crate::Connection::closed), and is told after the protocol.
+//! What `clientConnectionLost` did with `connector.connect()`, `connection_lost` does with
+//! `connect`:
+//! ```
+//! use std::net::SocketAddr;
+//! use torsade::{Disconnect, Protocol, Reactor, Transport, factory};
+//!
+//! /// Comes back, twice.
+//! struct Faithful {
+//!     to: SocketAddr,
+//!     times: u32,
+//! }
+//! impl Protocol for Faithful {
+//!     fn data_received(&mut self, _: &Transport<Self>, _: &[u8]) {}
+//!     fn connection_lost(&mut self, transport: &Transport<Self>, _: &Disconnect) {
+//!         let net = transport.net();
+//!         if self.times == 0 {
+//!             return net.stop();
+//!         }
+//!         let again = Self { to: self.to, times: self.times - 1 };
+//!         net.connect(again.to, again).detach();
+//!     }
+//! }
+//! struct Rude;
+//! impl Protocol for Rude {
+//!     fn connection_made(&mut self, transport: &Transport<Self>) {
+//!         transport.close();
+//!     }
+//!     fn data_received(&mut self, _: &Transport<Self>, _: &[u8]) {}
+//! }
+//!
+//! let mut reactor = Reactor::new()?;
+//! let to = reactor.net().listen("127.0.0.1:0", factory(|_| Rude))?.address();
+//! reactor.net().connect(to, Faithful { to, times: 2 }).detach();
+//! reactor.run()?; // until the third loss
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! ## An attempt to connect is a Deferred
+//! (R6, R8) `clientConnectionFailed` is the Deferred's rejection with a
+//! [`ConnectError`](crate::ConnectError), and `stopConnecting` is
+//! [`cancel`](crate::Deferred::cancel), or a [`canceller`](crate::Deferred::canceller) kept aside:
+//! the result is `Failure::Cancelled`. The protocol exists before the attempt, because the caller
+//! makes it; if the attempt fails it is dropped without having been called.
+//!
+//! # Write, close, abort
+//!
+//! ## Nothing is written after the close
+//! (R9) Twisted's TCP still sends what is written while the close flushes, its TLS does not.
+//! Here it is dropped everywhere and counted
+//! ([`bytes_dropped`](crate::Connection::bytes_dropped)), so a protocol does the same on every
+//! transport. To port: write first, close then.
+//! ```
+//! # use torsade::testing::StringTransport;
+//! # use torsade::{Protocol, Transport};
+//! # struct Quiet;
+//! # impl Protocol for Quiet {
+//! #     fn data_received(&mut self, _: &Transport<Self>, _: &[u8]) {}
+//! # }
+//! let mut t = StringTransport::builder().window(0).serve(Quiet);
+//! let connection = t.connection().clone();
+//! connection.write("sent");
+//! connection.close();
+//! connection.write("dropped");
+//! t.set_window(usize::MAX); // now the peer reads
+//! assert_eq!(t.take_sent(), b"sent");
+//! assert_eq!(connection.bytes_dropped(), 7);
+//! ```
+//!
+//! ## A close has a deadline
+//! (R13) All that was written before `close` reaches the kernel, in order, however slowly the peer
+//! reads. But if it takes nothing at all for 120 s
+//! ([`Limits::flush_timeout`](crate::Limits::flush_timeout)), the connection is aborted and the
+//! reason is `TimedOut(Flush)`. In Twisted one stalled peer keeps its connection, and the memory
+//! of its output, for ever.
+//!
+//! ## The loss comes at the end of the turn
+//! (R16) An `abort` inside a callback calls nobody back, as in Twisted, and the peer sees a reset.
+//! The loss then comes at the end of this turn, not in a later one: a timer of no delay that was
+//! set just before the abort runs after the loss, where in Twisted it runs before it.
+//!
+//! ## Reasons say who is to blame
+//! (R19) Instead of a `Failure` around an exception of any class, the reason is a closed enum,
+//! [`Disconnect`](crate::Disconnect). `ConnectionDone` was two things, which are apart now:
+//!
+//! | in Twisted | here |
+//! |---|---|
+//! | `ConnectionDone`, the peer closed | `PeerClosed` |
+//! | `ConnectionDone`, we closed | `Closed` |
+//! | `ConnectionLost` by a reset | `Reset` |
+//! | `ConnectionLost` by another error | `Io` |
+//! | `ConnectionLost` at shutdown | `Closed`, or `TimedOut(Stop)` after 5 s |
+//! | `ConnectionAborted` | `Aborted` |
+//! | what a callback raised | `Panicked`; what you told `fail` |
+//!
+//! `reason.check(ConnectionDone)` becomes [`is_clean`](crate::Disconnect::is_clean).
+//!
+//! ## Text is written as UTF-8
+//! (R20) `write` takes whatever is bytes already, and `str` is: it is sent as its UTF-8. What is
+//! not bytes does not compile, so there is no exception and nothing half written.
+//! ```compile_fail,E0277
+//! # use torsade::{Protocol, Transport};
+//! # struct Wrong;
+//! # impl Protocol for Wrong {
+//! fn data_received(&mut self, transport: &Transport<Self>, data: &[u8]) {
+//!     transport.write(data.len()); // a number has no bytes: say `.to_string()`
+//! }
+//! # }
+//! ```
+//!
+//! # Half-close
+//!
+//! ## Every protocol knows of half-closes
+//! (R23) There is no `IHalfCloseableProtocol`: the peer's end is
+//! [`eof_received`](crate::Protocol::eof_received), and wrappers and framings pass it on. Its
+//! default is `close`, which flushes: a peer that ends right after its question gets the answer,
+//! where Twisted drops the connection, and all of the answer with it. Override it to go on
+//! writing.
+//!
+//! ## A half-close tells whoever asks
+//! (R22, R25) There is no `writeConnectionLost`. Whoever wants to know when the last byte of a
+//! [`close_write`](crate::Connection::close_write) has left asks for
+//! [`flushed`](crate::Connection::flushed), and may close there. What is written after
+//! `close_write` is dropped, as after `close`; Twisted still sent it.
+//! ```
+//! use torsade::testing::StringTransport;
+//! use torsade::{Protocol, Transport};
+//!
+//! struct OneWay;
+//! impl Protocol for OneWay {
+//!     fn connection_made(&mut self, transport: &Transport<Self>) {
+//!         transport.write("all I have");
+//!         transport.close_write();
+//!         transport.then(transport.flushed(), |_, transport, _| transport.close());
+//!     }
+//!     fn data_received(&mut self, _: &Transport<Self>, _: &[u8]) {}
+//! }
+//!
+//! let mut t = StringTransport::serve(OneWay);
+//! assert_eq!(t.take_sent(), b"all I have");
+//! assert!(t.lost().is_some());
+//! ```
+//!
+//! # Flow control
+//!
+//! ## Producers are loops
+//! (R28, R29, R30) A producer is not an object that you register but a loop of your own:
+//! `while wants_output() { write }`, begun in a callback and again in `resume_writing`.
+//! - The *state* changes inside the write that passes the mark, so that the loop ends. The
+//!   *callback* `pause_writing` comes when you have returned; Twisted calls it from inside your
+//!   write, which may be inside your `resumeProducing`.
+//! - Pause and resume strictly alternate. Twisted repeats the pause for each further write.
+//! - Output resumes at 16 KiB, not when nothing is left, so that the kernel never runs dry.
+//!   `set_write_limits(0, 65536)` is Twisted's behaviour to the byte.
+//! - A pull producer, one piece for each time the buffer has drained, waits for `flushed`.
+//! ```
+//! use torsade::testing::StringTransport;
+//! use torsade::{Protocol, Transport};
+//!
+//! /// Sends the numbers from 1 to a million, a line each.
+//! struct Numbers(u32);
+//! impl Numbers {
+//!     fn produce(&mut self, transport: &Transport<Self>) {
+//!         while self.0 < 1_000_000 && transport.wants_output() {
+//!             self.0 += 1;
+//!             transport.write(format!("{}\n", self.0));
+//!         }
+//!         if self.0 == 1_000_000 {
+//!             transport.close();
+//!         }
+//!     }
+//! }
+//! impl Protocol for Numbers {
+//!     fn connection_made(&mut self, transport: &Transport<Self>) {
+//!         self.produce(transport);
+//!     }
+//!     fn resume_writing(&mut self, transport: &Transport<Self>) {
+//!         self.produce(transport);
+//!     }
+//!     fn data_received(&mut self, _: &Transport<Self>, _: &[u8]) {}
+//! }
+//!
+//! let mut t = StringTransport::builder().window(0).serve(Numbers(0));
+//! assert!(t.connection().buffered() < 70_000); // and not 7 MB
+//! t.set_window(usize::MAX);
+//! assert!(t.take_sent().ends_with(b"999999\n1000000\n"));
+//!
+//! /// One piece at a time, the next when the last has gone: a pull producer.
+//! struct Countdown(u32);
+//! impl Countdown {
+//!     fn next(&mut self, transport: &Transport<Self>) {
+//!         if self.0 == 0 {
+//!             return transport.close();
+//!         }
+//!         transport.write(format!("{}...", self.0));
+//!         self.0 -= 1;
+//!         transport.then(transport.flushed(), |me, transport, _| me.next(transport));
+//!     }
+//! }
+//! impl Protocol for Countdown {
+//!     fn connection_made(&mut self, transport: &Transport<Self>) {
+//!         self.next(transport);
+//!     }
+//!     fn data_received(&mut self, _: &Transport<Self>, _: &[u8]) {}
+//! }
+//!
+//! let mut t = StringTransport::builder().window(4).serve(Countdown(3));
+//! assert_eq!(t.take_sent(), b"3...");
+//! assert_eq!(t.connection().buffered(), 4); // the second one, and not the third
+//! t.set_window(usize::MAX);
+//! assert_eq!(t.take_sent(), b"2...1...");
+//! ```
+//!
+//! ## A close waits for bytes, not for producers
+//! (R32, R33) In Twisted a pull producer holds a close open until it is unregistered, a push
+//! producer does so on TLS but on TCP only while it happens to be paused; a producer that never
+//! finishes keeps the connection for ever. Here a close is for what was written, whoever calls
+//! it: after it `wants_output` is false and a loop ends. So the producer closes, when it has
+//! given all, as the two above do.
+//!
+//! # Exceptions
+//!
+//! ## A panic is a bug, and fail is an error
+//! (R24, R38) Twisted has one way for both: raise. Here an error that can happen is told with
+//! [`fail`](crate::Connection::fail), which closes in good order, so that an error reply that was
+//! written still leaves, and makes it the reason. A panic is a bug: it is caught and logged with
+//! the connection, what the callback wrote is not sent, the connection is reset, and the reason is
+//! `Panicked`. Both hold in every callback alike, `eof_received` too.
+//! ```
+//! use torsade::testing::StringTransport;
+//! use torsade::{Disconnect, Protocol, Transport};
+//!
+//! /// Adds up numbers.
+//! struct Sum(u64);
+//! impl Protocol for Sum {
+//!     fn data_received(&mut self, transport: &Transport<Self>, data: &[u8]) {
+//!         let number = std::str::from_utf8(data).ok().and_then(|text| text.parse::<u64>().ok());
+//!         match number {
+//!             Some(number) => self.0 += number, // an overflow would be a panic, in a debug build
+//!             None => {
+//!                 transport.write("numbers only\n");
+//!                 transport.fail(Disconnect::protocol("not a number"));
+//!             }
+//!         }
+//!     }
+//! }
+//!
+//! let mut t = StringTransport::serve(Sum(0));
+//! t.feed("twelve");
+//! assert_eq!(t.take_sent(), b"numbers only\n");
+//! assert_eq!(t.lost(), Some(&Disconnect::protocol("not a number")));
+//! ```
+//!
+//! ## A panic in connection_made ends that connection
+//! (R39, R40) In Twisted a server's connection survives an exception in `connectionMade`: it is
+//! only logged, and the half-made protocol goes on receiving. Here a server's connection and a
+//! client's end alike, aborted, with `Panicked`. The Deferred of `connect` still brings the
+//! transport, because the connection was made: ask its [`closed`](crate::Connection::closed). A
+//! panic in a factory's `build` closes that socket and is told to the factory,
+//! [`failed`](crate::Factory::failed). The listener goes on in either case, as in Twisted.
+//!
+//! # Listening
+//!
+//! ## A listener is closed when close returns
+//! (R44) [`Listener::close`](crate::Listener::close) has no Deferred: when it returns, the port
+//! can be bound again. Connections that were accepted live on, as in Twisted. A listener is not
+//! started again; `listen` makes another.
+//!
+//! ## A factory belongs to one listener
+//! (R45, R46) `listen` takes the factory, so [`started`](crate::Factory::started) and
+//! [`stopped`](crate::Factory::stopped) come once each, and nothing is counted over ports. What
+//! several listeners share is an `Rc` that each factory holds. A panic in `stopped` is caught and
+//! logged; it stops no stop, and the port is free.
+//! ```
+//! use std::{cell::Cell, rc::Rc};
+//! use torsade::{Net, Protocol, Reactor, Transport, factory};
+//!
+//! struct Visitor(u32);
+//! impl Protocol for Visitor {
+//!     fn connection_made(&mut self, transport: &Transport<Self>) {
+//!         transport.write(format!("you are number {}\n", self.0));
+//!     }
+//!     fn data_received(&mut self, _: &Transport<Self>, _: &[u8]) {}
+//! }
+//!
+//! /// On two ports, counted together.
+//! fn serve(net: &Net) -> Result<(), torsade::ListenError> {
+//!     let visitors = Rc::new(Cell::new(0));
+//!     for address in ["127.0.0.1:0", "127.0.0.1:0"] {
+//!         let visitors = Rc::clone(&visitors);
+//!         net.listen(address, factory(move |_| {
+//!             visitors.set(visitors.get() + 1);
+//!             Visitor(visitors.get())
+//!         }))?;
+//!     }
+//!     Ok(())
+//! }
+//! let reactor = Reactor::new()?;
+//! serve(reactor.net())?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! ## A listener without descriptors rests
+//! (R48) No error of `accept` ends a listener. When descriptors run out, Twisted closes whoever
+//! waits, again and again for as long as it lasts. Here that is one of two policies,
+//! [`Limits::when_full`](crate::Limits::when_full): shed them, or let them wait. After a few
+//! accepts in vain the listener leaves the poller for a second, and the log has one line for it,
+//! so that a shortage costs neither the processor nor the disk.
+//!
+//! # Reactor and time
+//!
+//! ## Too late is false
+//! (R53) Cancelling a timer that has run, that runs now or that was cancelled raises in Twisted,
+//! so programs keep the call and ask `active()` first. [`Timer`](crate::Timer)'s `cancel`, `reset`
+//! and `delay` say whether there was still something to change.
+//! ```
+//! # use std::time::Duration;
+//! # let reactor = torsade::Reactor::new()?;
+//! let timer = reactor.net().call_later(Duration::from_secs(5), |_| println!("too slow"));
+//! assert!(timer.cancel());
+//! assert!(!timer.cancel()); // and no exception
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
+//! ## Three steps of a stop
+//! (R56) `addSystemEventTrigger` has three phases for whatever you like; here each step of a stop
+//! has its purpose. `before`, with its Deferreds, is
+//! [`before_stop`](crate::Net::before_stop): connections and listeners still work, and all hooks
+//! are waited for, also when one fails, but for 30 s at most. `during` is
+//! [`stopping`](crate::Protocol::stopping), which every connection is told, paused ones too, and
+//! then the losses. `after` is what stands behind `run`.
+//! ```
+//! use std::convert::Infallible;
+//! use std::time::Duration;
+//! use torsade::{Deferred, Reactor};
+//!
+//! let mut reactor = Reactor::new()?;
+//! let net = reactor.net().clone();
+//! reactor.net().before_stop(move || {
+//!     let (saved, done) = Deferred::<(), Infallible>::new();
+//!     net.call_later(Duration::from_millis(1), |_| saved.resolve(()));
+//!     done
+//! });
+//! reactor.stop();
+//! reactor.run()?;
+//! println!("stopped, and saved before");
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
+//! ## A reactor is a value and can be run again
+//! (R59) `ReactorNotRestartable` does not exist: a test, or a program with phases, runs one
+//! reactor as often as it likes, or makes others. Each run begins clean: timers of no connection
+//! and posted calls that are left when a stop is through are dropped. What `crash` was for, ending
+//! the loop without ending its connections, is [`run_until`](crate::Reactor::run_until): it
+//! returns when its Deferred has a result, and everything else goes on in the next run. Running a
+//! reactor inside a callback panics, where Twisted raises `ReactorAlreadyRunning`.
+//!
+//! ## No descriptors of others
+//! (R60) There is no `addReader`. The reactor watches its own sockets, and tells old from new by
+//! a generation, not by a number that the system uses anew. To wait for other descriptors, be the
+//! host: a [`Reactor`](crate::Reactor) has a descriptor (`AsFd`) that is readable when it wants a
+//! [`turn`](crate::Reactor::turn), and [`next_deadline`](crate::Reactor::next_deadline).
+//!
+//! ## Signals are left alone until you ask
+//! (R62) Twisted takes SIGINT and SIGTERM when it runs and does not give them back. Here nothing
+//! is installed until [`stop_on_signals`](crate::Reactor::stop_on_signals): then a signal begins a
+//! stop in the usual way, and a second one aborts what still takes its time.
+//!
+//! # Coming from asyncio
+//! - `write` while a close flushes, and after: dropped and counted; asyncio still sends the first.
+//! - `eof_received` does not answer with a truth value: closing is its default, and whoever
+//!   overrides it and does not call `close` keeps the connection.
+//! - The write marks are the same, 64 and 16 KiB. `pause_writing` is not called from inside
+//!   `write`, but afterwards; `wants_output` is there for the loop in between.
+//! - `connection_lost(None)` is `PeerClosed` or `Closed`, and after an `abort` it is `Aborted`.
+//! - An exception in `connection_made` went to the loop's handler, and the connection lived; a
+//!   panic here ends it.
+//! - `call_soon` is [`Transport::call`](crate::Transport::call), which runs right after this
+//!   callback with `&mut self`, or a `call_later` of no delay, which lets input and output come
+//!   first.
+//! - [`Net::stop`](crate::Net::stop) closes everything; `loop.stop()` only ends the run. The same
+//!   run until something is known is [`run_until`](crate::Reactor::run_until).
+//! - Nothing needs a running loop to be made, and there is no current one: a
+//!   [`Net`](crate::Net) is passed.
+//!
+//! # Not there yet
+//! Looking up names and racing their addresses; TLS, whose `connection_made` will come after the
+//! handshake, so that it knows its peer; datagrams; UNIX sockets; processes, which will inherit
+//! the environment as `std` has it; thread pools; groups of Deferreds; `registerProducer` as an
+//! adapter for producers that are objects; endpoint strings and services. The list of rules says
+//! which of them wait for what.

@@ -1,0 +1,51 @@
+//! The manual: pages that teach, each with something done at its end.
+//!
+//! The documentation of an item says what it does; the [`contracts`](crate::contracts) say what
+//! you may rely on. Here is how to get from a task to a program. A chapter takes a quarter of an
+//! hour. Its code is compiled and run with every change of torsade, and its claims are assertions
+//! in that code wherever they can be.
+//!
+//! # The chapters
+//! | chapter | at its end you have |
+//! |---|---|
+//! | [`first_protocol`] | a server from its specification, with shared state, a timeout, answers that come later |
+//! | [`testing`] | tests of it in microseconds: every cut, slow peers, resets, hours of silence |
+//! | [`running`] | a process: listening, connecting, threads, signals, an orderly stop |
+//! | [`framing`] | messages out of bytes for your own binary protocol, in 30 lines |
+//! | [`life`] | where to put what: the callbacks of a connection, in order, with a drawing |
+//! | [`closing`] | last words that arrive, half-closes, deadlines for a goodbye |
+//! | [`flow_control`] | files of any size in constant memory, a relay, a room with a deaf member |
+//! | [`errors`] | one place for every way to fail |
+//! | [`differences`] | for every habit of Twisted or asyncio, what to write instead and why |
+//!
+//! # Where to begin
+//! **You have a specification and an afternoon.** [`first_protocol`], then [`testing`]: at the end
+//! of these two the server is written and tested. If your protocol is not made of lines,
+//! [`framing`] comes between them. [`running`] puts it on a port. Read [`closing`] and
+//! [`flow_control`] before it meets strangers.
+//!
+//! **You port a Twisted or asyncio program.** [`life`] first: the callbacks have the names you
+//! know, but nobody calls you back while you are running, and continuations are given `&mut self`.
+//! Then [`differences`], and [`closing`], [`flow_control`] and [`errors`] for those that matter to
+//! you. The search box above finds the old names: `loseConnection`, `callLater`, `LineReceiver`,
+//! `drain`. For Deferreds there is a table on the page of [`deferred`](crate::deferred).
+//!
+//! **You test protocols, written here or to be.** [`testing`], then [`life`] for what order may be
+//! asserted. The end of [`flow_control`] and of [`closing`] shows the cases that are usually
+//! forgotten: who does not read, and who leaves too early.
+//!
+//! # How to read the code
+//! Everything is in the crate `torsade`; `torsade::testing` needs the feature `testing`, which
+//! belongs into `[dev-dependencies]`. Most examples talk to a protocol through a
+//! `StringTransport`, which is a connection whose other end is the test. Nothing in a protocol
+//! knows of that.
+
+pub mod closing;
+pub mod differences;
+pub mod errors;
+pub mod first_protocol;
+pub mod flow_control;
+pub mod framing;
+pub mod life;
+pub mod running;
+pub mod testing;

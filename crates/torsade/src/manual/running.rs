@@ -1,0 +1,212 @@
+//! Running: from a tested protocol to a process that serves, connects, and ends well.
+//!
+//! At the end of this page you have a `main`, you can connect to others, come in from another
+//! thread, stop in good order, and run inside somebody else's loop. All code here uses real
+//! sockets.
+//!
+//! # A server process
+//! ```
+//! use torsade::{ListenError, Listener, Net, Protocol, Reactor, Transport, factory};
+//!
+//! struct Echo;
+//! impl Protocol for Echo {
+//!     fn data_received(&mut self, transport: &Transport<Self>, data: &[u8]) {
+//!         transport.write(data);
+//!     }
+//! }
+//!
+//! fn serve(net: &Net, address: &str) -> Result<Listener, ListenError> {
+//!     net.listen(address, factory(|_peer| Echo))
+//! }
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     // env_logger::init(); // or another logger: caught panics are said there
+//!     let mut reactor = Reactor::new()?;
+//!     let listener = serve(reactor.net(), "127.0.0.1:0")?;
+//!     println!("listening on {}", listener.address());
+//! #   if cfg!(unix) {
+//!     reactor.stop_on_signals()?;
+//! #   }
+//! #   reactor.stop();
+//!     Ok(reactor.run()?) // until Ctrl-C, SIGTERM or `stop`
+//! }
+//! ```
+//! - A [`Reactor`](crate::Reactor) is a value. It stays in the thread that made it; a program may
+//!   have many.
+//! - What a program needs of it is its [`Net`](crate::Net). Write `serve` against that, and a
+//!   test can call it with the `Net` of a fake.
+//! - Port 0 takes a free one, and [`Listener::address`](crate::Listener::address) says which. An
+//!   address is text like `"0.0.0.0:80"`, `"[::]:80"` or `"localhost:8007"`, or a `SocketAddr`;
+//!   other host names are refused, not looked up.
+//! - The closure is called once for each connection, and may return an `Option` to refuse one.
+//!   What connections share is captured in it. [`Factory`](crate::Factory) is the long form, which
+//!   is also told when the listener starts and stops.
+//! - Dropping the [`Listener`](crate::Listener) does not stop it;
+//!   [`close`](crate::Listener::close) does. Connections live on.
+//!
+//! # A client
+//! [`connect`](crate::Net::connect) takes the protocol and resolves with its transport, after
+//! `connection_made` has returned. It gives up after 30 s over all addresses
+//! ([`Limits::connect_timeout`](crate::Limits::connect_timeout)).
+//! [`run_until`](crate::Reactor::run_until) runs the reactor until a result is there:
+//! ```
+//! # use torsade::{Net, Transport, factory};
+//! # struct Echo;
+//! # impl Protocol for Echo {
+//! #     fn data_received(&mut self, transport: &Transport<Self>, data: &[u8]) {
+//! #         transport.write(data);
+//! #     }
+//! # }
+//! use torsade::{ConnectError, Deferred, Disconnect, Failure, Protocol, Reactor, Resolver};
+//!
+//! /// Collects what the peer says until it ends.
+//! struct Collect(Vec<u8>, Option<Resolver<Vec<u8>, Disconnect>>);
+//!
+//! impl Protocol for Collect {
+//!     fn data_received(&mut self, _: &Transport<Self>, data: &[u8]) {
+//!         self.0.extend_from_slice(data);
+//!     }
+//!     fn connection_lost(&mut self, _: &Transport<Self>, reason: &Disconnect) {
+//!         if let Some(resolver) = self.1.take() {
+//!             match reason.is_clean() {
+//!                 true => resolver.resolve(std::mem::take(&mut self.0)),
+//!                 false => resolver.reject(reason.clone()),
+//!             }
+//!         }
+//!     }
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut reactor = Reactor::new()?;
+//! let echo = reactor.net().listen("127.0.0.1:0", factory(|_| Echo))?;
+//!
+//! let (resolver, answer) = Deferred::new();
+//! let connecting = reactor.net().connect(echo.address(), Collect(vec![], Some(resolver)));
+//! let transport = reactor.run_until(connecting)??; // the reactor's error, then the connect's
+//! transport.write("hello");
+//! transport.close_write(); // the echo closes when it has sent all
+//! assert_eq!(reactor.run_until(answer)??, b"hello");
+//!
+//! echo.close(); // nobody listens there any more
+//! let refused = reactor.net().connect(echo.address(), Collect(vec![], None));
+//! let refused = reactor.run_until(refused)?.unwrap_err();
+//! assert!(matches!(refused, Failure::Error(ConnectError::System { .. })));
+//! # Ok(())
+//! # }
+//! ```
+//! Inside a callback you do not run anything: give the Deferred to
+//! [`then`](crate::Transport::then) or [`hold`](crate::Transport::hold), or
+//! [`finish`](crate::Deferred::finish) it. A `run` in there panics.
+//!
+//! # Timers, other threads
+//! [`Net::call_later`](crate::Net::call_later) is for what belongs to no connection. Everything
+//! of a reactor lives in one thread; [`Remote`](crate::Remote) is the handle that travels. It
+//! posts closures, first in, first out, and wakes a reactor that sleeps. Blocking work goes into
+//! a thread and comes back like this:
+//! ```
+//! use std::time::Duration;
+//! use torsade::Reactor;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut reactor = Reactor::new()?;
+//! let watchdog = reactor.net().call_later(Duration::from_secs(60), |net| net.stop());
+//! let remote = reactor.remote();
+//! # let (done, results) = std::sync::mpsc::channel();
+//! let worker = std::thread::spawn(move || {
+//!     let result = (1..=10).product::<u64>(); // or a blocking call
+//!     remote.post(move |net| { // runs in the reactor's thread
+//!         println!("the product is {result}");
+//! #       done.send(result).unwrap();
+//!         net.stop();
+//!     })
+//! });
+//! reactor.run()?; // sleeps until the post comes
+//! worker.join().unwrap()?;
+//! # assert_eq!(results.try_recv(), Ok(3_628_800));
+//! assert!(!watchdog.is_active()); // a stop drops the timers that are left
+//!
+//! let remote = reactor.remote();
+//! drop(reactor);
+//! assert!(remote.post(|_| ()).is_err()); // an error, not a hang
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Stopping
+//! [`stop`](crate::Net::stop) returns at once. Then, in this order:
+//!
+//! 1. Hooks given to [`before_stop`](crate::Net::before_stop) are called, and their Deferreds
+//!    waited for, 30 s at most ([`Limits::before_stop_timeout`](crate::Limits::before_stop_timeout)).
+//!    Everything else goes on meanwhile.
+//! 2. Listeners accept who is queued, and are closed.
+//! 3. Every connection is told [`stopping`](crate::Protocol::stopping). Its default closes; a
+//!    protocol with a farewell says it there. What is still open after 5 s
+//!    ([`Limits::stop_timeout`](crate::Limits::stop_timeout)) is aborted. Every one gets its loss.
+//! 4. Timers of no connection and posted calls that are left are dropped, and `run` returns. It
+//!    can be called again.
+//!
+//! A second signal during the stop aborts at once. Dropping a reactor aborts everything and
+//! delivers the losses, too.
+//! ```
+//! use std::io::Read;
+//! use torsade::{Protocol, Reactor, Transport, factory};
+//!
+//! struct Polite;
+//! impl Protocol for Polite {
+//!     fn data_received(&mut self, _: &Transport<Self>, _: &[u8]) {}
+//!     fn connection_made(&mut self, transport: &Transport<Self>) {
+//!         transport.net().stop(); // for this page
+//!     }
+//!     fn stopping(&mut self, transport: &Transport<Self>) {
+//!         transport.write("we are closing\n");
+//!         transport.close();
+//!     }
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut reactor = Reactor::new()?;
+//! let listener = reactor.net().listen("127.0.0.1:0", factory(|_| Polite))?;
+//! let mut client = std::net::TcpStream::connect(listener.address())?;
+//! reactor.run()?;
+//! let mut said = String::new();
+//! client.read_to_string(&mut said)?;
+//! assert_eq!((said.as_str(), listener.is_open()), ("we are closing\n", false));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Bounds
+//! Every bound is a field of [`Limits`](crate::Limits) with a default, given to the builder. The
+//! one to set for a server is [`max_connections`](crate::Limits::max_connections): by default only
+//! the system's descriptors bound it. Number 1001 is closed at once, or left to wait:
+//! ```
+//! use torsade::{Limits, Reactor, WhenFull};
+//!
+//! let mut limits = Limits::default();
+//! limits.max_connections = 1000;
+//! limits.when_full = WhenFull::Wait; // `Shed` closes at once, and is the default
+//! limits.total_write_cap = 64 * 1024 * 1024; // a small machine
+//! let reactor = Reactor::builder().limits(limits).build()?;
+//! # assert_eq!(reactor.net().limits().max_connections, 1000);
+//! # assert_eq!(reactor.net().limits().total_write_cap, 64 << 20);
+//! # assert_eq!(Limits::default().max_connections, usize::MAX);
+//! # assert_eq!(Limits::default().when_full, WhenFull::Shed);
+//! # assert_eq!(reactor.counters().accepts, 0);
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//! How near a server is to them is said by [`Reactor::counters`](crate::Reactor::counters).
+//!
+//! # As a guest
+//! A program that has a loop already, of a GUI or a game, takes turns instead of running:
+//! [`turn(Some(Duration::ZERO))`](crate::Reactor::turn) does what there is to do and returns. To
+//! sleep in between, wait until the reactor's descriptor is readable (`Reactor` is `AsFd`) or
+//! [`next_deadline`](crate::Reactor::next_deadline) has come.
+//!
+//! # Pitfalls
+//! **Blocking in a callback.** A callback that sleeps, reads a file from a slow disk or asks a
+//! blocking database holds up every connection of its reactor. Use a thread and a `Remote`.
+//!
+//! **More cores.** A reactor uses one. Several, each made in a thread of its own, share nothing, so
+//! nothing is locked; but each listens on an address of its own.
+//!
+//! **`panic = "abort"`** in the profile turns a panic in one callback into the end of the process.
