@@ -14,7 +14,7 @@ use socket2::{Domain, Socket, Type};
 use torsade_core::{Endpoint, Limits, Listener, Net, Peer, factory};
 use torsade_reactor::Reactor;
 use torsade_testing::conformance::{
-    Column, End, FILTERS_COPY, Harness, Probe, Role, Seat, Seen, not_here, nothing_ahead,
+    Column, End, Harness, Probe, Role, Seat, Seen, THROUGH_A_FILTER, not_here, nothing_ahead,
 };
 use torsade_testing::{Clock, Xor};
 
@@ -34,7 +34,7 @@ pub const FILTERED_TCP: Column = Column {
     name: "tcp+filter",
     make: |limits| Box::new(TcpHarness::new(nothing_ahead(limits), Some(7))),
     elsewhere: Some(elsewhere),
-    cannot: FILTERS_COPY,
+    cannot: THROUGH_A_FILTER,
 };
 
 /// More than a kernel holds on loopback between a socket of the reactor and one of ours, whose

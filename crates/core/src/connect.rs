@@ -198,6 +198,13 @@ impl<P: Protocol> Attempt for Connecting<P> {
     }
 
     fn connected(&self, link: &Rc<Link>) -> Option<Box<dyn Stack>> {
+        // The queue may not have come to the hook that ends the attempt.
+        let resolver = self.resolver.take();
+        let cancelled = resolver.as_ref().is_some_and(Resolver::is_cancelled);
+        self.resolver.set(resolver);
+        if cancelled {
+            return None;
+        }
         Some(stack(self.protocol.take()?, link, link.outermost()))
     }
 

@@ -203,7 +203,7 @@ impl Connection {
     /// let mut t = torsade_testing::StringTransport::serve(Strict);
     /// t.feed(b"GET /");
     /// assert_eq!(t.take_sent(), b"say hello first\r\n");
-    /// assert_eq!(t.lost(), Some(&Disconnect::protocol("no greeting")));
+    /// assert_eq!(t.lost(), Some(Disconnect::protocol("no greeting")));
     /// ```
     pub fn fail(&self, reason: Disconnect) {
         self.0.end(reason, Ending::Flushed);

@@ -9,6 +9,8 @@ use torsade_core::driver::{Chunk, Close, Interest};
 /// ```text
 ///   output:  Open --shutdown, Plain, Linger--> Ended       input:  Open --peer's end----> Ended
 ///             \-----------Reset--------------> Reset                 \---peer's reset--> Reset
+///
+///   sending:  Taken --peer is gone--> Lost --a send--> Failing <--told to fail-- Taken, Lost
 /// ```
 #[derive(Debug)]
 pub(crate) struct End {
@@ -19,8 +21,10 @@ pub(crate) struct End {
     /// What the engine sent and nobody took yet.
     outgoing: RefCell<Vec<u8>>,
     output: Cell<Side>,
-    /// How many more bytes of output there is room for.
-    room: Cell<usize>,
+    room: Cell<Room>,
+    sending: Cell<Sends>,
+    /// Whether a close leaves a socket behind that discards what comes.
+    lingers: Cell<bool>,
     /// How often the engine sent.
     sends: Cell<usize>,
     interest: Cell<Interest>,
@@ -34,6 +38,25 @@ pub(crate) enum Side {
     Open,
     Ended,
     Reset,
+}
+
+/// The room for output.
+#[derive(Clone, Copy, Debug)]
+enum Room {
+    /// So many bytes more, whoever takes them.
+    Window(usize),
+    /// As much as is not filled of a queue of so many bytes. If it was full, there is room again
+    /// once so many are free.
+    Queue { bytes: usize, writable_from: usize },
+}
+
+/// What becomes of bytes that are sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sends {
+    Taken,
+    /// The other side is gone: it answers the next ones with a reset.
+    Lost,
+    Failing(io::ErrorKind),
 }
 
 /// What an end has to tell its engine.
@@ -52,7 +75,9 @@ impl End {
             input: Cell::new(Side::Open),
             outgoing: RefCell::default(),
             output: Cell::new(Side::Open),
-            room: Cell::new(room),
+            room: Cell::new(Room::Window(room)),
+            sending: Cell::new(Sends::Taken),
+            lingers: Cell::new(true),
             sends: Cell::new(0),
             interest: Cell::default(),
             open: Cell::new(true),
@@ -96,12 +121,40 @@ impl End {
         self.output.get()
     }
 
+    /// Room for so many more bytes.
     pub(crate) fn set_room(&self, room: usize) {
-        self.room.set(room);
+        self.room.set(Room::Window(room));
+    }
+
+    /// Room for what is not filled of a queue, told when so many bytes of it are free.
+    pub(crate) fn set_queue(&self, bytes: usize, writable_from: usize) {
+        self.room.set(Room::Queue {
+            bytes,
+            writable_from,
+        });
     }
 
     pub(crate) fn room(&self) -> usize {
-        self.room.get()
+        match self.room.get() {
+            Room::Window(room) => room,
+            Room::Queue { bytes, .. } => bytes.saturating_sub(self.outgoing()),
+        }
+    }
+
+    /// The other side is gone for good: it has ended, and resets what is still sent.
+    pub(crate) fn hang_up(&self) {
+        self.end_input(Side::Ended);
+        self.sending.set(Sends::Lost);
+    }
+
+    /// From now on sending fails.
+    pub(crate) fn fail_sends(&self, kind: io::ErrorKind) {
+        self.sending.set(Sends::Failing(kind));
+    }
+
+    /// From now on a close is a plain one.
+    pub(crate) fn forbid_linger(&self) {
+        self.lingers.set(false);
     }
 
     pub(crate) fn sends(&self) -> usize {
@@ -126,7 +179,7 @@ impl End {
             return None;
         }
         let wanted = self.interest.get();
-        if wanted.writable && (self.room.get() > 0 || self.input.get() == Side::Reset) {
+        if wanted.writable && self.is_writable() {
             return Some(Fact::Writable);
         }
         if !wanted.readable {
@@ -144,6 +197,17 @@ impl End {
         }
     }
 
+    /// Whether a poller would say so: there is room, or sending fails.
+    fn is_writable(&self) -> bool {
+        let from = match self.room.get() {
+            Room::Window(_) => 1,
+            Room::Queue { writable_from, .. } => writable_from,
+        };
+        self.room() >= from
+            || self.input.get() == Side::Reset
+            || matches!(self.sending.get(), Sends::Failing(_))
+    }
+
     pub(crate) fn send(&self, chunk: &mut Chunk) -> io::Result<()> {
         let took = self.accept(chunk.pieces())?;
         chunk.advance(took);
@@ -155,17 +219,34 @@ impl End {
         if self.input.get() == Side::Reset || self.output.get() != Side::Open {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
+        match self.sending.get() {
+            Sends::Taken => {}
+            Sends::Lost => {
+                // The kernel takes them; what comes back for them breaks the connection.
+                self.fail_sends(io::ErrorKind::BrokenPipe);
+                self.sends.set(self.sends.get() + 1);
+                return Ok(pieces.map(|piece| piece.as_ref().len()).sum());
+            }
+            Sends::Failing(kind) => {
+                // The kernel gives such a connection up: after what has arrived comes its end.
+                self.end_input(Side::Ended);
+                return Err(kind.into());
+            }
+        }
+        let room = self.room();
         let mut outgoing = self.outgoing.borrow_mut();
         let mut took = 0;
         for piece in pieces {
             let piece = piece.as_ref();
-            let part = &piece[..piece.len().min(self.room.get() - took)];
+            let part = &piece[..piece.len().min(room - took)];
             outgoing.extend_from_slice(part);
             took += part.len();
         }
         self.sends.set(self.sends.get() + 1);
-        if self.room.get() != usize::MAX {
-            self.room.set(self.room.get() - took);
+        if let Room::Window(room) = self.room.get()
+            && room != usize::MAX
+        {
+            self.room.set(Room::Window(room - took));
         }
         Ok(took)
     }
@@ -176,10 +257,10 @@ impl End {
         self.incoming.borrow_mut().clear();
         self.incoming_len.set(0);
         match how {
-            Close::Linger => self.end_output(Side::Ended),
+            Close::Linger if self.lingers.get() => self.end_output(Side::Ended),
             // What a kernel does to a socket that is closed with input unread.
-            Close::Plain if unread => self.end_output(Side::Reset),
-            Close::Plain => self.end_output(Side::Ended),
+            Close::Plain | Close::Linger if unread => self.end_output(Side::Reset),
+            Close::Plain | Close::Linger => self.end_output(Side::Ended),
             Close::Reset => self.end_output(Side::Reset),
         }
     }

@@ -31,19 +31,19 @@
 //! assert_eq!(t.take_sent(), b"who is there?\n");
 //! t.feed(b"ann\n");
 //! assert_eq!(t.take_sent(), b"hello, ann\n");
-//! assert_eq!(t.lost(), Some(&Disconnect::Closed));
+//! assert_eq!(t.lost(), Some(Disconnect::Closed));
 //!
 //! let mut t = StringTransport::serve(Doorman);
 //! t.advance(Duration::from_secs(10)); // at once
-//! assert_eq!(t.lost(), Some(&Disconnect::TimedOut(Timeout::Idle)));
+//! assert_eq!(t.lost(), Some(Disconnect::TimedOut(Timeout::Idle)));
 //! ```
 //!
 //! # What to do to it
 //! | the peer | method |
 //! |---|---|
-//! | sends, in one piece or byte by byte | [`feed`](StringTransport::feed), [`feed_bytewise`](StringTransport::feed_bytewise) |
-//! | ends its side, resets | [`end`](StringTransport::end), [`reset`](StringTransport::reset) |
-//! | stops reading | [`set_window(0)`](StringTransport::set_window) |
+//! | sends, in one piece or byte by byte | [`feed`](FarEnd::feed), [`feed_bytewise`](FarEnd::feed_bytewise) |
+//! | ends its side, resets | [`end`](FarEnd::end), [`reset`](FarEnd::reset) |
+//! | stops reading | [`set_window(0)`](FarEnd::set_window) |
 //! | waits | [`advance`](StringTransport::advance); [`Clock::stall`] inside a callback makes it slow |
 //!
 //! # Two protocols with each other
@@ -61,15 +61,23 @@
 
 mod clock;
 pub mod conformance;
+mod connects;
 mod end;
+mod far_end;
+mod joint;
 mod ledger;
+mod memory_reactor;
 mod network;
+mod pending_connect;
 mod pump;
 mod string_transport;
 mod world;
 mod xor;
 
 pub use self::clock::Clock;
+pub use self::far_end::FarEnd;
+pub use self::memory_reactor::MemoryReactor;
+pub use self::pending_connect::PendingConnect;
 pub use self::pump::Pump;
 pub use self::string_transport::{Builder, StringTransport};
 pub use self::xor::Xor;

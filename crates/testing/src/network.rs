@@ -1,5 +1,6 @@
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 
 use torsade_core::driver::{Chunk, Close, Closing, Interest, Sending, Wire};
@@ -14,6 +15,13 @@ pub(crate) struct Network {
     watched: RefCell<Vec<(ConnectionId, Rc<End>)>>,
     /// Those that connected to a listener and were not accepted yet.
     queued: RefCell<VecDeque<Queued>>,
+    /// Those who accept, in the order in which they began.
+    listening: RefCell<Vec<(ListenerId, SocketAddr)>>,
+    /// How many ports of those that a system gives out were given to listeners and to visitors.
+    ports: Cell<u16>,
+    visitors: Cell<u16>,
+    /// Whether closed sockets are to discard what still comes.
+    lingers: bool,
 }
 
 /// A connection that a listener has not accepted.
@@ -25,6 +33,53 @@ pub(crate) struct Queued {
 }
 
 impl Network {
+    pub(crate) fn new(lingers: bool) -> Self {
+        Self {
+            lingers,
+            ..Self::default()
+        }
+    }
+
+    /// A port for a listener that asked for any.
+    pub(crate) fn next_port(&self) -> u16 {
+        /// The first of the ports that systems give out by themselves.
+        const FIRST: u16 = 49152;
+        let port = FIRST + self.ports.get();
+        self.ports.set((self.ports.get() + 1) % (u16::MAX - FIRST));
+        port
+    }
+
+    /// An address for somebody who comes from elsewhere on this machine.
+    pub(crate) fn next_visitor(&self) -> SocketAddr {
+        const FIRST: u16 = 40_000;
+        const PORTS: u16 = 9_000;
+        let number = self.visitors.get();
+        self.visitors.set((number + 1) % PORTS);
+        SocketAddr::from((Ipv4Addr::LOCALHOST, FIRST + number))
+    }
+
+    pub(crate) fn listen(&self, listener: ListenerId, address: SocketAddr) {
+        self.listening.borrow_mut().push((listener, address));
+    }
+
+    pub(crate) fn listening(&self) -> Vec<(ListenerId, SocketAddr)> {
+        self.listening.borrow().clone()
+    }
+
+    /// Who accepts connections to `address`.
+    pub(crate) fn listener_at(&self, address: SocketAddr) -> Option<ListenerId> {
+        let listening = self.listening.borrow();
+        let found = listening.iter().find(|(_, at)| reaches(address, *at));
+        found.map(|(listener, _)| *listener)
+    }
+
+    /// Whether a listener has what another one wants.
+    pub(crate) fn is_in_use(&self, address: SocketAddr) -> bool {
+        let listening = self.listening.borrow();
+        let mut taken = listening.iter().map(|(_, at)| *at);
+        taken.any(|at| reaches(address, at) || reaches(at, address))
+    }
+
     /// Something connects.
     pub(crate) fn queue(&self, queued: Queued) {
         self.queued.borrow_mut().push_back(queued);
@@ -41,6 +96,9 @@ impl Network {
 
     /// A listener is closed: who waits for it is reset, as a kernel does.
     pub(crate) fn refuse(&self, listener: ListenerId) {
+        let mut listening = self.listening.borrow_mut();
+        listening.retain(|(known, _)| *known != listener);
+        drop(listening);
         self.queued.borrow_mut().retain(|queued| {
             let stays = queued.listener != listener;
             if !stays {
@@ -65,6 +123,15 @@ impl Network {
             watched.push((id, Rc::clone(end)));
         }
     }
+}
+
+/// Whether who connects to `address` gets to who listens at `at`, which may be every address.
+fn reaches(address: SocketAddr, at: SocketAddr) -> bool {
+    let is_every = match at.ip() {
+        IpAddr::V4(ip) => ip.is_unspecified() && address.is_ipv4(),
+        IpAddr::V6(ip) => ip.is_unspecified() && address.is_ipv6(),
+    };
+    address.port() == at.port() && (address.ip() == at.ip() || is_every)
 }
 
 /// The engine's hold on an end: closed when it is dropped, as a socket is.
@@ -105,7 +172,10 @@ impl Wire<Socket> for EndWire {
     }
 
     fn close(&mut self, socket: Socket, _: ConnectionId, how: Close) -> Closing {
-        socket.0.close(how);
+        match how {
+            Close::Linger if !self.0.lingers => socket.0.close(Close::Plain),
+            how => socket.0.close(how),
+        }
         Closing::Closed
     }
 

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use torsade_core::{Connection, Disconnect, Endpoint, Limits, Net, Peer, Protocol, Transport};
 
-use crate::end::{End, Side};
+use crate::connects::QUEUE;
+use crate::end::End;
+use crate::joint::Joint;
 use crate::ledger;
 use crate::string_transport::{Lost, finish_last, watch};
 use crate::world::{self, World};
@@ -53,8 +55,7 @@ pub struct Pump<C: Protocol, S: Protocol> {
     world: Rc<World>,
     client: Half,
     server: Half,
-    queue: usize,
-    segment: usize,
+    joint: Joint,
     protocols: PhantomData<fn(&mut C, &mut S)>,
 }
 
@@ -62,25 +63,29 @@ struct Half {
     end: Rc<End>,
     connection: Connection,
     lost: Lost,
-    reason: Option<Disconnect>,
 }
 
 impl<C: Protocol, S: Protocol> Pump<C, S> {
     /// Joins `client`, which connected, and `server`, which accepted. Queues hold 64 KiB, and
     /// segments are as large.
+    ///
+    /// For a program that listens and one that connects, each by itself, see
+    /// [`MemoryReactor::join`](crate::MemoryReactor::join).
     #[doc(alias = "connectedServerAndClient")]
     pub fn new(client: C, server: S) -> Self {
         Self::with_limits(client, server, Limits::default())
     }
 
     /// Like [`new`](Self::new), with other bounds than the default ones.
+    ///
+    /// # Panics
+    /// If they allow no connection to be accepted: `Limits::max_connections` is 0.
     pub fn with_limits(client: C, server: S, limits: Limits) -> Self {
         Self::on(World::new(limits), client, server)
     }
 
     /// Like [`new`](Self::new), on the engine of others.
     pub(crate) fn on(world: Rc<World>, client: C, server: S) -> Self {
-        const QUEUE: usize = 64 * 1024;
         let at_server = world::default_peer();
         let at_client = Peer::new(at_server.local(), at_server.remote());
         // No room before the first step: that is when the queues have their size.
@@ -88,12 +93,14 @@ impl<C: Protocol, S: Protocol> Pump<C, S> {
         let plain = Endpoint::new([]);
         let server = Half::new(world.accept(server, at_server, &plain, &ends[0]), &ends[0]);
         let client = Half::new(world.connect(client, at_client, &plain, &ends[1]), &ends[1]);
+        // The client's segment moves first.
+        let [server_end, client_end] = ends;
+        let joint = Joint::new([client_end, server_end], QUEUE, QUEUE);
         Self {
             world,
             client,
             server,
-            queue: QUEUE,
-            segment: QUEUE,
+            joint,
             protocols: PhantomData,
         }
     }
@@ -101,7 +108,7 @@ impl<C: Protocol, S: Protocol> Pump<C, S> {
     /// Each of the four queues, one out and one in on each side, holds at most this many bytes.
     #[must_use]
     pub fn queue(mut self, bytes: usize) -> Self {
-        self.queue = bytes;
+        self.joint.queue = bytes;
         self
     }
 
@@ -112,7 +119,7 @@ impl<C: Protocol, S: Protocol> Pump<C, S> {
     #[must_use]
     pub fn segment(mut self, bytes: usize) -> Self {
         assert!(bytes > 0, "a segment holds at least one byte");
-        self.segment = bytes;
+        self.joint.segment = bytes;
         self
     }
 
@@ -126,39 +133,14 @@ impl<C: Protocol, S: Protocol> Pump<C, S> {
     #[doc(alias = "pump")]
     pub fn step(&mut self) -> bool {
         self.settle();
-        let there = self.carry(&self.client, &self.server);
-        let back = self.carry(&self.server, &self.client);
+        let moved = self.joint.carry();
         self.settle();
-        there || back
+        moved
     }
 
     fn settle(&self) {
-        for half in [&self.client, &self.server] {
-            let room = self.queue.saturating_sub(half.end.outgoing());
-            half.end.set_room(room);
-        }
+        self.joint.prepare();
         world::settle();
-    }
-
-    /// Move a segment from one half's output queue to the other's input queue, or the end.
-    fn carry(&self, from: &Half, to: &Half) -> bool {
-        let most = if to.end.is_open() {
-            self.segment
-                .min(self.queue.saturating_sub(to.end.waiting()))
-        } else {
-            self.segment
-        };
-        if from.end.output() != Side::Reset {
-            let piece = from.end.take_outgoing(most);
-            if !piece.is_empty() {
-                to.end.arrive(&piece);
-                return true;
-            }
-            if from.end.outgoing() > 0 {
-                return false;
-            }
-        }
-        from.end.output() != Side::Open && to.end.end_input(from.end.output())
     }
 
     /// Time passes; everything that comes due runs at its moment, and bytes move.
@@ -198,12 +180,12 @@ impl<C: Protocol, S: Protocol> Pump<C, S> {
     }
 
     /// Why the client lost its connection, once it has.
-    pub fn client_lost(&mut self) -> Option<&Disconnect> {
+    pub fn client_lost(&self) -> Option<Disconnect> {
         self.client.lost()
     }
 
     /// Why the server lost its connection, once it has.
-    pub fn server_lost(&mut self) -> Option<&Disconnect> {
+    pub fn server_lost(&self) -> Option<Disconnect> {
         self.server.lost()
     }
 
@@ -239,16 +221,12 @@ impl Half {
             end: Rc::clone(end),
             lost: watch(&connection),
             connection,
-            reason: None,
         }
     }
 
-    fn lost(&mut self) -> Option<&Disconnect> {
+    fn lost(&self) -> Option<Disconnect> {
         world::settle();
-        if let Some(reason) = self.lost.borrow_mut().take() {
-            self.reason = Some(reason);
-        }
-        self.reason.as_ref()
+        self.lost.borrow().clone()
     }
 }
 
@@ -263,8 +241,8 @@ impl<C: Protocol, S: Protocol> fmt::Debug for Pump<C, S> {
         f.debug_struct("Pump")
             .field("client", &self.client.connection)
             .field("server", &self.server.connection)
-            .field("queue", &self.queue)
-            .field("segment", &self.segment)
+            .field("queue", &self.joint.queue)
+            .field("segment", &self.joint.segment)
             .finish()
     }
 }

@@ -1,6 +1,7 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -8,7 +9,8 @@ use torsade_core::{
     Connection, Disconnect, Endpoint, Filter, Limits, Net, Peer, Protocol, Transport,
 };
 
-use crate::end::{End, Side};
+use crate::FarEnd;
+use crate::end::End;
 use crate::ledger;
 use crate::world::{self, World};
 
@@ -18,7 +20,7 @@ use crate::world::{self, World};
 /// Behind it runs the engine that runs on sockets, so flow control, half-close, the order of
 /// callbacks and the close rules are the real ones. Every method first brings all test
 /// transports of the thread to rest, so nothing needs to be waited for; time stands still until
-/// [`advance`](Self::advance).
+/// [`advance`](Self::advance). What the peer does and sees are the methods of [`FarEnd`].
 ///
 /// ```
 /// use torsade_core::{Disconnect, Protocol, Transport};
@@ -35,7 +37,7 @@ use crate::world::{self, World};
 /// let mut t = StringTransport::serve(Greeter);
 /// t.feed(b"world");
 /// assert_eq!(t.take_sent(), b"hello, world");
-/// assert_eq!(t.lost(), Some(&Disconnect::Closed));
+/// assert_eq!(t.lost(), Some(Disconnect::Closed));
 /// ```
 ///
 /// # Panics
@@ -48,11 +50,9 @@ use crate::world::{self, World};
 #[doc(alias = "EmbeddedChannel")]
 pub struct StringTransport<P: Protocol> {
     world: Rc<World>,
-    end: Rc<End>,
+    far: FarEnd,
     connection: Connection,
     lost: Lost,
-    /// Taken out of `lost` by the observation that returns a reference.
-    reason: Option<Disconnect>,
     protocol: PhantomData<fn(&mut P)>,
 }
 
@@ -139,11 +139,19 @@ impl<P: Protocol> Builder<P> {
     }
 
     /// A connection that was accepted: it is throttled, as those of a server are.
+    ///
+    /// # Panics
+    /// If the [limits](Self::limits) allow no connection: `Limits::max_connections` is 0. What
+    /// happens to those who come too many is seen with a
+    /// [`MemoryReactor`](crate::MemoryReactor).
     pub fn serve(self, protocol: P) -> StringTransport<P> {
         self.serve_with(|_| protocol)
     }
 
     /// Like [`serve`](Self::serve), for a protocol that needs the `Net` it will live on.
+    ///
+    /// # Panics
+    /// For the same reason, also when `make` itself has used up what the limits allow.
     pub fn serve_with(self, make: impl FnOnce(&Net) -> P) -> StringTransport<P> {
         let world = World::new(self.limits.clone());
         let protocol = make(world.net());
@@ -212,107 +220,30 @@ impl<P: Protocol> StringTransport<P> {
 
     fn new(world: Rc<World>, end: Rc<End>, connection: Connection) -> Self {
         let lost = watch(&connection);
+        let far = FarEnd::new(end, *connection.peer(), world.net().limits());
         world::settle();
         Self {
             world,
-            end,
+            far,
             connection,
             lost,
-            reason: None,
             protocol: PhantomData,
         }
     }
 }
 
-/// What the peer does.
+/// Time, and what can be seen. What the peer does and sees are the methods of [`FarEnd`].
 impl<P: Protocol> StringTransport<P> {
-    /// The peer sends these bytes, which arrive in one piece, unless the protocol holds input
-    /// back: then they wait. Pieces fed one after the other stay apart.
-    #[doc(alias = "dataReceived")]
-    pub fn feed(&mut self, data: impl AsRef<[u8]>) {
-        world::settle();
-        for piece in data
-            .as_ref()
-            .chunks(self.net().limits().turn_connection_bytes)
-        {
-            self.end.arrive(piece);
-        }
-        world::settle();
-    }
-
-    /// The peer sends these bytes, and each arrives by itself.
-    pub fn feed_bytewise(&mut self, data: impl AsRef<[u8]>) {
-        for byte in data.as_ref().chunks(1) {
-            self.feed(byte);
-        }
-    }
-
-    /// The peer ends its side in good order.
-    #[doc(alias = "loseConnection")]
-    pub fn end(&mut self) {
-        world::settle();
-        self.end.end_input(Side::Ended);
-        world::settle();
-    }
-
-    /// The peer, or something on the way, resets the connection. What arrived before is still
-    /// read, as it is from a kernel.
-    pub fn reset(&mut self) {
-        world::settle();
-        self.end.end_input(Side::Reset);
-        world::settle();
-    }
-
-    /// From now on the fake kernel has room for so many more bytes of output; `usize::MAX` for no
-    /// bound. 0 is a peer that never reads.
-    pub fn set_window(&mut self, bytes: usize) {
-        world::settle();
-        self.end.set_room(bytes);
-        world::settle();
-    }
-
     /// This much time passes, and everything that comes due runs at its moment.
     #[doc(alias = "Clock.advance")]
     pub fn advance(&mut self, duration: Duration) {
         world::advance(duration);
     }
-}
-
-/// What can be seen.
-impl<P: Protocol> StringTransport<P> {
-    /// What the protocol sent since this was last asked.
-    #[doc(alias = "value")]
-    pub fn take_sent(&mut self) -> Vec<u8> {
-        world::settle();
-        self.end.take_outgoing(usize::MAX)
-    }
 
     /// Why the connection was lost, once it is.
-    pub fn lost(&mut self) -> Option<&Disconnect> {
+    pub fn lost(&self) -> Option<Disconnect> {
         world::settle();
-        if let Some(reason) = self.lost.borrow_mut().take() {
-            self.reason = Some(reason);
-        }
-        self.reason.as_ref()
-    }
-
-    /// Whether the peer has seen our end in good order.
-    pub fn has_ended(&self) -> bool {
-        world::settle();
-        self.end.output() == Side::Ended
-    }
-
-    /// Whether the peer has seen a reset from us.
-    pub fn has_reset(&self) -> bool {
-        world::settle();
-        self.end.output() == Side::Reset
-    }
-
-    /// Whether bytes would be delivered: the protocol, or flow control, holds none back.
-    #[doc(alias = "producerState")]
-    pub fn is_reading(&self) -> bool {
-        world::settle();
-        self.end.interest().readable
+        self.lost.borrow().clone()
     }
 
     /// Look at the protocol, or change it.
@@ -362,11 +293,6 @@ impl<P: Protocol> StringTransport<P> {
     pub fn net(&self) -> &Net {
         self.world.net()
     }
-
-    /// The kernel's side of it.
-    pub(crate) fn end_of_wire(&self) -> &Rc<End> {
-        &self.end
-    }
 }
 
 /// What is meant to happen.
@@ -397,6 +323,21 @@ impl<P: Protocol> StringTransport<P> {
     #[doc(alias = "flushLoggedErrors")]
     pub fn expect_unhandled(&mut self, text: &str) {
         ledger::expect(text);
+    }
+}
+
+/// What the peer does and sees: `feed`, `end`, `take_sent` and the like.
+impl<P: Protocol> Deref for StringTransport<P> {
+    type Target = FarEnd;
+
+    fn deref(&self) -> &FarEnd {
+        &self.far
+    }
+}
+
+impl<P: Protocol> DerefMut for StringTransport<P> {
+    fn deref_mut(&mut self) -> &mut FarEnd {
+        &mut self.far
     }
 }
 
@@ -446,7 +387,7 @@ impl<P: Protocol> fmt::Debug for StringTransport<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StringTransport")
             .field("connection", &self.connection)
-            .field("sent", &self.end.outgoing())
+            .field("far_end", &self.far)
             .finish()
     }
 }

@@ -8,14 +8,16 @@ use std::time::Duration;
 
 use torsade_core::driver::{Caught, Close, Engine, Host, Op};
 use torsade_core::{
-    AttemptId, Connection, ConnectionId, Endpoint, Limits, Listener, ListenerId, Net, Peer,
-    Protocol, Time, Transport, factory,
+    Connection, ConnectionId, Endpoint, Limits, Listener, ListenerId, Net, Peer, Protocol, Time,
+    Transport, factory,
 };
 
 use torsade_deferred::queue::Turn;
 
 use crate::Clock;
+use crate::connects::{Connects, Policy, Waiting};
 use crate::end::{End, Fact};
+use crate::joint::{self, Joint};
 use crate::ledger::{self, Entry};
 use crate::network::{EndWire, Network, Queued, Socket};
 
@@ -27,8 +29,9 @@ pub(crate) struct World {
     engine: RefCell<Engine<Socket>>,
     net: Net,
     network: Rc<Network>,
-    /// Addresses that somebody listens on, each for one connection.
-    doors: RefCell<Vec<(SocketAddr, Rc<End>)>>,
+    connects: Connects,
+    /// Whether a stop is complete.
+    stopped: Cell<bool>,
     entry: Entry,
 }
 
@@ -42,17 +45,18 @@ const RESTLESS: usize = 100_000;
 impl World {
     pub(crate) fn new(limits: Limits) -> Rc<Self> {
         let entry = Entry::open();
-        let network = Rc::new(Network::default());
+        let lingers = limits.lingering > 0 && !limits.linger.is_zero();
+        let network = Rc::new(Network::new(lingers));
         let host = TestHost {
             network: Rc::clone(&network),
-            ports: Cell::new(0),
         };
         let engine = Engine::new(Rc::new(host), Waker::noop().clone(), limits);
         let world = Rc::new(Self {
             net: engine.net().clone(),
             engine: RefCell::new(engine),
             network,
-            doors: RefCell::default(),
+            connects: Connects::default(),
+            stopped: Cell::new(false),
             entry,
         });
         WORLDS.with_borrow_mut(|worlds| {
@@ -66,6 +70,19 @@ impl World {
         &self.net
     }
 
+    pub(crate) fn network(&self) -> &Network {
+        &self.network
+    }
+
+    pub(crate) fn connects(&self) -> &Connects {
+        &self.connects
+    }
+
+    /// Whether a stop was asked for and is complete.
+    pub(crate) fn has_stopped(&self) -> bool {
+        self.stopped.get()
+    }
+
     /// Make an accepted connection, as a listener does.
     pub(crate) fn accept<P: Protocol>(
         &self,
@@ -75,7 +92,9 @@ impl World {
         end: &Rc<End>,
     ) -> Connection {
         let mut protocol = Some(protocol);
-        let at = endpoint.clone().at([peer.local()]);
+        // Any port, so that the program may listen at the address that the connection shows.
+        let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let at = endpoint.clone().at([anywhere]);
         let listener = self
             .net
             .listen(at, factory(move |_: &Peer| protocol.take()));
@@ -89,7 +108,7 @@ impl World {
             listener.close();
             made
         });
-        Self::made(made)
+        self.made(made)
     }
 
     /// Make a connecting connection, as `Net::connect` does.
@@ -103,21 +122,37 @@ impl World {
         let to = endpoint.clone().at([peer.remote()]);
         self.net.connect(to, protocol).detach();
         let made = self.turn(|engine| {
-            while let Some(op) = engine.poll_op() {
-                if let Op::Connect { attempt, .. } = op {
-                    let socket = Socket(Rc::clone(end));
-                    let id = engine.connected(&mut self.wire(), attempt, socket, peer)?;
-                    return engine.connection(id);
-                }
+            let mut ops: Vec<_> = std::iter::from_fn(|| engine.poll_op()).collect();
+            // The last one was just asked for; the others are the program's own.
+            let ours = ops
+                .iter()
+                .rposition(|op| matches!(op, Op::Connect { .. }))?;
+            let ours = ops.remove(ours);
+            for op in ops {
+                self.carry_out(engine, op);
             }
-            None
+            let Op::Connect { attempt, .. } = ours else {
+                return None;
+            };
+            let socket = Socket(Rc::clone(end));
+            let id = engine.connected(&mut self.wire(), attempt, socket, peer)?;
+            engine.connection(id)
         });
-        Self::made(made)
+        self.made(made)
     }
 
-    fn made(made: Option<Connection>) -> Connection {
-        // Both ways of making a connection were just prepared for exactly this one.
-        made.unwrap_or_else(|| unreachable!("a fake connection is always made"))
+    /// Both ways of making a connection were prepared for exactly this one, so few things can be
+    /// in its way.
+    fn made(&self, made: Option<Connection>) -> Connection {
+        match made {
+            Some(connection) => connection,
+            None if !self.net.is_alive() => panic!("no connection is made when the net is gone"),
+            None => panic!(
+                "no connection is accepted: Limits::max_connections is {}, and there are {}",
+                self.net.limits().max_connections,
+                self.net.connections()
+            ),
+        }
     }
 
     /// A raw end connects to a listener, which accepts it when the world comes to rest. If its
@@ -137,12 +172,30 @@ impl World {
     /// Let `end` wait for a connection at the returned address.
     pub(crate) fn door(&self, end: &Rc<End>) -> SocketAddr {
         const FIRST: u16 = 7000;
-        let mut doors = self.doors.borrow_mut();
-        let used = doors.iter().map(|(address, _)| address.port()).max();
-        let port = used.map_or(FIRST, |used| used + 1);
+        let port = self.connects.last_door().map_or(FIRST, |used| used + 1);
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        doors.push((address, Rc::clone(end)));
+        self.connects.add_door(address, end);
         address
+    }
+
+    /// A connect that waited succeeds. Returns the connection's addresses.
+    pub(crate) fn succeed(&self, waiting: Waiting, end: &Rc<End>) -> Peer {
+        let peer = Peer::new(waiting.address, self.network.next_visitor());
+        self.turn(|engine| {
+            let socket = Socket(Rc::clone(end));
+            engine.connected(&mut self.wire(), waiting.attempt, socket, peer)
+        });
+        peer
+    }
+
+    /// A connect that waited fails.
+    pub(crate) fn fail(&self, waiting: Waiting, kind: io::ErrorKind) {
+        self.turn(|engine| engine.connect_failed(&mut self.wire(), waiting.attempt, kind.into()));
+    }
+
+    /// A connect that waited goes to who listens there.
+    pub(crate) fn join(&self, waiting: Waiting) {
+        self.turn(|engine| self.join_in_turn(engine, waiting));
     }
 
     /// Run `f` on a connection's outermost protocol; `None` if it is not a `P` or is gone.
@@ -205,13 +258,28 @@ impl World {
         engine.end(wire);
         self.network.forget_closed();
         while let Some(op) = engine.poll_op() {
-            if let Op::Connect { attempt, address } = op {
+            let is_answered = matches!(op, Op::Connect { .. });
+            if is_answered {
                 engine.begin(wire);
-                self.answer(&mut engine, attempt, address);
+            }
+            self.carry_out(&mut engine, op);
+            if is_answered {
                 engine.end(wire);
             }
         }
         true
+    }
+
+    /// Do one of the rare things that the engine asks for; answer a connect in a turn.
+    fn carry_out(&self, engine: &mut Engine<Socket>, op: Op) {
+        match op {
+            Op::Connect { attempt, address } => self.answer(engine, Waiting { attempt, address }),
+            Op::CancelConnect { attempt } => {
+                self.connects.take(attempt);
+            }
+            Op::Stop => self.stopped.set(true),
+            other => unreachable!("an engine asks a fake for {other:?}"),
+        }
     }
 
     /// Let in who waits at the listeners, as many as may come in one turn.
@@ -228,19 +296,48 @@ impl World {
         }
     }
 
-    /// Somebody in this world wants to connect. Almost everywhere nobody listens.
-    fn answer(&self, engine: &mut Engine<Socket>, attempt: AttemptId, address: SocketAddr) {
+    /// Somebody in this world wants to connect.
+    fn answer(&self, engine: &mut Engine<Socket>, waiting: Waiting) {
         let wire = &mut self.wire();
-        let mut doors = self.doors.borrow_mut();
-        let Some(door) = doors.iter().position(|(at, _)| *at == address) else {
-            drop(doors);
-            engine.connect_failed(wire, attempt, io::ErrorKind::ConnectionRefused.into());
+        self.connects.note(waiting.address);
+        if let Some(end) = self.connects.take_door(waiting.address) {
+            let peer = Peer::new(waiting.address, default_peer().local());
+            engine.connected(wire, waiting.attempt, Socket(end), peer);
+            return;
+        }
+        match self.connects.policy() {
+            Policy::Refused => {
+                let refused = io::ErrorKind::ConnectionRefused.into();
+                engine.connect_failed(wire, waiting.attempt, refused);
+            }
+            Policy::Waiting => self.connects.wait(waiting),
+            Policy::Joined => self.join_in_turn(engine, waiting),
+        }
+    }
+
+    /// Connect to who listens at the address, in this world or in another one, as a kernel does:
+    /// at once, and whether the listener accepts is seen later.
+    fn join_in_turn(&self, engine: &mut Engine<Socket>, waiting: Waiting) {
+        let Waiting { attempt, address } = waiting;
+        let wire = &mut self.wire();
+        let Some((there, listener)) = listener_at(address) else {
+            let refused = io::ErrorKind::ConnectionRefused.into();
+            engine.connect_failed(wire, attempt, refused);
             return;
         };
-        let (_, end) = doors.remove(door);
-        drop(doors);
-        let peer = Peer::new(address, default_peer().local());
-        engine.connected(wire, attempt, Socket(end), peer);
+        let here = self.network.next_visitor();
+        let [ours, theirs] = [(); 2].map(|()| Rc::new(End::new(0)));
+        let queue = self.connects.queue();
+        let segment = self.connects.segment();
+        let most = [self, &*there].map(|world| world.net.limits().turn_connection_bytes);
+        let segment = most.into_iter().fold(segment, usize::min).max(1);
+        Joint::new([Rc::clone(&ours), Rc::clone(&theirs)], queue, segment).run_by_itself();
+        there.network.queue(Queued {
+            listener,
+            end: theirs,
+            peer: Peer::new(here, address),
+        });
+        engine.connected(wire, attempt, Socket(ours), Peer::new(address, here));
     }
 
     fn next_deadline(&self) -> Option<Time> {
@@ -250,7 +347,9 @@ impl World {
     /// What a test that ends now must complain about.
     pub(crate) fn complaints(&self) -> Vec<String> {
         let mut complaints = self.entry.complaints();
-        if self.net.connections() == 0 {
+        let expects_nobody =
+            self.network.listening().is_empty() && self.connects.waiting().is_empty();
+        if self.net.connections() == 0 && expects_nobody {
             for site in self.net.free_timers() {
                 complaints.push(format!("a timer is still armed that was set at {site}"));
             }
@@ -275,6 +374,7 @@ pub(crate) fn settle() {
         for world in worlds() {
             moved |= world.step();
         }
+        moved |= joint::carry_all();
         if !moved {
             return;
         }
@@ -305,10 +405,22 @@ fn worlds() -> Vec<Rc<World>> {
     WORLDS.with_borrow(|worlds| worlds.iter().filter_map(Weak::upgrade).collect())
 }
 
+/// Who accepts connections to `address`: the worlds of a thread are programs of one machine.
+pub(crate) fn listener_at(address: SocketAddr) -> Option<(Rc<World>, ListenerId)> {
+    worlds().into_iter().find_map(|world| {
+        let listener = world.network.listener_at(address)?;
+        Some((world, listener))
+    })
+}
+
+fn is_in_use(address: SocketAddr) -> bool {
+    let mut worlds = worlds().into_iter();
+    worlds.any(|world| world.network.is_in_use(address))
+}
+
 /// Answers what must be answered at once.
 struct TestHost {
     network: Rc<Network>,
-    ports: Cell<u16>,
 }
 
 impl Host for TestHost {
@@ -316,15 +428,16 @@ impl Host for TestHost {
         Clock::now()
     }
 
-    fn listen(&self, address: SocketAddr, _: ListenerId) -> io::Result<SocketAddr> {
-        if address.port() != 0 {
-            return Ok(address);
+    fn listen(&self, wanted: SocketAddr, listener: ListenerId) -> io::Result<SocketAddr> {
+        let mut address = wanted;
+        while address.port() == 0 || (wanted.port() == 0 && is_in_use(address)) {
+            address.set_port(self.network.next_port());
         }
-        /// The first of the ports that systems give out by themselves.
-        const FIRST: u16 = 49152;
-        let port = FIRST + self.ports.get();
-        self.ports.set((self.ports.get() + 1) % (u16::MAX - FIRST));
-        Ok(SocketAddr::new(address.ip(), port))
+        if is_in_use(address) {
+            return Err(io::ErrorKind::AddrInUse.into());
+        }
+        self.network.listen(listener, address);
+        Ok(address)
     }
 
     fn close_listener(&self, listener: ListenerId) {

@@ -53,7 +53,7 @@ fn pieces_wait_while_the_protocol_pauses() {
     assert!(chunks.borrow().is_empty());
     assert!(t.lost().is_none());
     t.connection().resume_reading();
-    assert_eq!(t.lost(), Some(&Disconnect::PeerClosed));
+    assert_eq!(t.lost(), Some(Disconnect::PeerClosed));
     assert_eq!(*chunks.borrow(), [b"one".to_vec(), b"two".to_vec()]);
 }
 
@@ -65,7 +65,7 @@ fn what_arrived_before_a_reset_is_still_read() {
     t.feed(b"last words");
     t.reset();
     t.connection().resume_reading();
-    assert_eq!(t.lost(), Some(&Disconnect::Reset));
+    assert_eq!(t.lost(), Some(Disconnect::Reset));
     assert_eq!(*chunks.borrow(), [b"last words".to_vec()]);
 }
 
@@ -83,15 +83,15 @@ fn a_window_takes_so_much_and_no_more() {
 
 #[test]
 fn the_peer_sees_how_we_ended() {
-    let mut polite = StringTransport::serve(Echo);
+    let polite = StringTransport::serve(Echo);
     polite.connection().close();
     assert!(polite.has_ended() && !polite.has_reset());
-    assert_eq!(polite.lost(), Some(&Disconnect::Closed));
+    assert_eq!(polite.lost(), Some(Disconnect::Closed));
 
-    let mut rude = StringTransport::serve(Echo);
+    let rude = StringTransport::serve(Echo);
     rude.connection().abort();
     assert!(rude.has_reset() && !rude.has_ended());
-    assert_eq!(rude.lost(), Some(&Disconnect::Aborted));
+    assert_eq!(rude.lost(), Some(Disconnect::Aborted));
 }
 
 #[test]
@@ -212,8 +212,8 @@ fn a_pump_carries_every_byte_through_small_queues_in_any_segments() {
             );
         }
         pump.run();
-        assert_eq!(pump.client_lost(), Some(&Disconnect::Closed));
-        assert_eq!(pump.server_lost(), Some(&Disconnect::PeerClosed));
+        assert_eq!(pump.client_lost(), Some(Disconnect::Closed));
+        assert_eq!(pump.server_lost(), Some(Disconnect::PeerClosed));
     }
 }
 
@@ -260,8 +260,8 @@ fn a_half_closed_pump_goes_on_in_the_other_direction() {
     pump.client(|_, transport| transport.close_write());
     pump.run();
     assert_eq!(*chunks.borrow(), [b"after your end".to_vec()]);
-    assert_eq!(pump.server_lost(), Some(&Disconnect::PeerClosed));
-    assert_eq!(pump.client_lost(), Some(&Disconnect::PeerClosed));
+    assert_eq!(pump.server_lost(), Some(Disconnect::PeerClosed));
+    assert_eq!(pump.client_lost(), Some(Disconnect::PeerClosed));
 }
 
 #[test]
@@ -269,6 +269,6 @@ fn an_abort_reaches_the_other_end_as_a_reset() {
     let mut pump = Pump::new(Notes::default(), Echo);
     pump.client(|_, transport| transport.abort());
     pump.run();
-    assert_eq!(pump.client_lost(), Some(&Disconnect::Aborted));
-    assert_eq!(pump.server_lost(), Some(&Disconnect::Reset));
+    assert_eq!(pump.client_lost(), Some(Disconnect::Aborted));
+    assert_eq!(pump.server_lost(), Some(Disconnect::Reset));
 }

@@ -1,12 +1,12 @@
 //! What you may rely on, on every transport and every driver, real or made up.
 //!
-//! The conformance suite runs one body on the string transport, on the pump and on real sockets,
-//! with cells for each contract. Every number is a field of
+//! The conformance suite runs one body on the string transport, on the pump, on real sockets, and
+//! on two of these through a filter, with cells for each contract. Every number is a field of
 //! [`Limits`](crate::Limits). Where this page says *later*, the clause comes with the part it
 //! speaks of.
 //!
-//! **User code** means: callbacks, continuations, timers, posted calls, factories, cancel hooks,
-//! report sinks, wakers, and the `Drop` of every value given to torsade.
+//! **User code** means: callbacks, continuations, timers, posted calls, factories, filters,
+//! cancel hooks, report sinks, wakers, and the `Drop` of every value given to torsade.
 //!
 //! # C1: nobody calls you back while you are running
 //! Whatever would call you is queued, and runs after the current callback has returned, with
@@ -45,13 +45,16 @@
 //! # C5: half-close
 //! `eof_received` is called where data would have been: held when data is held, after the data.
 //! Its default closes. The unfinished rest is readable there with `with_unread`, and then
-//! dropped; a framing passes it on. *Later: TLS.*
+//! dropped; a framing passes it on. It works through filters and wrappers: a filter may end a side
+//! of the stream without ending the socket's, and may refuse to believe that the peer meant an end.
+//! *Later: TLS.*
 //!
 //! # C6: reasons are typed
 //! [`Disconnect`](crate::Disconnect) is a closed enum by blame. Every connection that a listener
 //! or `connect` began has exactly one outcome: one that a listener fails to make tells the
 //! factory (`failed`), and for `connect` the Deferred is rejected and the protocol dropped
-//! unmade.
+//! unmade. That goes for handshakes of filters, too: a protocol is built, and told that it was
+//! made, when all filters are ready; after 30 s they are given up.
 //!
 //! # C7: flow control is on by default and enforced
 //! Marks of 64 and 16 KiB: output pauses strictly above the high one and resumes at or below the
@@ -61,8 +64,9 @@
 //!
 //! Accepted connections are not read while their own output is above the mark
 //! (`throttle_input`), so a one-line echo is safe. Connecting ends do not throttle themselves,
-//! so that two torsade ends never both wait for their own output. Pauses are kept by holder, each
-//! layer, handle and `hold`; reading runs when none holds.
+//! so that two torsade ends never both wait for their own output. What is held back is what the
+//! protocol would be given: filters see up to 16 KiB beyond it, for what is meant for them. Pauses
+//! are kept by holder, each layer, handle and `hold`; reading runs when none holds.
 //!
 //! A write is accepted whole while at most 16 MiB wait before it, so that the cap bounds piling
 //! up, not the size of a message; past it the connection ends with `LimitPassed`. All connections
@@ -113,7 +117,11 @@
 //! of a callback counts. If the callback ends with `wants_input()` true, they wait for more bytes
 //! or the end. If not, they are delivered again as soon as that turns true, new bytes or not.
 //! What waits is bounded. `switch(new)` takes effect after the callback: `new` gets
-//! `connection_made`, then the unread rest; the old one gets no loss. *Later: filters.*
+//! `connection_made`, then the unread rest; the old one gets no loss. It replaces what is in the
+//! nearest [`AnyProtocol`](crate::AnyProtocol) around the one who asks, or everything; handles and
+//! continuations of what was replaced do nothing any more. `push_filter` splits the stream: bytes
+//! written before it leave without the filter, unread input goes into the filter and never to the
+//! protocol.
 //!
 //! # C16: continuations on a connection
 //! `then(deferred, f)` runs f with `&mut self` when the result is there; `hold(deferred, f)` also

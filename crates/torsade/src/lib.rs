@@ -51,6 +51,7 @@
 //! | understand a connection's callbacks | [`Protocol`] |
 //! | write, close, pause, wait | [`Transport`] and [`Connection`] |
 //! | receive lines instead of chunks | [`wire::Lines`] |
+//! | wrap a protocol, change it, change its bytes | [`manual::layers`] |
 //! | share state between connections | [`Factory`], [`factory()`] |
 //! | wait for a result | [`Deferred`], [`Transport::then`], [`Transport::hold`] |
 //! | do something later | [`Transport::call_later`], [`Net::call_later`] |
@@ -83,9 +84,10 @@ pub mod contracts;
 pub mod manual;
 
 pub use torsade_core::{
-    AnyProtocol, Built, ConnectError, Connection, ConnectionId, Disconnect, EndpointError, Factory,
-    Gone, IoFailure, Layered, Limit, Limits, ListenError, Listener, ListenerId, Net, Pass, Peer,
-    Protocol, Remote, Time, Timeout, Timer, ToEndpoint, Transport, WhenFull, Wrapper, factory,
+    AnyProtocol, Built, ConnectError, Connection, ConnectionId, Disconnect, Endpoint,
+    EndpointError, Factory, Filter, Gone, IoFailure, Layered, Limit, Limits, ListenError, Listener,
+    ListenerId, Net, Pass, Peer, Protocol, Remote, Sides, Time, Timeout, Timer, ToEndpoint,
+    Transport, WhenFull, WireEnd, Wrapper, factory,
 };
 pub use torsade_deferred::{Deferred, Failure, Panic, Resolver};
 pub use torsade_reactor::{Counters, Reactor, ReactorBuilder};

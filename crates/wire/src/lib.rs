@@ -79,7 +79,9 @@ mod delimiter;
 mod line_protocol;
 mod line_transport;
 mod lines;
+mod traffic_log;
 
 pub use self::line_protocol::LineProtocol;
 pub use self::line_transport::LineTransport;
 pub use self::lines::Lines;
+pub use self::traffic_log::{Traffic, TrafficLog};

@@ -43,7 +43,8 @@ impl<S> Engine<S> {
         match guard::run(|| endpoint.make_filters(link.peer())) {
             Ok(filters) => {
                 for filter in filters {
-                    slot.add_filter(&self.shared, &mut self.spare, filter);
+                    let left = slot.add_filter(&self.shared, &mut self.spare, filter);
+                    self.user("the drop of a filter", || drop(left));
                 }
             }
             Err(panic) => slot.panicked("the making of a filter", panic),

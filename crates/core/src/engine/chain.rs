@@ -53,6 +53,9 @@ struct Stage {
     outgoing: Vec<u8>,
     end: Upstream,
     wake_at: Option<Time>,
+    /// What it said of itself when it was last asked something.
+    ready: bool,
+    wants_plain: bool,
 }
 
 /// What comes to a filter from the wire's side.
@@ -111,6 +114,8 @@ impl Chain {
                 Upstream::Open
             },
             wake_at: None,
+            ready: false,
+            wants_plain: false,
         });
         self.ask(shared, self.stages.len() - 1, |filter, _, sides| {
             filter.start(sides)
@@ -119,15 +124,24 @@ impl Chain {
     }
 
     pub(super) fn is_ready(&self) -> bool {
-        self.stages.iter().all(|stage| stage.filter.is_ready())
+        self.stages.iter().all(|stage| stage.ready)
     }
 
     /// Whether output may be encoded now.
     pub(super) fn wants_plain(&self) -> bool {
         let last = self.stages.last();
-        !self.failed
-            && last.is_none_or(|last| last.filter.wants_plain())
-            && self.stages.iter().all(|stage| stage.outgoing.is_empty())
+        !self.failed && last.is_none_or(|last| last.wants_plain) && self.is_clear()
+    }
+
+    /// Whether nothing waits between two filters to be encoded.
+    fn is_clear(&self) -> bool {
+        self.stages.iter().all(|stage| stage.outgoing.is_empty())
+    }
+
+    /// Whether the filters could take it if our side ended now.
+    pub(super) fn may_end(&self) -> bool {
+        let mut outer = self.stages.iter().rev().skip(1);
+        self.is_clear() && outer.all(|stage| stage.wants_plain)
     }
 
     /// Bytes that no filter has taken yet.
@@ -137,7 +151,7 @@ impl Chain {
 
     /// Whether nothing is left to be handed to the driver.
     pub(super) fn is_flushed(&self) -> bool {
-        self.wire.is_empty() && self.stages.iter().all(|stage| stage.outgoing.is_empty())
+        self.wire.is_empty() && self.is_clear()
     }
 
     /// Bytes came from the wire.
@@ -195,13 +209,12 @@ impl Chain {
         Ok(())
     }
 
-    /// Our side ends, once all output was encoded. Doing it again does nothing.
+    /// Our side ends, once, when all output was encoded and the filters may end.
     pub(super) fn end(&mut self, shared: &Shared) -> Result<(), Fault> {
-        if self.ended.is_some() {
-            return Ok(());
-        }
         let mut end = WireEnd::Follows;
         for number in (0..self.stages.len()).rev() {
+            // What the one further in said last comes first.
+            self.encode_waiting(shared, number)?;
             if end == WireEnd::Follows {
                 end = self.ask(shared, number, |filter, _, sides| filter.end(sides))?;
             }
@@ -237,6 +250,11 @@ impl Chain {
             }
         }
         self.work(shared)
+    }
+
+    /// The filters, each to be dropped by itself: it is user code.
+    pub(super) fn into_filters(self) -> impl Iterator<Item = Box<dyn Filter>> {
+        self.stages.into_iter().map(|stage| stage.filter)
     }
 
     /// What the driver has not taken is given up.
@@ -275,7 +293,7 @@ impl Chain {
 
     fn encode_waiting(&mut self, shared: &Shared, number: usize) -> Result<bool, Fault> {
         let stage = &mut self.stages[number];
-        if stage.outgoing.is_empty() || !stage.filter.wants_plain() {
+        if stage.outgoing.is_empty() || !stage.wants_plain {
             return Ok(false);
         }
         let plain = mem::take(&mut stage.outgoing);
@@ -334,7 +352,15 @@ impl Chain {
             plain_ended: &mut plain_ended,
         };
         let (filter, incoming) = (&mut *stage.filter, &mut stage.incoming);
-        let answer = guard::run(|| question(filter, incoming, &mut sides));
+        let answer = guard::run(|| {
+            let answer = question(filter, incoming, &mut sides);
+            (answer, filter.is_ready(), filter.wants_plain())
+        });
+        let answer = answer.map(|(answer, ready, wants_plain)| {
+            stage.ready = ready;
+            stage.wants_plain = wants_plain;
+            answer
+        });
         if !wire.is_empty() {
             match number.checked_sub(1) {
                 Some(outer) => self.stages[outer].outgoing.extend_from_slice(&wire),

@@ -31,12 +31,22 @@ impl<S> Slot<S> {
 
     /// The peer ended its side of the wire.
     pub(super) fn end_encoded(&mut self, shared: &Rc<Shared>, spare: &mut Spare) {
-        if let Some(chain) = &mut self.filters
-            && !chain.wire_ended
-            && !chain.failed
-        {
+        let Some(chain) = &mut self.filters else {
+            return;
+        };
+        if chain.wire_ended || chain.failed {
+            return;
+        }
+        if self.link.phase() == Phase::Open {
             let outcome = chain.end_wire(shared);
             self.absorb(shared, spare, outcome);
+        } else {
+            // Only output is left, which needs nothing more of the peer but a handshake.
+            chain.wire_ended = true;
+            if !chain.is_ready() {
+                chain.failed = true;
+                self.discard_output(shared);
+            }
         }
     }
 
@@ -58,7 +68,10 @@ impl<S> Slot<S> {
                     || !chain.is_ready()
             }
             // Output waits for the handshake.
-            Phase::Closing => !chain.is_ready() && !self.link.outbox.borrow().is_empty(),
+            Phase::Closing => {
+                let waits = !self.link.outbox.borrow().is_empty() || !chain.may_end();
+                !chain.is_ready() && waits
+            }
             Phase::Aborting | Phase::Ended | Phase::Lost => false,
         }
     }
@@ -180,7 +193,8 @@ impl<S> Slot<S> {
         }
         let ends = self.link.output() == Output::Ending || self.link.phase() == Phase::Closing;
         let is_over = self.link.outbox.borrow().is_empty() && most == usize::MAX;
-        (ends && is_over && chain.ended().is_none()).then(|| chain.end(shared))
+        let ends = ends && is_over && chain.ended().is_none() && chain.may_end();
+        ends.then(|| chain.end(shared))
     }
 
     /// Put the next filter in place, if everything written before it was encoded.
@@ -211,19 +225,19 @@ impl<S> Slot<S> {
         }
     }
 
-    /// One of the filters of a connection that is new.
+    /// One of the filters of a connection that is new. It comes back if another has failed.
     pub(super) fn add_filter(
         &mut self,
         shared: &Shared,
         spare: &mut Spare,
         filter: Box<dyn Filter>,
-    ) {
-        if let Some(chain) = &mut self.filters
-            && !chain.failed
-        {
-            let outcome = chain.push(shared, filter, Vec::new(), false);
-            self.absorb(shared, spare, outcome);
-        }
+    ) -> Option<Box<dyn Filter>> {
+        let Some(chain) = self.filters.as_mut().filter(|chain| !chain.failed) else {
+            return Some(filter);
+        };
+        let outcome = chain.push(shared, filter, Vec::new(), false);
+        self.absorb(shared, spare, outcome);
+        None
     }
 
     /// Take over what the filters decoded, and what became of them.
@@ -343,6 +357,18 @@ impl<S> Slot<S> {
                 shared.recycle(chunk);
             }
         }
+    }
+
+    /// All filters, also those that were to be put in place, to be dropped.
+    pub(super) fn take_filters(&mut self) -> Vec<Box<dyn Filter>> {
+        let mut filters = Vec::new();
+        if let Some(chain) = self.filters.take() {
+            filters.extend(chain.into_filters());
+        }
+        while let Some(filter) = self.link.take_filter() {
+            filters.push(filter);
+        }
+        filters
     }
 
     /// The connection is over: what is armed for its filters goes.

@@ -5,6 +5,7 @@ use torsade_deferred::queue::Turn;
 
 use super::Engine;
 use super::inbox::Tail;
+use super::slot::Slot;
 use crate::connect;
 use crate::link::Phase;
 use crate::shared::State;
@@ -130,8 +131,13 @@ impl<S> Engine<S> {
         if let Some(birth) = slot.take_birth() {
             self.stillborn(birth, &link, &reason);
         }
-        let slot = self.slots.remove(id.0);
+        let mut slot = self.slots.remove(id.0);
         self.shared.set_connections(self.slots.len());
+        let filters = slot.as_mut().map(Slot::take_filters);
+        // Each by itself: two panics in one drop would end the process.
+        for filter in filters.into_iter().flatten() {
+            self.user("the drop of a filter", || drop(filter));
+        }
         link.watches.lost(&reason);
         self.user("the drop of a protocol", || drop(slot));
     }

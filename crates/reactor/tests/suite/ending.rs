@@ -3,6 +3,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Duration;
 
+use torsade_core::{Disconnect, Protocol, Transport, factory};
 use torsade_deferred::Failure;
 use torsade_reactor::Reactor;
 
@@ -61,6 +62,51 @@ fn dropping_a_reactor_inside_a_callback_waits_for_its_end() {
             "server lost: the reactor is gone"
         ]
     );
+}
+
+/// Calls the others when it is lost.
+struct Orphan {
+    log: Log,
+    all: Rc<RefCell<Vec<Transport<Self>>>>,
+}
+
+impl Protocol for Orphan {
+    fn connection_made(&mut self, transport: &Transport<Self>) {
+        self.all.borrow_mut().push(transport.clone());
+        self.log.note(format!("{} made", self.all.borrow().len()));
+    }
+
+    fn data_received(&mut self, _: &Transport<Self>, _: &[u8]) {}
+
+    fn connection_lost(&mut self, transport: &Transport<Self>, _: &Disconnect) {
+        self.log.note("lost");
+        for other in self.all.borrow().iter().filter(|it| *it != transport) {
+            other.call(|me, _| me.log.note("called"));
+        }
+    }
+}
+
+/// Its places in the queue are the outer reactor's to run, which is in the middle of a callback.
+#[test]
+fn what_is_queued_while_a_reactor_is_dropped_in_a_callback_comes_before_the_loss() {
+    let log = Log::default();
+    let mut inner = Reactor::new().unwrap();
+    let (notes, all) = (log.clone(), Rc::default());
+    let orphan = factory(move |_| Orphan {
+        log: notes.clone(),
+        all: Rc::clone(&all),
+    });
+    let listener = inner.net().listen("127.0.0.1:0", orphan).unwrap();
+    let _clients = [(); 2].map(|()| Client::connect(listener.address()));
+    drive(&mut inner, || log.has("2 made"));
+    let inner = Cell::new(Some(inner));
+    let mut outer = Reactor::new().unwrap();
+    outer.net().call_later(Duration::ZERO, move |net| {
+        drop(inner.take());
+        net.stop();
+    });
+    outer.run().unwrap();
+    assert_eq!(log.lines()[2..], ["lost", "called", "lost"]);
 }
 
 #[test]

@@ -21,6 +21,7 @@ pub(super) const CELLS: &[Cell] = cells![3:
     what_is_written_back_is_whole_though_the_peer_is_slow,
     writes_of_others_keep_their_place,
     a_callback_and_its_continuations_are_one_send,
+    a_redelivery_and_its_continuations_are_one_send,
     connections_written_to_by_others_are_flushed_once,
     shared_bytes_are_not_copied_when_large,
     what_others_write_passes_through_filters,
@@ -265,6 +266,27 @@ fn a_callback_and_its_continuations_are_one_send(stage: Stage) {
     h.send(end, b"x");
     h.settle();
     assert_eq!(h.received(end).len(), 10 * 2010 + 8);
+    assert_eq!(h.sends(end) - before, 1, "sends for one callback");
+}
+
+/// The same for input that was left over and is delivered again.
+fn a_redelivery_and_its_continuations_are_one_send(stage: Stage) {
+    let (mut h, log) = (stage.harness(), Log::default());
+    let a = Probe::new("a", &log).data(|_, t, data| {
+        t.unread(data.len() - 1);
+        if data.len() == 1 {
+            t.write("this");
+            t.call(|_, t| t.write("and this"));
+        } else {
+            t.pause_reading();
+            t.call(|_, t| t.resume_reading());
+        }
+    });
+    let (end, _) = accepted(&mut *h, &log, a);
+    let before = h.sends(end);
+    h.send(end, b"xyz");
+    h.settle();
+    assert_eq!(h.received(end), b"thisand this");
     assert_eq!(h.sends(end) - before, 1, "sends for one callback");
 }
 

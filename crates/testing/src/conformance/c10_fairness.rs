@@ -15,6 +15,7 @@ use super::{Cell, Harness, cells};
 pub(super) const CELLS: &[Cell] = cells![10:
     a_self_requeueing_call_starves_nobody,
     a_self_requeueing_deferred_starves_nobody,
+    a_self_requeueing_call_keeps_nobody_from_input_left_over,
     a_self_requeueing_posted_call_starves_nobody,
     two_that_write_to_each_other_starve_nobody,
     bytes_of_one_connection_in_a_turn_are_bounded,
@@ -80,6 +81,37 @@ fn a_self_requeueing_call_starves_nobody(stage: Stage) {
     h.settle();
     served.check();
     log.expect(&["patient data me too"]);
+}
+
+/// The same for input that was left over: its deliveries have a budget of their own.
+fn a_self_requeueing_call_keeps_nobody_from_input_left_over(stage: Stage) {
+    let mut h = stage.with(|limits| limits.turn_continuations = 10);
+    let log = Log::default();
+    let (_, transport) = accepted(&mut *h, &log, Probe::new("a", &log));
+    let served = Rc::new(Flag::new(false));
+    let flag = Rc::clone(&served);
+    let b = Probe::new("b", &log).data(move |_, t, data| {
+        flag.set(data == b"y");
+        t.unread(data.len() - 1);
+        t.pause_reading();
+        t.call(|_, t| t.resume_reading());
+    });
+    let (end, patient) = accepted(&mut *h, &log, b);
+    patient.pause_reading();
+    h.settle();
+    h.send(end, b"xy");
+    h.settle();
+    fn again(t: &Transport<Probe>, served: Rc<Flag<bool>>, left: u32) {
+        assert!(left > 0, "it took very many rounds");
+        if !served.get() {
+            t.call(move |_, t| again(t, served, left - 1));
+        }
+    }
+    again(&transport, Rc::clone(&served), 10_000);
+    patient.resume_reading();
+    h.settle();
+    assert!(served.get(), "input was starved");
+    log.expect(&["b data xy", "b data y"]);
 }
 
 /// The same with a chain of Deferreds that belongs to nobody.

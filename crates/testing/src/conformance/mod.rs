@@ -54,7 +54,7 @@ pub use self::harness::{Column, End, Harness, Role, Seen, Work, not_here};
 pub use self::probe::{Log, Probe, Seat};
 pub use self::pump::PUMP;
 pub use self::report::{Cell, Contract, Outcome, Report};
-pub use self::string::{FILTERED_STRING, FILTERS_COPY, STRING, nothing_ahead};
+pub use self::string::{FILTERED_STRING, STRING, THROUGH_A_FILTER, nothing_ahead};
 
 /// Lists cells under their names.
 macro_rules! cells {

@@ -173,7 +173,7 @@ impl Report {
         let Contract { number, title, .. } = contract;
         write!(f, "{:<4}{title:<20}", format!("C{number}"))?;
         if contract.cells.is_empty() {
-            return writeln!(f, "not covered: no cells yet");
+            return writeln!(f, "comes with its transport");
         }
         let summaries: Vec<_> = (0..self.columns.len())
             .map(|column| format!("{:<22}", self.summary(*number, column)))
@@ -209,11 +209,12 @@ impl fmt::Display for Report {
                 cell.contract == contract.number && *outcome == Outcome::Passed
             }) > 0
         };
+        let has_cells = |contract: &&Contract| !contract.cells.is_empty();
         writeln!(
             f,
-            "contracts: {} of {} covered, cells: {}/{}/{not_here} passed/failed/n/a",
+            "contracts: {} of {}, cells: {}/{}/{not_here} passed/failed/n/a",
             contracts().iter().filter(is_covered).count(),
-            contracts().len(),
+            contracts().iter().filter(has_cells).count(),
             self.passed(),
             self.failed(),
         )?;

@@ -37,14 +37,20 @@ pub const FILTERED_STRING: Column = Column {
     name: "string+filter",
     make: |limits| Box::new(StringHarness::new(nothing_ahead(limits), Some(7))),
     elsewhere: None,
-    cannot: FILTERS_COPY,
+    cannot: THROUGH_A_FILTER,
 };
 
-/// What a filter encodes lies elsewhere than what was written.
-pub const FILTERS_COPY: &[(&str, &str)] = &[(
-    "shared_bytes_are_not_copied_when_large",
-    "what a filter encodes are other bytes than those that were shared",
-)];
+/// What a column of filters cannot show.
+pub const THROUGH_A_FILTER: &[(&str, &str)] = &[
+    (
+        "shared_bytes_are_not_copied_when_large",
+        "what a filter encodes are other bytes than those that were shared",
+    ),
+    (
+        "filters_see_what_is_theirs_while_input_is_held",
+        "filters of this column are told to see nothing ahead",
+    ),
+];
 
 /// Filters that see nothing before the protocol wants it, so that cells find input where they
 /// expect it.

@@ -35,17 +35,17 @@
 //! let mut t = StringTransport::serve(Ender);
 //! t.feed("close");
 //! assert_eq!((t.take_sent(), t.has_ended()), (b"bye".to_vec(), true));
-//! assert_eq!(t.lost(), Some(&Disconnect::Closed));
+//! assert_eq!(t.lost(), Some(Disconnect::Closed));
 //!
 //! let mut t = StringTransport::serve(Ender);
 //! t.feed("abort");
 //! assert_eq!((t.take_sent(), t.has_reset()), (vec![], true));
-//! assert_eq!(t.lost(), Some(&Disconnect::Aborted));
+//! assert_eq!(t.lost(), Some(Disconnect::Aborted));
 //!
 //! let mut t = StringTransport::serve(Ender);
 //! t.feed("what?");
 //! assert_eq!(t.take_sent(), b"bye"); // an error reply leaves, too
-//! assert_eq!(t.lost(), Some(&Disconnect::protocol("close or abort, please")));
+//! assert_eq!(t.lost(), Some(Disconnect::protocol("close or abort, please")));
 //! ```
 //! After the first of them no more input is delivered, not even the rest of the same chunk when
 //! a framing cuts it. The first reason stands: a second `close` or `fail` changes nothing. An
@@ -74,7 +74,7 @@
 //!     assert_eq!(t.lost(), None);
 //! }
 //! t.advance(Duration::from_secs(240)); // and now no more
-//! assert_eq!(t.lost(), Some(&Disconnect::TimedOut(Timeout::Flush)));
+//! assert_eq!(t.lost(), Some(Disconnect::TimedOut(Timeout::Flush)));
 //! assert!(t.has_reset());
 //! # let mut t = StringTransport::builder().window(0).serve(Quiet);
 //! # t.with_protocol(|_, transport| {
@@ -84,7 +84,7 @@
 //! #     transport.call_later(Duration::from_secs(1), |_, transport| transport.abort());
 //! # });
 //! # t.advance(Duration::from_secs(1));
-//! # assert_eq!(t.lost(), Some(&Disconnect::Aborted));
+//! # assert_eq!(t.lost(), Some(Disconnect::Aborted));
 //! ```
 //! Closures given to `then` and `call_later` still run while a close is sending.
 //!
@@ -126,7 +126,7 @@
 //! assert_eq!(t.lost(), None);
 //! t.end();
 //! assert_eq!(t.take_sent(), b"abc");
-//! assert_eq!(t.lost(), Some(&Disconnect::PeerClosed));
+//! assert_eq!(t.lost(), Some(Disconnect::PeerClosed));
 //! ```
 //! The reason is `PeerClosed` because the peer ended before we did; both are
 //! [in good order](crate::Disconnect::is_clean).
@@ -153,7 +153,7 @@
 //! t.feed("abc");
 //! assert_eq!(t.protocol(|me| me.0.clone()), b"abc");
 //! t.end();
-//! assert_eq!(t.lost(), Some(&Disconnect::PeerClosed));
+//! assert_eq!(t.lost(), Some(Disconnect::PeerClosed));
 //! ```
 //!
 //! # Waiting for the end from elsewhere

@@ -47,7 +47,9 @@
 //! it later, in a room for instance; for a protocol's own timers and results, the closures of
 //! [`call_later`](crate::Transport::call_later) and [`then`](crate::Transport::then) are given
 //! `self` and transport anew, so most protocols store nothing. It is typed by its protocol, which
-//! makes those closures safe; [`Connection`](crate::Connection) is the untyped part.
+//! makes those closures safe; [`Connection`](crate::Connection) is the untyped part. Where
+//! [filters](crate::Filter) shake hands first, the protocol is built when they have, and is told
+//! then.
 //!
 //! ## A closed socket may linger without its protocol
 //! (R2) `connection_lost` comes once, last, for all that was made, also for connections that were
@@ -308,7 +310,7 @@
 //! let mut t = StringTransport::serve(Sum(0));
 //! t.feed("twelve");
 //! assert_eq!(t.take_sent(), b"numbers only\n");
-//! assert_eq!(t.lost(), Some(&Disconnect::protocol("not a number")));
+//! assert_eq!(t.lost(), Some(Disconnect::protocol("not a number")));
 //! ```
 //!
 //! ## A panic in connection_made ends that connection

@@ -53,7 +53,7 @@
 //! t.feed("6/2\r\n1/0\r\n8/2\r\n");
 //! let sent = String::from_utf8(t.take_sent()).unwrap();
 //! assert_eq!(sent, "3\r\nerror: the peer broke the protocol: divided by zero\r\n");
-//! assert_eq!(t.lost(), Some(&Disconnect::protocol("divided by zero")));
+//! assert_eq!(t.lost(), Some(Disconnect::protocol("divided by zero")));
 //! ```
 //! If it is not the peer's fault, it is [`Disconnect::application`](crate::Disconnect::application).
 //!

@@ -149,7 +149,7 @@
 //! let ask = |query: &str| {
 //!     let mut t = StringTransport::serve(Finger::new(&users));
 //!     t.feed_bytewise(query); // in the worst pieces there are
-//!     assert_eq!(t.lost(), Some(&Disconnect::Closed));
+//!     assert_eq!(t.lost(), Some(Disconnect::Closed));
 //!     String::from_utf8(t.take_sent()).unwrap()
 //! };
 //! assert_eq!(ask("\r\n"), "ann\r\n");
@@ -160,11 +160,11 @@
 //!
 //! let mut endless = StringTransport::serve(Finger::new(&users));
 //! endless.feed([b'a'; 600]);
-//! assert_eq!(endless.lost(), Some(&Disconnect::LimitPassed(Limit::Message)));
+//! assert_eq!(endless.lost(), Some(Disconnect::LimitPassed(Limit::Message)));
 //!
 //! let mut silent = StringTransport::serve(Finger::new(&users));
 //! silent.advance(Duration::from_secs(30)); // takes no time
-//! assert_eq!(silent.lost(), Some(&Disconnect::TimedOut(Timeout::Idle)));
+//! assert_eq!(silent.lost(), Some(Disconnect::TimedOut(Timeout::Idle)));
 //! ```
 //! What you did not have to write: a buffer for half a line, the second line that comes with the
 //! first, the client that ends its side right after the question, the peer that does not read its

@@ -204,7 +204,7 @@
 //! assert_eq!(deaf.connection().buffered(), 1060);
 //! assert_eq!(deaf.lost(), None);
 //! deaf.connection().write("!"); // without asking, and now above it
-//! assert_eq!(deaf.lost(), Some(&Disconnect::LimitPassed(Limit::WriteBuffer)));
+//! assert_eq!(deaf.lost(), Some(Disconnect::LimitPassed(Limit::WriteBuffer)));
 //! ```
 //!
 //! # Pitfalls

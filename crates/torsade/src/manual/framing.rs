@@ -115,7 +115,7 @@
 //!     t.feed(&bytes[..cut]);
 //!     t.feed(&bytes[cut..]);
 //!     assert_eq!(t.take_sent(), [3, 0], "cut after {cut} bytes");
-//!     assert_eq!(t.lost(), Some(&Disconnect::Closed));
+//!     assert_eq!(t.lost(), Some(Disconnect::Closed));
 //! }
 //! // ... and byte by byte:
 //! let mut t = StringTransport::serve(Messages(Adder));
@@ -127,7 +127,7 @@
 //! t.feed(b"+\0\x01\x86");
 //! assert_eq!(t.lost(), None);
 //! t.feed(b"\xa1");
-//! assert_eq!(t.lost(), Some(&Disconnect::LimitPassed(Limit::Message)));
+//! assert_eq!(t.lost(), Some(Disconnect::LimitPassed(Limit::Message)));
 //!
 //! // One of 100,000 is not, though it takes two deliveries of at most 64 KiB:
 //! let mut t = StringTransport::serve(Messages(Adder));
@@ -195,11 +195,11 @@
 //! # assert_eq!((guests.get(), t.connection().unread_limit()), (1, 4_194_309));
 //! # t.feed(b"+\0");
 //! # t.end();
-//! # assert_eq!(t.lost(), Some(&Disconnect::protocol("the end came inside a message")));
+//! # assert_eq!(t.lost(), Some(Disconnect::protocol("the end came inside a message")));
 //! # assert_eq!(guests.get(), 0);
 //! # let mut t = StringTransport::serve(Messages(Guest(guests.clone())));
 //! # t.end();
-//! # assert_eq!(t.lost(), Some(&Disconnect::PeerClosed));
+//! # assert_eq!(t.lost(), Some(Disconnect::PeerClosed));
 //! ```
 //!
 //! # Pitfalls

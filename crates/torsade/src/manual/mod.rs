@@ -13,6 +13,7 @@
 //! | [`running`] | a process: listening, connecting, threads, signals, an orderly stop |
 //! | [`framing`] | messages out of bytes for your own binary protocol, in 30 lines |
 //! | [`life`] | where to put what: the callbacks of a connection, in order, with a drawing |
+//! | [`layers`] | a wrapper for any protocol, a login that becomes something else, bytes changed on their way |
 //! | [`closing`] | last words that arrive, half-closes, deadlines for a goodbye |
 //! | [`flow_control`] | files of any size in constant memory, a relay, a room with a deaf member |
 //! | [`errors`] | one place for every way to fail |
@@ -46,6 +47,7 @@ pub mod errors;
 pub mod first_protocol;
 pub mod flow_control;
 pub mod framing;
+pub mod layers;
 pub mod life;
 pub mod running;
 pub mod testing;

@@ -49,15 +49,15 @@
 //! assert_eq!(t.lost(), None);
 //! t.advance(Duration::from_millis(1));
 //! assert_eq!(t.take_sent(), b"good night\r\n");
-//! assert_eq!(t.lost(), Some(&Disconnect::TimedOut(Timeout::Idle)));
+//! assert_eq!(t.lost(), Some(Disconnect::TimedOut(Timeout::Idle)));
 //!
 //! // The peer ends its side in good order, or does not.
 //! let mut t = StringTransport::serve(Lines::new(Doorman));
 //! t.end();
-//! assert_eq!(t.lost(), Some(&Disconnect::PeerClosed));
+//! assert_eq!(t.lost(), Some(Disconnect::PeerClosed));
 //! let mut t = StringTransport::serve(Lines::new(Doorman));
 //! t.reset();
-//! assert_eq!(t.lost(), Some(&Disconnect::Reset));
+//! assert_eq!(t.lost(), Some(Disconnect::Reset));
 //! ```
 //! [`StringTransport`]`::serve` is a connection that a listener accepted; `::connect` is one that
 //! the protocol asked for. Nothing needs to be waited for: each method returns when everything
@@ -116,8 +116,8 @@
 //!
 //! let mut pump = Pump::new(Client(0), Echo).queue(4096).segment(1000);
 //! pump.run();
-//! assert_eq!(pump.client_lost(), Some(&Disconnect::Closed));
-//! assert_eq!(pump.server_lost(), Some(&Disconnect::PeerClosed));
+//! assert_eq!(pump.client_lost(), Some(Disconnect::Closed));
+//! assert_eq!(pump.server_lost(), Some(Disconnect::PeerClosed));
 //! ```
 //!
 //! # State, rooms, and work that comes later
