@@ -7,6 +7,7 @@
 //! Twisted's rules, and by which tests: `cargo test -p torsade-tests --test rules` counts them.
 #![forbid(unsafe_code)]
 
+pub mod fuzz;
 #[cfg(unix)]
 mod logged;
 pub mod runner;

@@ -209,9 +209,14 @@ impl<P: Protocol> Attempt for Connecting<P> {
     }
 
     fn made(&self, link: &Rc<Link>) {
-        if let Some(resolver) = self.resolver.take() {
-            resolver.resolve(Transport::new(Rc::clone(link), link.outermost()));
+        let Some(resolver) = self.resolver.take() else {
+            return;
+        };
+        if resolver.is_cancelled() {
+            // Inside `connection_made`: nobody has it, so nobody would end it.
+            link.end(Disconnect::Aborted, Ending::Abrupt);
         }
+        resolver.resolve(Transport::new(Rc::clone(link), link.outermost()));
     }
 
     fn timed_out(&self) {

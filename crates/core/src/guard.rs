@@ -7,8 +7,9 @@ use crate::ConnectionId;
 
 /// Run user code; a panic in it is an `Err`.
 ///
-/// Unwind safety is asserted because of what follows a panic: the protocol is not called again
-/// except for its `connection_lost`, and nothing of ours is borrowed while user code runs.
+/// Unwind safety is asserted because of what follows a panic: no fact is told to the protocol any
+/// more but its `connection_lost`; only what was queued before runs until then, as after every
+/// abort. Nothing of ours is borrowed while user code runs.
 #[inline]
 pub(crate) fn run<R>(user: impl FnOnce() -> R) -> Result<R, Panic> {
     catch_unwind(AssertUnwindSafe(user)).map_err(Panic::from_payload)

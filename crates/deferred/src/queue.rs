@@ -107,6 +107,29 @@ pub fn push(job: Rc<dyn Job>) {
     }
 }
 
+/// Puts a job behind all others of this thread and runs nothing: that is left to the next
+/// outermost [`push`] or [`Turn`]. For event loops that will take one.
+///
+/// ```
+/// use std::{cell::Cell, rc::Rc};
+/// use torsade_deferred::queue::{self, Job, Turn};
+///
+/// struct Count(Cell<u32>);
+/// impl Job for Count {
+///     fn run(self: Rc<Self>) {
+///         self.0.set(self.0.get() + 1);
+///     }
+/// }
+/// let count = Rc::new(Count(Cell::new(0)));
+/// queue::leave(count.clone());
+/// assert_eq!(count.0.get(), 0);
+/// Turn::enter().expect("nothing runs on this thread").drain(1);
+/// assert_eq!(count.0.get(), 1);
+/// ```
+pub fn leave(job: Rc<dyn Job>) {
+    current().push(job);
+}
+
 /// Whether no job waits on this thread.
 ///
 /// ```

@@ -24,7 +24,7 @@ fn r09_only_what_was_written_before_the_close_is_sent() {
     t.set_window(usize::MAX);
     assert_eq!(t.take_sent(), b"one ");
     assert_eq!(t.connection().bytes_dropped(), 9);
-    assert_eq!(t.lost(), Some(&Disconnect::Closed));
+    assert_eq!(t.lost(), Some(Disconnect::Closed));
 }
 
 #[test]

@@ -22,7 +22,7 @@ fn r38_an_error_is_told_with_fail_and_its_reply_leaves() {
     assert_eq!(t.take_sent(), b"speak UTF-8\n");
     assert!(t.has_ended() && !t.has_reset());
     let reason = "invalid utf-8 sequence of 1 bytes from index 0";
-    assert_eq!(t.lost(), Some(&Disconnect::protocol(reason)));
+    assert_eq!(t.lost(), Some(Disconnect::protocol(reason)));
 }
 
 #[test]

@@ -141,7 +141,7 @@ fn r32_a_close_waits_for_the_bytes_and_for_no_producer() {
     t.set_window(usize::MAX);
     assert_eq!(t.take_sent().len(), 300);
     assert_eq!(left.get(), 7);
-    assert_eq!(t.lost(), Some(&Disconnect::Closed));
+    assert_eq!(t.lost(), Some(Disconnect::Closed));
 }
 
 #[test]
@@ -156,5 +156,5 @@ fn r33_a_producer_that_closes_when_it_is_through_loses_nothing() {
     }
     t.set_window(usize::MAX);
     assert_eq!(t.take_sent().len(), 1000);
-    assert_eq!(t.lost(), Some(&Disconnect::Closed));
+    assert_eq!(t.lost(), Some(Disconnect::Closed));
 }

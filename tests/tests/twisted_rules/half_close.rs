@@ -44,7 +44,7 @@ fn r23_without_a_word_on_half_closes_the_peers_end_closes_after_the_flush() {
     assert_eq!(t.lost(), None);
     t.set_window(usize::MAX);
     assert_eq!(t.take_sent(), b"echo");
-    assert_eq!(t.lost(), Some(&Disconnect::PeerClosed));
+    assert_eq!(t.lost(), Some(Disconnect::PeerClosed));
 }
 
 #[test]
@@ -57,5 +57,5 @@ fn r25_a_close_when_the_half_close_is_through_closes() {
     });
     let mut t = StringTransport::serve(server);
     assert_eq!(t.take_sent(), b"all I have");
-    assert_eq!(t.lost(), Some(&Disconnect::Closed));
+    assert_eq!(t.lost(), Some(Disconnect::Closed));
 }

@@ -112,6 +112,6 @@ fn r56_a_stop_waits_for_its_hooks_and_an_error_of_one_stops_no_other() {
     assert_eq!(log.take(), ["first", "third", "server data still served"]);
     assert_eq!(t.lost(), None);
     saved.resolve(());
-    assert_eq!(t.lost(), Some(&Disconnect::Closed));
+    assert_eq!(t.lost(), Some(Disconnect::Closed));
     assert_eq!(log.take(), ["server lost: closed here"]);
 }

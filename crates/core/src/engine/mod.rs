@@ -191,7 +191,10 @@ impl<S> Engine<S> {
             return Some(id);
         }
         let attempt = connect::take(&self.shared, attempt)?;
-        let stack = attempt.connected(&link)?;
+        let Some(stack) = attempt.connected(&link) else {
+            self.user("the drop of a protocol", || drop((attempt, found)));
+            return None;
+        };
         self.open(id, socket, &link, stack);
         attempt.made(&link);
         self.after_fact(wire, id);
@@ -209,7 +212,7 @@ impl<S> Engine<S> {
         let found = self.shared.attempts.borrow().get(attempt.0).cloned();
         if let Some(found) = found {
             let shared = Rc::clone(&self.shared);
-            self.user("dropping a protocol that was not connected", || {
+            self.user("dropping a protocol that was not connected", move || {
                 found.refused(&shared, error);
             });
             self.run_queue(wire);
@@ -459,6 +462,9 @@ impl<S> Engine<S> {
                 slot.link.settle_later();
                 break;
             }
+        }
+        if slot.link.watches.minds_input() {
+            slot.link.note_input();
         }
         let wanted = slot.wanted();
         if wanted != slot.interest

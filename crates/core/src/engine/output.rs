@@ -94,7 +94,9 @@ impl<S> Slot<S> {
             // Flushed with everything else, when the fact has been told.
             return;
         }
-        while self.link.buffered() > 0 && self.offer(wire, shared) {}
+        if matches!(self.link.phase(), Phase::Open | Phase::Closing) {
+            while self.link.buffered() > 0 && self.offer(wire, shared) {}
+        }
     }
 
     /// Offer the driver the next chunk. Returns whether it took all of it.

@@ -24,6 +24,8 @@ pub(super) struct Slot<S> {
     pub(super) interest: Interest,
     /// The turn whose budget did not allow to read all that the kernel may hold; 0 is none.
     pub(super) more: u32,
+    /// The turn in which a timer waited for input; 0 is none.
+    pub(super) timers_wait: u32,
     /// Why output failed, while input that had arrived is still being read.
     pub(super) failure: Option<Box<Disconnect>>,
     pub(super) flushing: Option<Box<Flushing>>,
@@ -69,6 +71,7 @@ impl<S> Slot<S> {
             inbox: Inbox::default(),
             interest: Interest::default(),
             more: 0,
+            timers_wait: 0,
             failure: None,
             flushing: None,
             filters: None,

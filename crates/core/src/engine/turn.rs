@@ -56,6 +56,9 @@ impl<S> Engine<S> {
         }
         for _ in 0..ROUNDS {
             self.settle_touched(wire);
+            if self.shared.is_over_cap() {
+                self.shed_output(wire);
+            }
             self.deliver_losses(wire);
             self.stop_if_asked(wire);
             if !self.has_unsettled() {
@@ -68,7 +71,10 @@ impl<S> Engine<S> {
     }
 
     fn has_unsettled(&self) -> bool {
-        !self.shared.touched.borrow().is_empty() || !self.losses.is_empty() || self.has_queued()
+        !self.shared.touched.borrow().is_empty()
+            || !self.losses.is_empty()
+            || self.has_queued()
+            || self.shared.is_over_cap()
     }
 
     fn run_posts<W: Wire<S>>(&mut self, wire: &mut W) {
@@ -165,20 +171,25 @@ impl<S> Engine<S> {
         }
     }
 
-    /// Whether a timer's connection has input that must be delivered before it.
-    fn waits_for_input(&self, key: Key) -> bool {
+    /// Whether a timer's connection has input that must be delivered before it. Its later timers do
+    /// not pass one that waited for that, whatever happens in between.
+    fn waits_for_input(&mut self, key: Key) -> bool {
         let timers = self.shared.timers.borrow();
         let Some(Action::Connection(link, _)) = timers.action(key) else {
             return false;
         };
-        if !link.wants_input() {
+        let Some(slot) = self.slots.get_mut(link.id().0) else {
             return false;
+        };
+        if slot.timers_wait == self.number {
+            return true;
         }
-        self.facts_left
-            || self
-                .slots
-                .get(link.id().0)
-                .is_some_and(|slot| slot.more == self.number || slot.inbox.tail() == Tail::Again)
+        let has_input = slot.more == self.number || slot.inbox.tail() == Tail::Again;
+        let waits = link.wants_input() && (self.facts_left || has_input);
+        if waits {
+            slot.timers_wait = self.number;
+        }
+        waits
     }
 
     fn run_action<W: Wire<S>>(&mut self, wire: &mut W, action: Action) {

@@ -30,7 +30,9 @@ impl Link {
         if self.phase.get() != Phase::Lost {
             self.gate.set(hold::QUEUED, true);
             self.queued.borrow_mut().push_back(what);
-            queue::push(Rc::<Self>::clone(self));
+            // Outside a turn nothing is run here: that is for the engine's next one.
+            queue::leave(Rc::<Self>::clone(self));
+            self.shared.work();
         }
     }
 
@@ -89,9 +91,10 @@ impl Link {
     }
 
     /// Remember something that the connection waits for.
-    pub(crate) fn wait(&self, continuation: Rc<dyn Continuation>) {
+    pub(crate) fn wait(self: &Rc<Self>, continuation: Rc<dyn Continuation>) {
         if continuation.holds_input() {
             self.gate.hold_for_continuation();
+            self.touch();
         }
         let mut waits = self.waits.borrow_mut();
         continuation.seat().set(waits.len());
