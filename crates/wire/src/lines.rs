@@ -28,7 +28,7 @@ use crate::line_transport::Request;
 /// t.feed(b"one\r\ntwo\r\nthr");
 /// assert_eq!(t.protocol(|lines| lines.get_mut().0), 2);
 /// t.feed(&[b'e'; 100]); // and no end
-/// assert_eq!(t.lost(), Some(&Disconnect::LimitPassed(Limit::Message)));
+/// assert_eq!(t.lost(), Some(Disconnect::LimitPassed(Limit::Message)));
 /// ```
 #[doc(alias = "LineReceiver")]
 #[doc(alias = "LineOnlyReceiver")]

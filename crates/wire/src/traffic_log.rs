@@ -56,6 +56,7 @@ use torsade_core::{Disconnect, Filter, Sides, WireEnd};
 #[doc(alias = "TrafficLoggingFactory")]
 #[doc(alias = "TrafficLoggingProtocol")]
 #[doc(alias = "SpewingFactory")]
+#[doc(alias = "SpewingProtocol")]
 pub struct TrafficLog<F> {
     sink: F,
 }

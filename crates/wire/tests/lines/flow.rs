@@ -78,7 +78,7 @@ fn a_pause_stops_at_once_and_the_rest_comes_in_order() {
     assert_eq!(t.take_sent(), b"two\r\n");
     t.with_protocol(|_, transport| transport.inner().resume_reading());
     assert_eq!(t.take_sent(), b"three\r\n");
-    assert_eq!(t.lost(), Some(&Disconnect::PeerClosed));
+    assert_eq!(t.lost(), Some(Disconnect::PeerClosed));
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn held_answers_keep_their_order_and_reach_a_client_that_half_closes() {
     assert_eq!(t.take_sent(), b"first\r\none\r\n");
     answer(&mut t, "second");
     assert_eq!(t.take_sent(), b"second\r\ntwo\r\n");
-    assert_eq!(t.lost(), Some(&Disconnect::PeerClosed));
+    assert_eq!(t.lost(), Some(Disconnect::PeerClosed));
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn nothing_of_the_chunk_comes_after_a_close() {
     let mut t = greeted();
     t.feed(b"one\r\nclose\r\ntwo\r\n");
     assert_eq!(t.take_sent(), b"one\r\n");
-    assert_eq!(t.lost(), Some(&Disconnect::Closed));
+    assert_eq!(t.lost(), Some(Disconnect::Closed));
 }
 
 #[test]
@@ -186,5 +186,5 @@ fn the_other_callbacks_are_passed_on() {
     assert_eq!(t.take_sent(), b"hello\r\nline\r\n");
     t.net().stop();
     assert_eq!(t.take_sent(), b"bye\r\n");
-    assert_eq!(t.lost(), Some(&Disconnect::Closed));
+    assert_eq!(t.lost(), Some(Disconnect::Closed));
 }

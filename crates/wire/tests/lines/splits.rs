@@ -73,7 +73,7 @@ fn a_reset_at_any_byte_ends_it_there_and_passes_no_rest_on() {
         let mut t = StringTransport::serve(Recorder::<CrLf>::framed(RULES, &log));
         t.feed(&SMTP[..length]);
         t.reset();
-        assert_eq!(t.lost(), Some(&Disconnect::Reset));
+        assert_eq!(t.lost(), Some(Disconnect::Reset));
         assert_eq!(*log.borrow(), events);
     }
 }
