@@ -82,8 +82,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listener = reactor
         .net()
         .listen(address, factory(move |_| Member::new(&room)))?;
-    println!("listening on {}", listener.address());
     reactor.stop_on_signals()?;
+    println!("listening on {}", listener.address());
     Ok(reactor.run()?)
 }
 

@@ -19,8 +19,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = address.as_deref().unwrap_or("127.0.0.1:8007");
     let mut reactor = Reactor::new()?;
     let listener = reactor.net().listen(address, factory(|_| Echo))?;
-    println!("listening on {}", listener.address());
     reactor.stop_on_signals()?;
+    println!("listening on {}", listener.address());
     Ok(reactor.run()?)
 }
 
@@ -37,7 +37,7 @@ mod tests {
         t.feed_bytewise(b" there");
         assert_eq!(t.take_sent(), b"hello there");
         t.end();
-        assert_eq!(t.lost(), Some(&Disconnect::PeerClosed));
+        assert_eq!(t.lost(), Some(Disconnect::PeerClosed));
     }
 
     #[test]

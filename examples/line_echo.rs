@@ -23,8 +23,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listener = reactor
         .net()
         .listen(address, factory(|_| Lines::new(LineEcho)))?;
-    println!("listening on {}", listener.address());
     reactor.stop_on_signals()?;
+    println!("listening on {}", listener.address());
     Ok(reactor.run()?)
 }
 
@@ -49,7 +49,7 @@ mod tests {
         t.feed(b"one\r\ntw");
         t.end();
         assert_eq!(t.take_sent(), b"one\r\n");
-        assert_eq!(t.lost(), Some(&Disconnect::PeerClosed));
+        assert_eq!(t.lost(), Some(Disconnect::PeerClosed));
     }
 
     #[test]
@@ -58,7 +58,7 @@ mod tests {
         t.feed(b"one\r\n");
         t.feed([b'x'; 20_000]);
         assert_eq!(t.take_sent(), b"one\r\n");
-        assert_eq!(t.lost(), Some(&Disconnect::LimitPassed(Limit::Message)));
+        assert_eq!(t.lost(), Some(Disconnect::LimitPassed(Limit::Message)));
     }
 
     #[test]

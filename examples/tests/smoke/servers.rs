@@ -1,0 +1,98 @@
+use std::io::Read;
+use std::net::Shutdown;
+
+use crate::program::{Program, hear, hear_all, say};
+
+#[test]
+fn echo() {
+    let program = Program::start(env!("CARGO_BIN_EXE_echo"));
+    let mut peer = program.connect();
+    say(&mut peer, "hello\nthere\n");
+    assert_eq!(hear(&mut peer), "hello\n");
+    assert_eq!(hear(&mut peer), "there\n");
+    peer.get_mut()
+        .shutdown(Shutdown::Write)
+        .expect("half-closed");
+    assert_eq!(peer.read(&mut [0; 8]).expect("its end"), 0);
+    program.interrupt();
+}
+
+#[test]
+fn line_echo() {
+    let program = Program::start(env!("CARGO_BIN_EXE_line_echo"));
+    let mut peer = program.connect();
+    say(&mut peer, "one\r\ntw");
+    assert_eq!(hear(&mut peer), "one\r\n");
+    say(&mut peer, "o\r\n");
+    assert_eq!(hear(&mut peer), "two\r\n");
+    program.interrupt();
+    assert_eq!(hear(&mut peer), "", "the open connection is closed too");
+}
+
+#[test]
+fn chat() {
+    let program = Program::start(env!("CARGO_BIN_EXE_chat"));
+    let mut ann = program.connect();
+    assert_eq!(hear(&mut ann), "your name?\r\n");
+    say(&mut ann, "ann\r\n");
+    assert_eq!(hear(&mut ann), "* with you: \r\n");
+    let mut bob = program.connect();
+    assert_eq!(hear(&mut bob), "your name?\r\n");
+    say(&mut bob, "ann\r\n");
+    assert_eq!(hear(&mut bob), "ann is taken: another one?\r\n");
+    say(&mut bob, "bob\r\n");
+    assert_eq!(hear(&mut bob), "* with you: ann\r\n");
+    assert_eq!(hear(&mut ann), "* bob joined\r\n");
+    say(&mut bob, "hi\r\n/quit\r\n");
+    assert_eq!(hear(&mut ann), "<bob> hi\r\n");
+    assert_eq!(hear(&mut ann), "* bob left\r\n");
+    assert_eq!(hear(&mut bob), "");
+    program.interrupt();
+}
+
+#[test]
+fn pubsub() {
+    let program = Program::start(env!("CARGO_BIN_EXE_pubsub"));
+    let mut ann = program.connect();
+    say(&mut ann, "alone\r\n");
+    assert_eq!(hear(&mut ann), "alone\r\n");
+    let mut bob = program.connect();
+    say(&mut bob, "two of us\r\n");
+    assert_eq!(hear(&mut bob), "two of us\r\n");
+    assert_eq!(hear(&mut ann), "two of us\r\n");
+    // Long enough to be shared instead of copied.
+    let long = format!("{}\r\n", "x".repeat(10_000));
+    say(&mut ann, &long);
+    assert_eq!(hear(&mut ann), long);
+    assert_eq!(hear(&mut bob), long);
+    drop(ann);
+    say(&mut bob, "alone again\r\n");
+    assert_eq!(hear(&mut bob), "alone again\r\n");
+    program.interrupt();
+}
+
+#[test]
+fn finger() {
+    let program = Program::start(env!("CARGO_BIN_EXE_finger"));
+    let mut peer = program.connect();
+    say(&mut peer, "ann\r\nnobody\r\n/W bob\r\n");
+    let answers = "Ann, in her office. Plan: a walk.\r\n\
+                   There is no such user.\r\n\
+                   Bob, not logged in. No plan.\r\n";
+    assert_eq!(hear_all(&mut peer), answers.as_bytes());
+
+    let mut peer = program.connect();
+    say(&mut peer, "ann\r\n");
+    peer.get_mut()
+        .shutdown(Shutdown::Write)
+        .expect("half-closed");
+    assert_eq!(
+        hear_all(&mut peer),
+        b"Ann, in her office. Plan: a walk.\r\n"
+    );
+
+    let mut waiting = program.connect();
+    say(&mut waiting, "\r\n");
+    assert!(hear(&mut waiting).starts_with("Whom?"));
+    program.interrupt();
+}
