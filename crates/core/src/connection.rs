@@ -3,6 +3,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::mem;
 use std::rc::Rc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use torsade_deferred::Deferred;
@@ -46,6 +47,8 @@ pub struct Connection(pub(crate) Rc<Link>);
 /// What it is.
 impl Connection {
     /// Names the connection in logs; unique in its reactor.
+    #[doc(alias = "ILoggingContext")]
+    #[doc(alias = "logPrefix")]
     pub fn id(&self) -> ConnectionId {
         self.0.id()
     }
@@ -61,6 +64,7 @@ impl Connection {
     /// Whether data is delivered and writes are accepted: true until something begins to end it.
     #[doc(alias = "is_closing")]
     #[doc(alias = "connected")]
+    #[doc(alias = "disconnecting")]
     pub fn is_open(&self) -> bool {
         self.0.phase() == Phase::Open
     }
@@ -157,6 +161,7 @@ impl Connection {
     ///
     /// Rejected with the reason if the connection ends before that.
     #[doc(alias = "drain")]
+    #[doc(alias = "writeConnectionLost")]
     pub fn flushed(&self) -> Deferred<(), Disconnect> {
         let watches = &self.0.watches;
         match (watches.gave_up_output(), self.0.buffered()) {
@@ -179,6 +184,8 @@ impl Connection {
     /// The reason at the loss is [`Disconnect::PeerClosed`] if the peer had ended before, else
     /// [`Disconnect::Closed`]. Doing it again changes nothing.
     #[doc(alias = "loseConnection")]
+    #[doc(alias = "stopProducing")]
+    #[doc(alias = "stopConsuming")]
     pub fn close(&self) {
         let reason = if self.0.peer_has_ended() {
             Disconnect::PeerClosed
@@ -215,6 +222,24 @@ impl Connection {
         self.0.end(Disconnect::Aborted, Ending::Abrupt);
     }
 
+    /// Like [`abort`](Self::abort), with this reason: for a peer that would not take a farewell
+    /// either.
+    ///
+    /// ```
+    /// # use torsade_core::{Disconnect, Protocol, Transport};
+    /// # struct Quiet;
+    /// # impl Protocol for Quiet {
+    /// #     fn data_received(&mut self, _: &Transport<Self>, _: &[u8]) {}
+    /// # }
+    /// let t = torsade_testing::StringTransport::serve(Quiet);
+    /// t.connection().abort_with(Disconnect::application("it floods us"));
+    /// assert!(t.has_reset());
+    /// assert_eq!(t.lost(), Some(Disconnect::application("it floods us")));
+    /// ```
+    pub fn abort_with(&self, reason: Disconnect) {
+        self.0.end(reason, Ending::Abrupt);
+    }
+
     /// Flush what was written and end our side; input goes on. When the peer has ended too, the
     /// connection is over.
     #[doc(alias = "loseWriteConnection")]
@@ -239,9 +264,47 @@ impl Connection {
     ///
     /// A framing asks between two messages, and gives the rest back with [`unread`](Self::unread)
     /// when this is false.
+    #[doc(alias = "is_reading")]
     #[inline]
     pub fn wants_input(&self) -> bool {
         self.0.wants_input()
+    }
+
+    /// How long input has been held back in all, by whoever it was, since this was first asked.
+    ///
+    /// What waits for the peer subtracts this from the time that has passed: a peer that we do not
+    /// read is not silent.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// # use torsade_core::{Protocol, Transport};
+    /// # struct Quiet;
+    /// # impl Protocol for Quiet {
+    /// #     fn data_received(&mut self, _: &Transport<Self>, _: &[u8]) {}
+    /// # }
+    /// let mut t = torsade_testing::StringTransport::serve(Quiet);
+    /// let connection = t.connection().clone();
+    /// assert_eq!(connection.input_held(), Duration::ZERO);
+    /// connection.pause_reading();
+    /// t.advance(Duration::from_secs(2));
+    /// connection.resume_reading();
+    /// t.advance(Duration::from_secs(5));
+    /// assert_eq!(connection.input_held(), Duration::from_secs(2));
+    /// ```
+    pub fn input_held(&self) -> Duration {
+        let now = self.0.shared().now();
+        self.0.watches.input_held(now, !self.wants_input())
+    }
+
+    /// Resolves when input is no longer held back; at once if it is not.
+    ///
+    /// Rejected with the reason if the connection ends before that.
+    pub fn input_resumed(&self) -> Deferred<(), Disconnect> {
+        match self.0.watches.reason() {
+            Some(reason) if self.0.phase() == Phase::Lost => Deferred::fail(reason),
+            _ if self.wants_input() => Deferred::succeed(()),
+            _ => self.0.watches.watch_input(self.0.shared().now()),
+        }
     }
 
     /// The last `n` bytes of this delivery come again, in front of the next. The largest `n` of a
@@ -395,6 +458,7 @@ impl Connection {
     ///
     /// `while transport.wants_output() { transport.write(next()) }` never piles up;
     /// `resume_writing` says when to go on.
+    #[doc(alias = "registerProducer")]
     pub fn wants_output(&self) -> bool {
         self.0.wants_output()
     }

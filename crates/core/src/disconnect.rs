@@ -66,8 +66,13 @@ pub enum Timeout {
     Flush,
     /// The connection outlived the reactor's stop.
     Stop,
-    /// Nothing came from the peer for as long as the protocol was ready to wait.
+    /// Nothing came from the peer, and nothing went to it, for as long as the protocol was ready to
+    /// wait.
     Idle,
+    /// Nothing came from the peer for as long as the protocol was ready to wait.
+    Read,
+    /// Output waited, and the peer took none of it, for as long as the protocol was ready to wait.
+    Write,
     /// The connection's filters were not ready in time: the peer did not shake hands.
     Handshake,
 }
@@ -146,6 +151,8 @@ impl fmt::Display for Disconnect {
                 f.write_str("timed out: still open when the reactor had to stop")
             }
             Self::TimedOut(Timeout::Idle) => f.write_str("timed out: the peer was silent"),
+            Self::TimedOut(Timeout::Read) => f.write_str("timed out: the peer sent nothing"),
+            Self::TimedOut(Timeout::Write) => f.write_str("timed out: the peer took no output"),
             Self::TimedOut(Timeout::Handshake) => f.write_str("timed out: no handshake"),
             Self::LimitPassed(Limit::WriteBuffer) => {
                 f.write_str("limit passed: output piled up on the connection")

@@ -6,6 +6,7 @@ use thiserror::Error;
 use crate::Disconnect;
 
 /// Why `listen` failed.
+#[doc(alias = "CannotListenError")]
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ListenError {
@@ -27,6 +28,10 @@ pub enum ListenError {
 }
 
 /// Why `connect` failed.
+#[doc(alias = "clientConnectionFailed")]
+#[doc(alias = "ConnectBindError")]
+#[doc(alias = "ConnectionRefusedError")]
+#[doc(alias = "TimeoutError")]
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ConnectError {
@@ -62,6 +67,8 @@ pub enum ConnectError {
 }
 
 /// A text that names no endpoint.
+#[doc(alias = "DNSLookupError")]
+#[doc(alias = "ServiceNameUnknownError")]
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum EndpointError {

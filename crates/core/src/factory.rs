@@ -42,6 +42,7 @@ use crate::{Disconnect, Peer, Protocol};
 /// ```
 #[doc(alias = "ServerFactory")]
 #[doc(alias = "protocol_factory")]
+#[doc(alias = "IProtocolFactory")]
 pub trait Factory: 'static {
     /// What it makes.
     type Protocol: Protocol;

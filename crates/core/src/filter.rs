@@ -134,6 +134,19 @@ pub trait Filter: Send + 'static {
     fn wants_plain(&self) -> bool {
         self.is_ready()
     }
+
+    /// How many bytes of output one [`encode`](Self::encode) is given at most; no bound by default.
+    /// After each it is asked again whether it [wants more](Self::wants_plain). 0 counts as 1.
+    fn most_plain(&self) -> usize {
+        usize::MAX
+    }
+
+    /// Whether more input from the wire is welcome now. While a filter says that it is not, the
+    /// connection is not read, so that what it does not use does not pile up; what says so must ask
+    /// to be woken. Filters that are not ready are always given input.
+    fn wants_wire(&self) -> bool {
+        true
+    }
 }
 
 /// Whether the end of the plain side is the end of the wire's side.

@@ -12,6 +12,9 @@ use std::time::Duration;
 /// limits.write_high = 256 * 1024; // a bulk server buffers more before it pauses
 /// assert_eq!(limits.write_low, 16 * 1024);
 /// ```
+#[doc(alias = "SEND_LIMIT")]
+#[doc(alias = "bufferSize")]
+#[doc(alias = "get_write_buffer_limits")]
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Limits {

@@ -28,6 +28,7 @@ use crate::{Endpoint, ListenerId};
 /// ```
 #[doc(alias = "IListeningPort")]
 #[doc(alias = "Server")]
+#[doc(alias = "AbstractServer")]
 #[derive(Clone)]
 pub struct Listener {
     shared: Rc<Shared>,
@@ -46,6 +47,7 @@ impl Listener {
 
     /// The address in force, with the real port when 0 was asked for.
     #[doc(alias = "getHost")]
+    #[doc(alias = "sockets")]
     pub fn address(&self) -> SocketAddr {
         self.listening.address
     }
@@ -53,6 +55,7 @@ impl Listener {
     /// Accept no more. The address is free when this returns; connections live on. Doing it
     /// again does nothing.
     #[doc(alias = "stopListening")]
+    #[doc(alias = "wait_closed")]
     pub fn close(&self) {
         self.listening.close(&self.shared);
     }

@@ -51,6 +51,8 @@ impl Net {
     /// refuses it, because it is in use for instance.
     #[doc(alias = "listenTCP")]
     #[doc(alias = "create_server")]
+    #[doc(alias = "start_serving")]
+    #[doc(alias = "serve_forever")]
     pub fn listen<F: Factory>(
         &self,
         at: impl ToEndpoint,
@@ -96,6 +98,8 @@ impl Net {
     /// Deferred is rejected and the protocol dropped without a callback.
     #[doc(alias = "connectTCP")]
     #[doc(alias = "create_connection")]
+    #[doc(alias = "ClientFactory")]
+    #[doc(alias = "ClientCreator")]
     pub fn connect<P: Protocol>(
         &self,
         to: impl ToEndpoint,
@@ -114,6 +118,8 @@ impl Net {
     /// waits for a turn of input and output. What is still armed when a stop is complete is
     /// dropped unrun.
     #[doc(alias = "callLater")]
+    #[doc(alias = "deferLater")]
+    #[doc(alias = "call_at")]
     #[track_caller]
     pub fn call_later(&self, after: Duration, f: impl FnOnce(&Self) + 'static) -> Timer {
         let action = Action::Free(Box::new(f), Location::caller());

@@ -34,6 +34,8 @@ use crate::{Disconnect, Transport};
 /// t.feed(b"hello");
 /// assert_eq!(t.take_sent(), b"hello");
 /// ```
+#[doc(alias = "IProtocol")]
+#[doc(alias = "BaseProtocol")]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a `Protocol`",
     note = "if it handles messages of a framing, put it into that framing: `Lines::new(..)` for a `LineProtocol`"
@@ -41,6 +43,7 @@ use crate::{Disconnect, Transport};
 pub trait Protocol: Sized + 'static {
     /// The connection is there. Nothing is read before this returns.
     #[doc(alias = "connectionMade")]
+    #[doc(alias = "makeConnection")]
     fn connection_made(&mut self, transport: &Transport<Self>) {
         let _ = transport;
     }
@@ -60,6 +63,7 @@ pub trait Protocol: Sized + 'static {
     /// [`with_unread`](crate::Connection::with_unread) and dropped afterwards.
     #[doc(alias = "eofReceived")]
     #[doc(alias = "readConnectionLost")]
+    #[doc(alias = "IHalfCloseableProtocol")]
     fn eof_received(&mut self, transport: &Transport<Self>) {
         transport.close();
     }
@@ -90,6 +94,7 @@ pub trait Protocol: Sized + 'static {
     ///
     /// Writes are dropped here, and whatever this connection still waited for has been cancelled.
     #[doc(alias = "connectionLost")]
+    #[doc(alias = "clientConnectionLost")]
     fn connection_lost(&mut self, transport: &Transport<Self>, reason: &Disconnect) {
         let _ = (transport, reason);
     }

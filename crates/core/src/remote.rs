@@ -36,6 +36,8 @@ impl Remote {
     ///
     /// # Errors
     /// [`Gone`] if the reactor was dropped; `f` is dropped unrun.
+    #[doc(alias = "callFromThread")]
+    #[doc(alias = "call_soon_threadsafe")]
     pub fn post(&self, f: impl FnOnce(&Net) + Send + 'static) -> Result<(), Gone> {
         self.0.put(Box::new(f))
     }

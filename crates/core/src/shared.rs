@@ -18,7 +18,7 @@ use crate::listener::Listening;
 use crate::outbox::Pool;
 use crate::remote::Mailbox;
 use crate::slots::{Key, Slots};
-use crate::timers::{Action, Timers};
+use crate::timers::{Action, Timers, When};
 use crate::wire::Op;
 use crate::{Limits, Time};
 
@@ -200,8 +200,8 @@ impl Shared {
         self.work();
     }
 
-    pub(crate) fn set_timer(&self, after: std::time::Duration, action: Action) -> Key {
-        let key = self.timers.borrow_mut().set(after, action);
+    pub(crate) fn set_timer(&self, when: impl Into<When>, action: Action) -> Key {
+        let key = self.timers.borrow_mut().set(when, action);
         self.timers_changed();
         key
     }

@@ -32,6 +32,7 @@ use crate::timers::Action;
 #[doc(alias = "IDelayedCall")]
 #[doc(alias = "DelayedCall")]
 #[doc(alias = "TimerHandle")]
+#[doc(alias = "Handle")]
 #[derive(Clone)]
 pub struct Timer {
     shared: Weak<Shared>,
@@ -47,6 +48,8 @@ impl Timer {
     }
 
     /// Do not run it. Returns whether there was still something to stop.
+    #[doc(alias = "AlreadyCalled")]
+    #[doc(alias = "AlreadyCancelled")]
     pub fn cancel(&self) -> bool {
         let Some(shared) = self.shared.upgrade() else {
             return false;
@@ -80,6 +83,7 @@ impl Timer {
 
     /// Whether it is still to run.
     #[doc(alias = "active")]
+    #[doc(alias = "cancelled")]
     pub fn is_active(&self) -> bool {
         self.shared
             .upgrade()

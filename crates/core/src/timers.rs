@@ -3,6 +3,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::continuation::Continuation;
+use crate::grid::Grid;
 use crate::link::Link;
 use crate::slots::{Key, Slots};
 use crate::{AttemptId, ConnectionId, Net, Time};
@@ -40,9 +41,42 @@ struct Node {
 
 #[derive(Clone, Copy)]
 struct Fresh {
-    after: Duration,
+    when: When,
     sequence: u64,
     key: Key,
+}
+
+/// When a timer is due, as seen from the end of the turn in which it is set.
+#[derive(Clone, Copy)]
+pub(crate) enum When {
+    After(Duration),
+    /// At the next moment of the grid, so that how long the turn takes does not add up.
+    On(Grid),
+}
+
+impl When {
+    fn seen_from(self, now: Time) -> Time {
+        match self {
+            Self::After(after) => now + after,
+            Self::On(grid) => grid.next(now),
+        }
+    }
+
+    fn later(self, by: Duration) -> Self {
+        match self {
+            Self::After(after) => Self::After(after.saturating_add(by)),
+            Self::On(grid) => Self::On(Grid {
+                origin: grid.origin + by,
+                ..grid
+            }),
+        }
+    }
+}
+
+impl From<Duration> for When {
+    fn from(after: Duration) -> Self {
+        Self::After(after)
+    }
 }
 
 /// What a timer does. Dropping one may run user code.
@@ -71,10 +105,10 @@ impl Default for Slots<Armed> {
 
 impl Timers {
     /// Set a timer whose time counts from the end of this turn.
-    pub(crate) fn set(&mut self, after: Duration, action: Action) -> Key {
+    pub(crate) fn set(&mut self, when: impl Into<When>, action: Action) -> Key {
         let at = At::Fresh(self.fresh.len());
         let key = self.armed.insert(Armed { at, action });
-        self.push_fresh(key, after);
+        self.push_fresh(key, when);
         key
     }
 
@@ -96,7 +130,7 @@ impl Timers {
         match at {
             At::Fresh(index) => {
                 let fresh = &mut self.fresh[index];
-                fresh.after = fresh.after.saturating_add(by);
+                fresh.when = fresh.when.later(by);
             }
             At::Heap(position) => {
                 let node = &mut self.heap[position];
@@ -149,13 +183,13 @@ impl Timers {
     pub(crate) fn settle_fresh(&mut self, now: Time) {
         for index in 0..self.fresh.len() {
             let Fresh {
-                after,
+                when,
                 sequence,
                 key,
             } = self.fresh[index];
             let position = self.heap.len();
             self.heap.push(Node {
-                deadline: now + after,
+                deadline: when.seen_from(now),
                 sequence,
                 key,
             });
@@ -215,12 +249,12 @@ impl Timers {
     /// Room for this many timers is kept; what a burst of more needed is given back.
     const KEPT: usize = 1024;
 
-    fn push_fresh(&mut self, key: Key, after: Duration) {
+    fn push_fresh(&mut self, key: Key, when: impl Into<When>) {
         let sequence = self.sequence;
         self.sequence += 1;
         self.note(key, At::Fresh(self.fresh.len()));
         self.fresh.push(Fresh {
-            after,
+            when: when.into(),
             sequence,
             key,
         });

@@ -44,6 +44,9 @@ use crate::{Connection, Protocol, Timer};
 /// assert!(t.protocol(|me| me.asked));
 /// ```
 #[doc(alias = "ITransport")]
+#[doc(alias = "BaseTransport")]
+#[doc(alias = "ReadTransport")]
+#[doc(alias = "WriteTransport")]
 pub struct Transport<P> {
     connection: Connection,
     place: Place,
@@ -260,6 +263,7 @@ impl<P: 'static> Transport<P> {
     /// assert_eq!(t.take_sent(), b"ABC");
     /// ```
     #[doc(alias = "set_protocol")]
+    #[doc(alias = "recvd")]
     pub fn switch(&self, protocol: impl Protocol) {
         let link = self.link();
         if !link.is_current(self.place) {

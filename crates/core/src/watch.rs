@@ -2,11 +2,13 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::mem;
+use std::time::Duration;
 
 use torsade_deferred::{Deferred, Resolver};
 
+use crate::held::Held;
 use crate::outbox::{Outbox, Pool};
-use crate::{Disconnect, Filter};
+use crate::{Disconnect, Filter, Time};
 
 /// The reason a connection ended, and who wants to know of that or of a flush.
 ///
@@ -14,6 +16,8 @@ use crate::{Disconnect, Filter};
 #[derive(Default)]
 pub(crate) struct Watches {
     any: Cell<bool>,
+    /// Whether anybody minds that input is held back.
+    minds_input: Cell<bool>,
     /// Whether output was given up that nobody will ever send.
     gave_up: Cell<bool>,
     reason: RefCell<Option<Disconnect>>,
@@ -29,6 +33,7 @@ struct Rare {
     filters: VecDeque<(u64, Box<dyn Filter>)>,
     /// What was written before the first of them.
     unfiltered: Outbox,
+    held: Held,
 }
 
 impl Watches {
@@ -57,6 +62,35 @@ impl Watches {
         let (resolver, deferred) = Deferred::new();
         self.with(|rare| rare.closes.push(resolver));
         deferred
+    }
+
+    /// How long input has been held back since this was first asked; whether it is now is told.
+    pub(crate) fn input_held(&self, now: Time, held: bool) -> Duration {
+        self.minds_input.set(true);
+        self.note_input(now, held);
+        self.with(|rare| rare.held.total(now))
+    }
+
+    /// Resolved when input, which is held back now, no longer is.
+    pub(crate) fn watch_input(&self, now: Time) -> Deferred<(), Disconnect> {
+        self.minds_input.set(true);
+        self.note_input(now, true);
+        let (resolver, deferred) = Deferred::new();
+        self.with(|rare| rare.held.wait(resolver));
+        deferred
+    }
+
+    /// Whether [`note_input`](Self::note_input) is wanted.
+    #[inline]
+    pub(crate) fn minds_input(&self) -> bool {
+        self.minds_input.get()
+    }
+
+    #[cold]
+    pub(crate) fn note_input(&self, now: Time, held: bool) {
+        for waiting in self.with(|rare| rare.held.note(now, held)) {
+            waiting.resolve(());
+        }
     }
 
     pub(crate) fn set_unfiltered(&self, outbox: Outbox) {
@@ -127,9 +161,15 @@ impl Watches {
             return;
         };
         let Rare {
-            flushes, closes, ..
+            flushes,
+            closes,
+            held,
+            ..
         } = *rare;
         for (_, resolver) in flushes {
+            resolver.reject(reason.clone());
+        }
+        for resolver in held.into_waiting() {
             resolver.reject(reason.clone());
         }
         for resolver in closes {

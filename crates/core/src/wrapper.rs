@@ -58,6 +58,7 @@ use crate::{Disconnect, Layered, Protocol, Transport};
 /// assert!(matches!(t.lost(), Some(Disconnect::Closed)));
 /// ```
 #[doc(alias = "ProtocolWrapper")]
+#[doc(alias = "WrappingFactory")]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a `Protocol`",
     note = "if it handles messages of a framing, put it into that framing: `Lines::new(..)` for a `LineProtocol`",

@@ -48,6 +48,7 @@ use crate::step::{AndThen, End, Map, MapErr, OrElse, Step, weak};
 /// A closure that panics ends its step with [`Failure::Panicked`].
 #[doc(alias = "Future")]
 #[doc(alias = "Promise")]
+#[doc(alias = "create_future")]
 #[must_use = "a Deferred that is dropped lets its result go: `finish` it, or say `detach`"]
 pub struct Deferred<T: 'static, E: 'static> {
     source: Rc<dyn Source<T, E>>,
@@ -138,6 +139,7 @@ impl<T: 'static, E: 'static> Deferred<T, E> {
     /// let failed = Deferred::<(), _>::fail("no such user").map_err(str::len);
     /// assert_eq!(failed.try_take().unwrap(), Err(Failure::Error(12)));
     /// ```
+    #[doc(alias = "addErrback")]
     #[track_caller]
     pub fn map_err<F: 'static>(self, f: impl FnOnce(E) -> F + 'static) -> Deferred<T, F> {
         Step::attach(&self.source, MapErr(f), Location::caller())
@@ -230,6 +232,7 @@ impl<T: 'static, E: 'static> Deferred<T, E> {
     /// assert!(resolver.is_cancelled());
     /// assert_eq!(deferred.try_take().unwrap(), Ok(1));
     /// ```
+    #[doc(alias = "remove_done_callback")]
     #[must_use]
     pub fn canceller(&self) -> Canceller {
         self.source.core().pin();
@@ -310,6 +313,7 @@ impl<T: 'static, E: 'static> Deferred<T, E> {
     #[doc(alias = "successResultOf")]
     #[doc(alias = "failureResultOf")]
     #[doc(alias = "assertNoResult")]
+    #[doc(alias = "exception")]
     pub fn try_take(self) -> Result<Result<T, Failure<E>>, Self> {
         match self.source.core().take() {
             Some(outcome) => Ok(outcome.map_err(|failed| failed.failure)),

@@ -85,6 +85,7 @@ impl<E> Failure<E> {
     /// assert!(Failure::<()>::Cancelled.is_cancelled());
     /// assert!(!Failure::<()>::TimedOut.is_cancelled());
     /// ```
+    #[doc(alias = "cancelled")]
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         matches!(self, Self::Cancelled)

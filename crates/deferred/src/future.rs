@@ -32,6 +32,7 @@ use crate::state::cancel_chain;
 /// # Panics
 ///
 /// Polling it again after it was ready panics.
+#[doc(alias = "asFuture")]
 #[derive(Debug)]
 #[must_use = "a future does nothing until it is polled, and cancels its work when it is dropped"]
 pub struct DeferredFuture<T: 'static, E: 'static> {

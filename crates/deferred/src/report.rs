@@ -44,6 +44,8 @@ pub type Sink = Rc<dyn Fn(&Report)>;
 /// Something that went wrong and that no user code was told of.
 ///
 /// Its `Display` is one line, ready for a log.
+#[doc(alias = "setDebugging")]
+#[doc(alias = "logError")]
 #[derive(Clone, Debug)]
 pub enum Report {
     /// A Deferred ended with a failure, and its last consumer went without taking it.
@@ -281,6 +283,10 @@ impl fmt::Display for CaughtPanic {
 /// report::set_sink(previous);
 /// assert_eq!(count.get(), 1); // a test that allows none fails here
 /// ```
+#[doc(alias = "set_exception_handler")]
+#[doc(alias = "get_exception_handler")]
+#[doc(alias = "call_exception_handler")]
+#[doc(alias = "default_exception_handler")]
 pub fn set_sink(sink: Option<Sink>) -> Option<Sink> {
     SINK.try_with(|slot| slot.0.replace(sink))
         .unwrap_or_default()

@@ -17,6 +17,8 @@ use crate::linger::Lingering;
 use crate::socket::Registered;
 use crate::token::Token;
 use crate::transfer;
+#[cfg(unix)]
+use crate::watches::Watches;
 
 /// Everything between the engine and the system but the engine's own connections, whose sockets
 /// lie in the engine.
@@ -27,6 +29,8 @@ pub(crate) struct Driver {
     pub(crate) connecting: Connecting,
     pub(crate) lingering: Lingering,
     pub(crate) accepting: Accepting,
+    #[cfg(unix)]
+    pub(crate) watches: Rc<Watches>,
     /// What the engine is to be told in the next turn.
     pub(crate) answers: VecDeque<Answer>,
 }
@@ -48,6 +52,8 @@ impl Driver {
             host,
             connecting: Connecting::new(poller),
             lingering: Lingering::new(limits),
+            #[cfg(unix)]
+            watches: Watches::new(poller),
             answers: VecDeque::new(),
         }
     }

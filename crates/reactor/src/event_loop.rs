@@ -17,6 +17,8 @@ use crate::host::SystemHost;
 #[cfg(unix)]
 use crate::signals::Signals;
 use crate::teller::Teller;
+#[cfg(unix)]
+use crate::watcher::Watcher;
 
 /// Waits, turns, and what is done between them: the order of a turn.
 pub(crate) struct EventLoop {
@@ -179,11 +181,18 @@ impl EventLoop {
     /// The end: every connection is lost and told so.
     pub(crate) fn shut_down(&mut self) {
         self.teller.engine.shut_down(&mut self.teller.driver);
+        self.forget_watches();
     }
 
     /// The same, where a job of the thread's queue does it.
     pub(crate) fn shut_down_in_job(&mut self) {
         self.teller.engine.shut_down_in_job(&mut self.teller.driver);
+        self.forget_watches();
+    }
+
+    fn forget_watches(&self) {
+        #[cfg(unix)]
+        self.teller.driver.watches.clear();
     }
 
     /// Whether a turn of this loop was left by a panic.
@@ -193,6 +202,11 @@ impl EventLoop {
 
     pub(crate) fn poller(&self) -> &Arc<Poller> {
         &self.teller.driver.poller
+    }
+
+    #[cfg(unix)]
+    pub(crate) fn watcher(&self) -> Watcher {
+        Watcher::new(&self.teller.driver.watches, self.net())
     }
 
     #[cfg(unix)]

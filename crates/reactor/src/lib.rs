@@ -91,6 +91,11 @@
 //! Many reactors live in one process, each in the thread that made it. What may travel is
 //! [`Remote`](torsade_core::Remote): it posts calls, and wakes the reactor for them.
 //!
+//! Descriptors of others, pipes and terminals and the sockets of other libraries, are put into it
+//! with a [`Watcher`]. And a reactor is itself a guest in another loop: that one sleeps until the
+//! reactor's descriptor (its `AsFd`) is readable or until
+//! [`next_deadline`](Reactor::next_deadline), and then takes a turn.
+//!
 //! # What it does with sockets
 //!
 //! - Events come level-triggered from the [`polling`] crate: epoll on Linux, kqueue on the BSDs
@@ -128,7 +133,13 @@ mod socket;
 mod teller;
 mod token;
 mod transfer;
+#[cfg(unix)]
+mod watcher;
+#[cfg(unix)]
+mod watches;
 
 pub use self::builder::ReactorBuilder;
 pub use self::counters::Counters;
 pub use self::reactor::Reactor;
+#[cfg(unix)]
+pub use self::watcher::{Watch, Watcher};

@@ -12,6 +12,8 @@ use torsade_deferred::{Deferred, Failure};
 
 use crate::clock::Clock;
 use crate::event_loop::{EventLoop, Next};
+#[cfg(unix)]
+use crate::watcher::Watcher;
 use crate::{Counters, ReactorBuilder};
 
 /// The engine on real sockets, with the loop that drives it.
@@ -37,11 +39,14 @@ use crate::{Counters, ReactorBuilder};
 /// ```
 #[doc(alias = "EventLoop")]
 #[doc(alias = "loop")]
+#[doc(alias = "AbstractEventLoop")]
 pub struct Reactor {
     /// Taken out by `drop` only, which may have to hand it on.
     inner: Option<EventLoop>,
     net: Net,
     poller: Arc<Poller>,
+    #[cfg(unix)]
+    watcher: Watcher,
 }
 
 impl Reactor {
@@ -55,6 +60,7 @@ impl Reactor {
     ///
     /// # Errors
     /// Those of [`ReactorBuilder::build`].
+    #[doc(alias = "new_event_loop")]
     pub fn new() -> io::Result<Self> {
         EventLoop::new(Limits::default(), Clock::system()).map(Self::new_around)
     }
@@ -69,6 +75,7 @@ impl Reactor {
     /// assert_eq!(reactor.net().now(), Time::ZERO);
     /// # Ok::<(), std::io::Error>(())
     /// ```
+    #[doc(alias = "installReactor")]
     pub fn builder() -> ReactorBuilder {
         ReactorBuilder::default()
     }
@@ -77,6 +84,8 @@ impl Reactor {
         Self {
             net: inner.net().clone(),
             poller: Arc::clone(inner.poller()),
+            #[cfg(unix)]
+            watcher: inner.watcher(),
             inner: Some(inner),
         }
     }
@@ -125,6 +134,25 @@ impl Reactor {
             .map_or_else(Counters::default, EventLoop::counters)
     }
 
+    /// The handle that puts descriptors of others into this reactor. On Unix.
+    ///
+    /// ```
+    /// let mut reactor = torsade_reactor::Reactor::new()?;
+    /// let (reader, writer) = std::io::pipe()?;
+    /// // A pipe is readable when its other end is closed.
+    /// let watch = reactor.watcher().add_reader(&reader, |net| net.stop())?;
+    /// drop(writer);
+    /// reactor.run()?;
+    /// # drop(watch);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[cfg(unix)]
+    #[doc(alias = "addReader")]
+    #[doc(alias = "addWriter")]
+    pub fn watcher(&self) -> &Watcher {
+        &self.watcher
+    }
+
     /// The handle that may travel to other threads, to post calls to this one.
     ///
     /// ```
@@ -162,6 +190,8 @@ impl Reactor {
     /// # Panics
     /// Inside a callback of this thread: callbacks would nest (contract C1).
     #[doc(alias = "run_forever")]
+    #[doc(alias = "ReactorAlreadyRunning")]
+    #[doc(alias = "ReactorNotRestartable")]
     pub fn run(&mut self) -> io::Result<()> {
         refuse_inside_callbacks();
         while self.step(None)? == Next::Turn {}
@@ -193,6 +223,7 @@ impl Reactor {
     /// Inside a callback of this thread: callbacks would nest (contract C1).
     #[doc(alias = "run_until_complete")]
     #[doc(alias = "react")]
+    #[doc(alias = "crash")]
     pub fn run_until<T: 'static, E: 'static>(
         &mut self,
         deferred: Deferred<T, E>,
@@ -307,6 +338,7 @@ impl Reactor {
     /// The system's; `Unsupported` on systems that are not Unix.
     #[doc(alias = "add_signal_handler")]
     #[doc(alias = "installSignalHandlers")]
+    #[doc(alias = "remove_signal_handler")]
     pub fn stop_on_signals(&mut self) -> io::Result<()> {
         #[cfg(unix)]
         if let Some(inner) = &mut self.inner {

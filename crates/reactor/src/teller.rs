@@ -91,6 +91,7 @@ impl Teller {
                 None => {}
             },
             Some(Token::Signals) => self.hear_signals(),
+            Some(Token::Watched(number)) => self.tell_watched(number),
             Some(Token::Connection(_)) | None => {}
         }
         0
@@ -136,6 +137,14 @@ impl Teller {
                 Accepted::None => return,
             }
         }
+    }
+
+    /// Whatever the event says, an end or an error included, the callback finds out.
+    fn tell_watched(&self, number: u64) {
+        #[cfg(unix)]
+        self.driver.watches.tell(number);
+        #[cfg(not(unix))]
+        let _ = number;
     }
 
     /// The first signal stops the reactor, the second one ends its patience.

@@ -17,6 +17,8 @@ pub(crate) enum Token {
     Lingering(u64),
     /// The pipe that signal handlers write to.
     Signals,
+    /// A descriptor of somebody else, by its number.
+    Watched(u64),
 }
 
 const SHIFT: u32 = 60;
@@ -31,6 +33,7 @@ impl Token {
             Self::Attempt(id) => (2, id.to_bits()),
             Self::Lingering(number) => (3, number & IDENTITY),
             Self::Signals => (4, 0),
+            Self::Watched(number) => (5, number & IDENTITY),
         };
         (kind << SHIFT | identity) as usize
     }
@@ -50,6 +53,7 @@ impl Token {
             2 => Self::Attempt(AttemptId::from_bits(identity)),
             3 => Self::Lingering(identity),
             4 => Self::Signals,
+            5 => Self::Watched(identity),
             _ => return None,
         })
     }
@@ -73,6 +77,7 @@ mod tests {
             Token::Attempt(AttemptId::from_bits(last)),
             Token::Lingering(last),
             Token::Signals,
+            Token::Watched(last),
         ] {
             assert_eq!(Token::from_key(token.key()), Some(token));
             assert_ne!(token.key(), usize::MAX);

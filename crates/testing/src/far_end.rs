@@ -294,6 +294,7 @@ impl FarEnd {
     /// What the program sent since this was last asked. Of a [send queue](Self::set_send_queue)
     /// that is what is in it.
     #[doc(alias = "value")]
+    #[doc(alias = "clear")]
     pub fn take_sent(&mut self) -> Vec<u8> {
         self.take_sent_at_most(usize::MAX)
     }

@@ -4,6 +4,16 @@
 //! test sees of flow control, half-close, the order of callbacks and the rules of closing is what
 //! a real connection does.
 //!
+//! # Which one
+//! | to test | take | the other end |
+//! |---|---|---|
+//! | one protocol | [`StringTransport`] | the test: it feeds bytes, and takes what was sent |
+//! | two protocols that talk to each other, with queues as small as you like | [`Pump`] | each other |
+//! | a program: whatever takes a `&Net`, and listens, connects and stops | [`MemoryReactor`] | the test, or another program |
+//!
+//! Most tests are of the first kind. A [`FarEnd`] is what the test holds of a connection: a string
+//! transport is one, and a memory reactor gives one for each.
+//!
 //! # One protocol, and the test as its peer
 //! ```
 //! use std::time::Duration;
@@ -46,17 +56,60 @@
 //! | stops reading | [`set_window(0)`](FarEnd::set_window) |
 //! | waits | [`advance`](StringTransport::advance); [`Clock::stall`] inside a callback makes it slow |
 //!
+//! What kernels do beyond that, a peer that is gone without having said so, a reset on the heels of
+//! a reply, a send queue that fills, are steps of a [`FarEnd`], too.
+//!
 //! # Two protocols with each other
 //! [`Pump`] joins a client and a server by queues as finite as a kernel's, in segments of any
-//! size.
+//! size: what stalls only when buffers are small stalls here.
+//!
+//! # A program
+//! A [`MemoryReactor`] gives the `Net` that a real reactor would. Who connects to the program is
+//! dialled by the test, and what the program connects to waits for the test's answer:
+//! ```
+//! use std::io::ErrorKind;
+//! use torsade_core::{ListenError, Net, Protocol, Transport, factory};
+//! use torsade_testing::MemoryReactor;
+//!
+//! # struct Echo;
+//! # impl Protocol for Echo {
+//! #     fn data_received(&mut self, transport: &Transport<Self>, data: &[u8]) {
+//! #         transport.write(data);
+//! #     }
+//! # }
+//! /// Serves, and announces itself to a directory.
+//! fn program(net: &Net) -> Result<(), ListenError> {
+//!     net.listen("127.0.0.1:8007", factory(|_| Echo))?;
+//!     net.connect("192.0.2.1:53", Echo).finish(|directory| match directory {
+//!         Ok(directory) => directory.write("here I am"),
+//!         Err(error) => eprintln!("not announced: {error}"),
+//!     });
+//!     Ok(())
+//! }
+//!
+//! let reactor = MemoryReactor::new();
+//! program(reactor.net())?;
+//! let mut directory = reactor.next_connect().succeed();
+//! assert_eq!(directory.take_sent(), b"here I am");
+//! let mut client = reactor.dial("127.0.0.1:8007");
+//! client.feed("hello");
+//! assert_eq!(client.take_sent(), b"hello");
+//!
+//! let elsewhere = MemoryReactor::new(); // another program of the same machine
+//! elsewhere.join(); // its connects go to whoever listens
+//! elsewhere.net().connect("127.0.0.1:8007", Echo).detach();
+//! elsewhere.settle();
+//! assert_eq!(reactor.net().connections(), 3);
+//! # Ok::<(), ListenError>(())
+//! ```
 //!
 //! # What fails a test by itself
-//! A caught panic, a Deferred error that nobody took, and a timer that is still armed though its
-//! connection is over: each with where it came from, when the fake is dropped.
+//! A caught panic, a Deferred error that nobody took, and a timer that is still armed though
+//! nothing is left that could need it: each with where it came from, when the fake is dropped.
 //!
 //! # Rooms
-//! Test transports of one thread share a clock and come to rest together, so several of them may
-//! share a room of connections as a server's do.
+//! The fakes of one thread share a clock and come to rest together, so several of them may share a
+//! room of connections as a server's do.
 #![forbid(unsafe_code)]
 
 mod clock;

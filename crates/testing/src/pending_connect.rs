@@ -39,6 +39,8 @@ use crate::world::{self, World};
 /// assert_eq!(server.take_sent(), b"hello");
 /// assert!(second.try_take().unwrap().is_ok());
 /// ```
+#[doc(alias = "ConnectionCompleter")]
+#[doc(alias = "connectableEndpoint")]
 #[must_use = "a connect waits until it succeeds, fails, or its time is over"]
 pub struct PendingConnect {
     world: Weak<World>,
@@ -87,6 +89,7 @@ impl PendingConnect {
     ///
     /// # Panics
     /// If it does not [wait](Self::is_waiting) any more.
+    #[doc(alias = "succeedOnce")]
     pub fn succeed(self) -> FarEnd {
         let world = self.take();
         let end = Rc::new(End::new(usize::MAX));
@@ -100,6 +103,8 @@ impl PendingConnect {
     ///
     /// # Panics
     /// If it does not [wait](Self::is_waiting) any more.
+    #[doc(alias = "failOnce")]
+    #[doc(alias = "RaisingMemoryReactor")]
     pub fn fail(self, kind: io::ErrorKind) {
         self.take().fail(self.waiting, kind);
         world::settle();

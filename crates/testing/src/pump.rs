@@ -51,6 +51,7 @@ use crate::world::{self, World};
 #[doc(alias = "iosim")]
 #[doc(alias = "FakeTransport")]
 #[doc(alias = "loopback")]
+#[doc(alias = "IOPump")]
 pub struct Pump<C: Protocol, S: Protocol> {
     world: Rc<World>,
     client: Half,

@@ -48,6 +48,7 @@ use crate::world::{self, World};
 /// panic when called from inside a callback.
 #[doc(alias = "proto_helpers")]
 #[doc(alias = "EmbeddedChannel")]
+#[doc(alias = "StringTransportWithDisconnection")]
 pub struct StringTransport<P: Protocol> {
     world: Rc<World>,
     far: FarEnd,
@@ -236,6 +237,7 @@ impl<P: Protocol> StringTransport<P> {
 impl<P: Protocol> StringTransport<P> {
     /// This much time passes, and everything that comes due runs at its moment.
     #[doc(alias = "Clock.advance")]
+    #[doc(alias = "Clock.pump")]
     pub fn advance(&mut self, duration: Duration) {
         world::advance(duration);
     }

@@ -105,14 +105,11 @@ fn a_slow_neighbour_in_the_same_turn_moves_nothing() {
 fn r82_counts_are_right_at_the_edges_of_intervals() {
     let (mut t, net) = fake();
     let third = SECOND / 3;
-    let total = Rc::new(Cell::new((0, 0)));
-    let sum = Rc::clone(&total);
-    let (beat, _ended) = LoopingCall::start_later(&net, third, move |_, count| {
-        let (calls, intervals) = sum.get();
-        sum.set((calls + 1, intervals + count));
-    });
+    let (calls, note) = Calls::begin();
+    let (beat, _ended) = LoopingCall::start_later(&net, third, note);
     t.advance(1_000 * third);
-    assert_eq!(total.get(), (1_000, 1_000));
+    let counts: Vec<_> = calls.take().into_iter().map(|(_, count)| count).collect();
+    assert_eq!(counts, [1; 1_000]);
     beat.stop();
 }
 
@@ -218,17 +215,17 @@ fn a_panic_ends_the_calls_and_is_what_the_start_brings() {
 }
 
 #[test]
-fn a_stop_between_calls_ends_at_once_and_lets_the_closure_go() {
+fn a_stop_between_calls_ends_at_once_and_lets_the_closure_go_first() {
     let (mut t, net) = fake();
     let held = Rc::new(());
     let hold = Rc::clone(&held);
     let (beat, ended) = LoopingCall::start(&net, SECOND, move |_, _| {
         let _ = &hold;
     });
+    let holders = ended.map(move |()| Rc::strong_count(&held));
     t.advance(SECOND);
     assert!(beat.stop());
-    assert_eq!(ended.try_take().unwrap(), Ok(()));
-    assert_eq!(Rc::strong_count(&held), 1);
+    assert_eq!(holders.try_take().unwrap(), Ok(1));
     assert!(net.free_timers().is_empty());
 }
 

@@ -54,10 +54,11 @@
 //! | wrap a protocol, change it, change its bytes | [`manual::layers`] |
 //! | share state between connections | [`Factory`], [`factory()`] |
 //! | wait for a result | [`Deferred`], [`Transport::then`], [`Transport::hold`] |
-//! | do something later | [`Transport::call_later`], [`Net::call_later`] |
+//! | do something later, or again and again | [`Transport::call_later`], [`Net::call_later`], [`LoopingCall`] |
 //! | come in from another thread | [`Remote`] |
 //! | know why a connection ended | [`Disconnect`] |
 //! | bound something | [`Limits`] |
+//! | port a program | [`manual::coming_from_twisted`], [`manual::coming_from_asyncio`] |
 //! | rely on something | [`contracts`] |
 //!
 //! # Programs are written against [`Net`]
@@ -86,11 +87,16 @@ pub mod manual;
 pub use torsade_core::{
     AnyProtocol, Built, ConnectError, Connection, ConnectionId, Disconnect, Endpoint,
     EndpointError, Factory, Filter, Gone, IoFailure, Layered, Limit, Limits, ListenError, Listener,
-    ListenerId, Net, Pass, Peer, Protocol, Remote, Sides, Time, Timeout, Timer, ToEndpoint,
-    Transport, WhenFull, WireEnd, Wrapper, factory,
+    ListenerId, LoopingCall, Net, Pass, Peer, Protocol, Remote, Sides, Ticked, Time, Timeout,
+    Timer, ToEndpoint, Transport, WhenFull, WireEnd, Wrapper, factory,
 };
 pub use torsade_deferred::{Deferred, Failure, Panic, Resolver};
 pub use torsade_reactor::{Counters, Reactor, ReactorBuilder};
+#[cfg(unix)]
+pub use torsade_reactor::{Watch, Watcher};
+
+/// Shared bytes, for [`Connection::write_bytes`].
+pub use bytes::Bytes;
 
 /// Results that come later, in full: cancelling, the queue, reports of what nobody took.
 pub use torsade_deferred as deferred;
@@ -100,6 +106,7 @@ pub use torsade_wire as wire;
 /// For those who write drivers: the engine, what it asks for, and what it must be told.
 pub use torsade_core::driver;
 
-/// The fakes: a connection whose other end is the test, a pump that joins two protocols.
+/// The fakes: a connection whose other end is the test, a pump that joins two protocols, a reactor
+/// for whole programs.
 #[cfg(feature = "testing")]
 pub use torsade_testing as testing;

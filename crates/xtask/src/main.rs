@@ -119,8 +119,12 @@ fn usage(problem: &str) -> String {
     }
     line(
         "figures",
-        "measure everything, peers too, and print the table",
+        "count and time everything, peers too, and print the tables",
     );
     line("figures --write", "measure and write the new budget");
+    text.push_str(
+        "\nfigures: --only WORD takes the rows that are named so; --rounds N, 0 for counts only;\n  \
+         --no-counts for times only; --python PROGRAM for peers in Python; --out FOLDER\n",
+    );
     text
 }

@@ -50,12 +50,14 @@ struct Stage {
     incoming: Rest,
     /// Not encoded yet. Only filters further in put something here; the protocol's output waits in
     /// the connection's outbox.
-    outgoing: Vec<u8>,
+    outgoing: Rest,
     end: Upstream,
     wake_at: Option<Time>,
     /// What it said of itself when it was last asked something.
     ready: bool,
     wants_plain: bool,
+    most_plain: usize,
+    wants_wire: bool,
 }
 
 /// What comes to a filter from the wire's side.
@@ -107,7 +109,7 @@ impl Chain {
                 bytes: unread,
                 start: 0,
             },
-            outgoing: Vec::new(),
+            outgoing: Rest::default(),
             end: if ended {
                 Upstream::Ended
             } else {
@@ -116,6 +118,8 @@ impl Chain {
             wake_at: None,
             ready: false,
             wants_plain: false,
+            most_plain: usize::MAX,
+            wants_wire: true,
         });
         self.ask(shared, self.stages.len() - 1, |filter, _, sides| {
             filter.start(sides)
@@ -133,9 +137,21 @@ impl Chain {
         !self.failed && last.is_none_or(|last| last.wants_plain) && self.is_clear()
     }
 
+    /// How many bytes may be encoded at once.
+    pub(super) fn most_plain(&self) -> usize {
+        self.stages
+            .last()
+            .map_or(usize::MAX, |last| last.most_plain)
+    }
+
+    /// Whether no filter has had enough input for now.
+    pub(super) fn wants_wire(&self) -> bool {
+        self.stages.iter().all(|stage| stage.wants_wire)
+    }
+
     /// Whether nothing waits between two filters to be encoded.
     fn is_clear(&self) -> bool {
-        self.stages.iter().all(|stage| stage.outgoing.is_empty())
+        self.stages.iter().all(|stage| stage.outgoing.len() == 0)
     }
 
     /// Whether the filters could take it if our side ended now.
@@ -260,7 +276,7 @@ impl Chain {
     /// What the driver has not taken is given up.
     pub(super) fn discard(&mut self) -> [Option<Box<Chunk>>; 2] {
         for stage in &mut self.stages {
-            stage.outgoing = Vec::new();
+            stage.outgoing = Rest::default();
         }
         self.under_way = 0;
         self.wire.discard()
@@ -292,15 +308,21 @@ impl Chain {
     }
 
     fn encode_waiting(&mut self, shared: &Shared, number: usize) -> Result<bool, Fault> {
-        let stage = &mut self.stages[number];
-        if stage.outgoing.is_empty() || !stage.wants_plain {
-            return Ok(false);
+        let mut moved = false;
+        while self.stages[number].outgoing.len() > 0 && self.stages[number].wants_plain {
+            let stage = &mut self.stages[number];
+            let most = stage.most_plain.min(stage.outgoing.len());
+            // Only filters further in put something there, and they are not asked meanwhile.
+            let mut outgoing = mem::take(&mut stage.outgoing);
+            self.ask(shared, number, |filter, _, sides| {
+                filter.encode(&[&outgoing.as_mut()[..most]], sides)
+            })?;
+            outgoing.consume(most);
+            outgoing.give_back(shared);
+            self.stages[number].outgoing = outgoing;
+            moved = true;
         }
-        let plain = mem::take(&mut stage.outgoing);
-        self.ask(shared, number, |filter, _, sides| {
-            filter.encode(&[&plain], sides)
-        })?;
-        Ok(true)
+        Ok(moved)
     }
 
     fn decode_waiting(&mut self, shared: &Shared, number: usize) -> Result<bool, Fault> {
@@ -354,16 +376,18 @@ impl Chain {
         let (filter, incoming) = (&mut *stage.filter, &mut stage.incoming);
         let answer = guard::run(|| {
             let answer = question(filter, incoming, &mut sides);
-            (answer, filter.is_ready(), filter.wants_plain())
+            let state = (filter.is_ready(), filter.wants_plain());
+            (answer, state, filter.most_plain(), filter.wants_wire())
         });
-        let answer = answer.map(|(answer, ready, wants_plain)| {
-            stage.ready = ready;
-            stage.wants_plain = wants_plain;
+        let answer = answer.map(|(answer, state, most_plain, wants_wire)| {
+            (stage.ready, stage.wants_plain) = state;
+            stage.most_plain = most_plain.max(1);
+            stage.wants_wire = wants_wire;
             answer
         });
         if !wire.is_empty() {
             match number.checked_sub(1) {
-                Some(outer) => self.stages[outer].outgoing.extend_from_slice(&wire),
+                Some(outer) => self.stages[outer].outgoing.push(shared, &wire),
                 None => self.wire.push(&shared.pool, &wire),
             }
         }

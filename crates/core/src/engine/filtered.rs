@@ -58,6 +58,7 @@ impl<S> Slot<S> {
             || chain.failed
             || !matches!(self.input, Input::Open)
             || chain.undecoded() >= limits.filter_input
+            || (!chain.wants_wire() && chain.is_ready())
         {
             return false;
         }
@@ -181,7 +182,7 @@ impl<S> Slot<S> {
             None
         };
         if let Some(mut chunk) = next {
-            let len = chunk.len().min(most);
+            let len = chunk.len().min(most).min(chain.most_plain());
             let outcome = chain.encode(shared, &chunk, len);
             chunk.advance(len);
             if chunk.is_empty() {

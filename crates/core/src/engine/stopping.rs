@@ -174,7 +174,7 @@ impl<S> Engine<S> {
 
 /// The end.
 impl<S> Engine<S> {
-    fn give_up_listening(&self) {
+    pub(super) fn give_up_listening(&self) {
         let keys: Vec<_> = self.shared.listening.borrow().keys().collect();
         for key in keys {
             let listening = self.shared.listening.borrow().get(key).cloned();

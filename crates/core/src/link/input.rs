@@ -19,6 +19,12 @@ impl Link {
         self.set_held(hold::HANDLE, paused);
     }
 
+    /// Keep the account of how long input is held back.
+    pub(crate) fn note_input(&self) {
+        let now = self.shared.now();
+        self.watches.note_input(now, !self.wants_input());
+    }
+
     fn set_held(self: &Rc<Self>, bit: u32, held: bool) {
         if self.gate.set(bit, held) {
             self.touch();

@@ -17,3 +17,4 @@ mod lingering;
 mod progress;
 mod running;
 mod support;
+mod watching;

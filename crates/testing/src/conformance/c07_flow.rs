@@ -2,12 +2,14 @@
 
 use std::cell::{Cell as Flag, RefCell};
 use std::rc::Rc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use torsade_core::{Disconnect, Layered, Limit, Protocol, Transport};
 
 use super::filters::{
-    filters_see_what_is_theirs_while_input_is_held, output_waits_for_a_filter_that_wants_none,
+    a_filter_is_given_what_it_asks_for, filters_see_what_is_theirs_while_input_is_held,
+    output_waits_for_a_filter_that_wants_none,
 };
 use super::harness::Stage;
 use super::probe::{Log, Probe};
@@ -32,6 +34,8 @@ pub(super) const CELLS: &[Cell] = cells![7:
     over_the_sum_of_all_the_fullest_goes_first,
     filters_see_what_is_theirs_while_input_is_held,
     output_waits_for_a_filter_that_wants_none,
+    a_filter_is_given_what_it_asks_for,
+    the_time_in_which_input_is_held_is_kept,
 ];
 
 /// "Marks 64 and 16 KiB: state pauses strictly above high."
@@ -426,4 +430,29 @@ fn over_the_sum_of_all_the_fullest_goes_first(stage: Stage) {
     h.settle();
     assert_eq!(h.received(transports[0].0).len(), 20 * MIB);
     assert_eq!(h.received(transports[2].0).len(), 22 * MIB);
+}
+
+/// "Idle clocks stand still while we do not read": they can tell for how long that was, and when
+/// it is over.
+fn the_time_in_which_input_is_held_is_kept(stage: Stage) {
+    const SECOND: Duration = Duration::from_secs(1);
+    in_both_roles(stage, |h, role| {
+        let log = Log::default();
+        let (_, transport) = open(h, role, Probe::new("a", &log));
+        log.expect(&["a made"]);
+        assert_eq!(transport.input_held(), Duration::ZERO);
+        transport.pause_reading();
+        h.advance(2 * SECOND);
+        assert_eq!(transport.input_held(), 2 * SECOND);
+        let resumed = transport.input_resumed();
+        transport.then(resumed, |me, _, resumed| me.note(&format!("{resumed:?}")));
+        transport.connection().pause_reading(); // somebody else, too
+        transport.resume_reading();
+        h.advance(SECOND);
+        log.expect(&[]);
+        transport.connection().resume_reading();
+        h.advance(5 * SECOND);
+        log.expect(&["a Ok(())"]);
+        assert_eq!(transport.input_held(), 3 * SECOND);
+    });
 }

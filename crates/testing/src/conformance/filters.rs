@@ -4,6 +4,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::mpsc::{self, Sender};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -327,6 +328,68 @@ pub(super) fn output_waits_for_a_filter_that_wants_none(stage: Stage) {
     h.settle();
     log.expect(&["a resume"]);
     assert_eq!(after_greeting(&mut *h, end), vec![b'A'; 100_000]);
+}
+
+/// Takes output in small pieces, and after each piece of input a rest.
+struct Sips {
+    pieces: Sender<usize>,
+    rests: bool,
+}
+
+impl Filter for Sips {
+    fn decode(&mut self, wire: &mut [u8], sides: &mut Sides<'_>) -> Result<usize, Disconnect> {
+        sides.plain().extend_from_slice(wire);
+        self.rests = true;
+        sides.wake_at(sides.now() + Duration::from_secs(1));
+        Ok(wire.len())
+    }
+
+    fn encode(&mut self, plain: &[&[u8]], sides: &mut Sides<'_>) -> Result<(), Disconnect> {
+        let piece = plain.concat();
+        self.pieces.send(piece.len()).unwrap_or_default();
+        sides.wire().extend(piece);
+        Ok(())
+    }
+
+    fn timer(&mut self, _: &mut Sides<'_>) -> Result<(), Disconnect> {
+        self.rests = false;
+        Ok(())
+    }
+
+    fn most_plain(&self) -> usize {
+        2
+    }
+
+    fn wants_wire(&self) -> bool {
+        !self.rests
+    }
+}
+
+/// Pauses are kept by holder, a filter too; and it says how much output it is given at once, by
+/// the protocol or by a filter further in.
+pub(super) fn a_filter_is_given_what_it_asks_for(stage: Stage) {
+    let (mut h, log) = (stage.harness(), Log::default());
+    let (end, transport) = accepted(&mut *h, &log, Probe::new("a", &log));
+    let taken = [(); 2].map(|()| {
+        let (pieces, taken) = mpsc::channel();
+        let rests = false;
+        transport.push_filter(Sips { pieces, rests });
+        taken
+    });
+    transport.write("abc");
+    transport.write("de");
+    h.settle();
+    assert_eq!(h.received(end), b"abcde");
+    for taken in taken {
+        assert_eq!(taken.try_iter().collect::<Vec<_>>(), [2, 2, 1]);
+    }
+    h.send(end, b"x");
+    h.settle();
+    h.send(end, b"y");
+    h.settle();
+    log.expect(&["a data x"]);
+    h.advance(Duration::from_secs(1));
+    log.expect(&["a data y"]);
 }
 
 /// "`close_write` sends close_notify and no FIN", where a filter says so; what follows is read.

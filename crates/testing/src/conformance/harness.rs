@@ -35,6 +35,7 @@ use super::Probe;
 ///
 /// Dropping a harness ends everything on it, and panics if user code panicked that a cell did not
 /// [expect](Self::expect_panic) to, or if an expected panic did not happen.
+#[doc(alias = "ReactorBuilder")]
 pub trait Harness {
     /// What programs are written against.
     fn net(&self) -> Net;

@@ -18,13 +18,17 @@
 //! | `loseConnection`, `abortConnection` | `close`, `abort` | [`close`](crate::Connection::close), [`abort`](crate::Connection::abort) |
 //! | `loseWriteConnection` | `write_eof` | [`close_write`](crate::Connection::close_write) |
 //! | `pauseProducing` of a transport | `pause_reading` | [`pause_reading`](crate::Transport::pause_reading) |
-//! | `registerProducer`, `pauseProducing` | `pause_writing` | [`wants_output`](crate::Connection::wants_output), [`pause_writing`](crate::Protocol::pause_writing) |
+//! | `registerProducer`, `pauseProducing` | `pause_writing` | [`wants_output`](crate::Connection::wants_output), [`pause_writing`](crate::Protocol::pause_writing); for objects [`Consumer`](crate::wire::Consumer) |
 //! | `Factory.buildProtocol` | a protocol factory | [`factory`](crate::factory()), [`Factory`](crate::Factory) |
 //! | `listenTCP`, `stopListening` | `create_server`, `close` | [`listen`](crate::Net::listen), [`Listener::close`](crate::Listener::close) |
 //! | `connectTCP` with a `ClientFactory` | `create_connection` | [`connect`](crate::Net::connect), which returns a `Deferred` |
 //! | `callLater`, `DelayedCall` | `call_later` | [`Net::call_later`](crate::Net::call_later), [`Transport::call_later`](crate::Transport::call_later), [`Timer`](crate::Timer) |
+//! | `LoopingCall` | | [`LoopingCall`](crate::LoopingCall) |
 //! | `callFromThread` | `call_soon_threadsafe` | [`Remote::post`](crate::Remote::post) |
 //! | `addCallback`, `addErrback`, `addBoth` | `add_done_callback` | [`map`](crate::Deferred::map), [`or_else`](crate::Deferred::or_else), [`finish`](crate::Deferred::finish) |
+//!
+//! All others are in [`twisted_names`](super::twisted_names) and in
+//! [`coming_from_asyncio`](super::coming_from_asyncio#every-name).
 //!
 //! # In general
 //! - **Callbacks never nest.** Whatever would call you waits until you have returned, so shared
@@ -207,7 +211,9 @@
 //!
 //! ## Producers are loops
 //! (R28, R29, R30) A producer is not an object that you register but a loop of your own:
-//! `while wants_output() { write }`, begun in a callback and again in `resume_writing`.
+//! `while wants_output() { write }`, begun in a callback and again in `resume_writing`. Producers
+//! that exist as objects are registered with a [`Consumer`](crate::wire::Consumer), to the same
+//! rules.
 //! - The *state* changes inside the write that passes the mark, so that the loop ends. The
 //!   *callback* `pause_writing` comes when you have returned; Twisted calls it from inside your
 //!   write, which may be inside your `resumeProducing`.
@@ -278,7 +284,8 @@
 //! producer does so on TLS but on TCP only while it happens to be paused; a producer that never
 //! finishes keeps the connection for ever. Here a close is for what was written, whoever calls
 //! it: after it `wants_output` is false and a loop ends. So the producer closes, when it has
-//! given all, as the two above do.
+//! given all, as the two above do. The `close` of a [`Consumer`](crate::wire::Consumer) is the
+//! other one: it waits for a producer of either kind to be unregistered, on every transport.
 //!
 //! # Exceptions
 //!
@@ -417,11 +424,13 @@
 //! returns when its Deferred has a result, and everything else goes on in the next run. Running a
 //! reactor inside a callback panics, where Twisted raises `ReactorAlreadyRunning`.
 //!
-//! ## No descriptors of others
-//! (R60) There is no `addReader`. The reactor watches its own sockets, and tells old from new by
-//! a generation, not by a number that the system uses anew. To wait for other descriptors, be the
-//! host: a [`Reactor`](crate::Reactor) has a descriptor (`AsFd`) that is readable when it wants a
-//! [`turn`](crate::Reactor::turn), and [`next_deadline`](crate::Reactor::next_deadline).
+//! ## Descriptors of others are duplicated
+//! (R60) [`add_reader`](crate::Watcher::add_reader) takes a descriptor and a callback, watches a
+//! duplicate, and answers with a [`Watch`](crate::Watch): watched is until that is dropped. The
+//! caller may close its own descriptor at any time, and old is told from new by a number that is
+//! never used again, not by one that the system gives to the next file. In return the open file
+//! lives as long as the watch. `removeAll` and `getReaders` do not exist: who has something
+//! watched holds the `Watch`.
 //!
 //! ## Signals are left alone until you ask
 //! (R62) Twisted takes SIGINT and SIGTERM when it runs and does not give them back. Here nothing
@@ -448,6 +457,6 @@
 //! # Not there yet
 //! Looking up names and racing their addresses; TLS, whose `connection_made` will come after the
 //! handshake, so that it knows its peer; datagrams; UNIX sockets; processes, which will inherit
-//! the environment as `std` has it; thread pools; groups of Deferreds; `registerProducer` as an
-//! adapter for producers that are objects; endpoint strings and services. The list of rules says
+//! the environment as `std` has it; thread pools; groups of Deferreds; endpoint
+//! strings and services. The list of rules says
 //! which of them wait for what.

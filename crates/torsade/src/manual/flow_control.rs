@@ -148,8 +148,11 @@
 //!     fn resume_writing(&mut self, _: &Transport<Self>) {
 //!         self.other(|other| other.resume_reading());
 //!     }
-//!     fn connection_lost(&mut self, _: &Transport<Self>, _: &Disconnect) {
-//!         self.other(|other| other.close());
+//!     fn connection_lost(&mut self, _: &Transport<Self>, reason: &Disconnect) {
+//!         self.other(|other| match reason.is_clean() {
+//!             true => other.close(),
+//!             false => other.abort(), // half of something must not look like the whole
+//!         });
 //!     }
 //! }
 //!
@@ -169,6 +172,10 @@
 //! far.feed("thank you");
 //! assert_eq!(near.take_sent(), b"thank you");
 //! ```
+//! In a program one side comes first and connects the other. What if it is lost before that is
+//! there? The example `proxy` answers such questions: it holds the client's input until the upstream
+//! is connected, switches both to a relay, and there each side waits for the other's
+//! [`closed()`](crate::Connection::closed), which tells also who was lost before anybody listened.
 //!
 //! # Who writes to others
 //! In a room nobody is slowed down by the slowest. Output for a member that does not read piles

@@ -17,6 +17,9 @@
 //! | [`closing`] | last words that arrive, half-closes, deadlines for a goodbye |
 //! | [`flow_control`] | files of any size in constant memory, a relay, a room with a deaf member |
 //! | [`errors`] | one place for every way to fail |
+//! | [`coming_from_twisted`] | three programs of Twisted, and a test, beside their ports |
+//! | [`twisted_names`] | what became of every name of Twisted's networking core |
+//! | [`coming_from_asyncio`] | the protocol pair beside its port, and what became of every name |
 //! | [`differences`] | for every habit of Twisted or asyncio, what to write instead and why |
 //!
 //! # Where to begin
@@ -27,9 +30,9 @@
 //!
 //! **You port a Twisted or asyncio program.** [`life`] first: the callbacks have the names you
 //! know, but nobody calls you back while you are running, and continuations are given `&mut self`.
-//! Then [`differences`], and [`closing`], [`flow_control`] and [`errors`] for those that matter to
-//! you. The search box above finds the old names: `loseConnection`, `callLater`, `LineReceiver`,
-//! `drain`. For Deferreds there is a table on the page of [`deferred`](crate::deferred).
+//! Then [`coming_from_twisted`] or [`coming_from_asyncio`], and [`differences`], [`closing`],
+//! [`flow_control`] and [`errors`] for those that matter to you. The search box above finds the old
+//! names: `loseConnection`, `callLater`, `LineReceiver`, `drain`; so does [`twisted_names`].
 //!
 //! **You test protocols, written here or to be.** [`testing`], then [`life`] for what order may be
 //! asserted. The end of [`flow_control`] and of [`closing`] shows the cases that are usually
@@ -42,6 +45,8 @@
 //! knows of that.
 
 pub mod closing;
+pub mod coming_from_asyncio;
+pub mod coming_from_twisted;
 pub mod differences;
 pub mod errors;
 pub mod first_protocol;
@@ -51,3 +56,4 @@ pub mod layers;
 pub mod life;
 pub mod running;
 pub mod testing;
+pub mod twisted_names;

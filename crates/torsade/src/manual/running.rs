@@ -200,7 +200,44 @@
 //! A program that has a loop already, of a GUI or a game, takes turns instead of running:
 //! [`turn(Some(Duration::ZERO))`](crate::Reactor::turn) does what there is to do and returns. To
 //! sleep in between, wait until the reactor's descriptor is readable (`Reactor` is `AsFd`) or
-//! [`next_deadline`](crate::Reactor::next_deadline) has come.
+//! [`next_deadline`](crate::Reactor::next_deadline) has come. Whatever the program does to a
+//! connection between two turns, a `write` or a `close`, makes the descriptor readable.
+//!
+//! Two of the examples are such programs: `examples/guest_poll.rs` has a loop around `poll(2)`, and
+//! `examples/guest_tokio.rs` runs a reactor inside a tokio runtime, beside async tasks of the same
+//! thread. A loop that hears of changes only, as tokio's does, asks again whether the descriptor
+//! is readable before it sleeps: a turn is bounded, and may leave something over.
+//!
+//! # As a host
+//! The other way round, the reactor waits for descriptors that are not its own: a pipe, a
+//! terminal, the socket of a library that does its own reading. On Unix,
+//! [`Reactor::watcher`](crate::Reactor::watcher) gives the handle:
+//! ```
+//! # #[cfg(unix)]
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::io::{Read, Write};
+//! use torsade::Reactor;
+//!
+//! let mut reactor = Reactor::new()?;
+//! let (mut reader, mut writer) = std::io::pipe()?;
+//! let watch = reactor.watcher().add_reader(&reader.try_clone()?, move |net| {
+//!     let mut buffer = [0; 512];
+//!     match reader.read(&mut buffer) {
+//!         Ok(n) if n > 0 => println!("{}", String::from_utf8_lossy(&buffer[..n])),
+//!         _ => net.stop(), // the end
+//!     }
+//! })?;
+//! writer.write_all(b"hello")?;
+//! drop(writer);
+//! reactor.run()?;
+//! watch.remove(); // or drop it
+//! # Ok(())
+//! # }
+//! # #[cfg(not(unix))]
+//! # fn main() {}
+//! ```
+//! The callback runs in a turn, like any other, and again in the next one as long as there is
+//! something to read.
 //!
 //! # Pitfalls
 //! **Blocking in a callback.** A callback that sleeps, reads a file from a slow disk or asks a

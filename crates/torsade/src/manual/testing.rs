@@ -120,6 +120,103 @@
 //! assert_eq!(pump.server_lost(), Some(Disconnect::PeerClosed));
 //! ```
 //!
+//! # What kernels do
+//! A peer that closes its socket while we still send, a reset that arrives together with the last
+//! bytes, a close with input unread: rare on a desk, daily on a server. Each is one step of the
+//! fake, and was compared with a real socket, same protocol, same log:
+//! ```
+//! use std::time::Duration;
+//! use torsade::testing::StringTransport;
+//! use torsade::{Disconnect, Protocol, Transport};
+//!
+//! /// Tells the time until somebody hangs up.
+//! struct Ticker;
+//! impl Protocol for Ticker {
+//!     fn data_received(&mut self, transport: &Transport<Self>, _: &[u8]) {
+//!         transport.write("tick ");
+//!         transport.call_later(Duration::from_secs(1), |_, transport| {
+//!             transport.write("tock ");
+//!         });
+//!     }
+//!     fn eof_received(&mut self, _: &Transport<Self>) {} // the peer may have more to hear
+//! }
+//!
+//! let mut t = StringTransport::serve(Ticker);
+//! t.feed("go");
+//! t.end(); // a half-close: it is still there
+//! t.advance(Duration::from_secs(1));
+//! assert_eq!(t.take_sent(), b"tick tock ");
+//!
+//! let mut t = StringTransport::serve(Ticker);
+//! t.feed("go");
+//! t.hang_up(); // it is gone, and answers what comes with a reset
+//! t.advance(Duration::from_secs(1));
+//! assert_eq!(t.lost(), None); // this write is what provokes it
+//! t.connection().write("tick ");
+//! assert_eq!(t.lost(), Some(Disconnect::Reset));
+//! ```
+//! The others are `reset_after`, `fail_sends`, `reset_at_close_with_unread` and `set_send_queue`;
+//! all are methods of [`FarEnd`].
+//!
+//! # Whole programs
+//! What takes a [`Net`](crate::Net), and listens, connects, sets timers and stops, runs on a
+//! [`MemoryReactor`]. The test is everybody else: it dials the program's listeners, and answers
+//! its connects. Each such connection gives a [`FarEnd`], with the words of a string transport:
+//! ```
+//! use std::io::ErrorKind;
+//! use torsade::testing::MemoryReactor;
+//! use torsade::{Connection, ListenError, Net, Protocol, Transport, factory};
+//!
+//! /// Forwards what it gets to an upstream server, one connection for each client.
+//! struct Client(Vec<u8>);
+//! struct Upstream(Connection);
+//!
+//! impl Protocol for Client {
+//!     fn data_received(&mut self, transport: &Transport<Self>, data: &[u8]) {
+//!         let upstream = Upstream(transport.connection());
+//!         let connecting = transport.net().connect("192.0.2.1:80", upstream);
+//!         self.0 = data.to_vec();
+//!         transport.hold(connecting, |me, transport, upstream| match upstream {
+//!             Ok(upstream) => upstream.write(&*me.0),
+//!             Err(_) => {
+//!                 transport.write("503\n");
+//!                 transport.close();
+//!             }
+//!         });
+//!     }
+//! }
+//! impl Protocol for Upstream {
+//!     fn data_received(&mut self, _: &Transport<Self>, data: &[u8]) {
+//!         self.0.write(data);
+//!     }
+//! }
+//! fn serve(net: &Net) -> Result<(), ListenError> {
+//!     net.listen("127.0.0.1:8007", factory(|_| Client(Vec::new())))?;
+//!     Ok(())
+//! }
+//!
+//! # fn main() -> Result<(), ListenError> {
+//! let reactor = MemoryReactor::new();
+//! serve(reactor.net())?;
+//!
+//! let mut client = reactor.dial("127.0.0.1:8007");
+//! client.feed("question");
+//! let mut server = reactor.next_connect().succeed();
+//! assert_eq!(server.take_sent(), b"question");
+//! server.feed("answer");
+//! assert_eq!(client.take_sent(), b"answer");
+//!
+//! let mut client = reactor.dial("127.0.0.1:8007");
+//! client.feed("question");
+//! reactor.next_connect().fail(ErrorKind::ConnectionRefused);
+//! assert_eq!(client.take_sent(), b"503\n");
+//! assert!(client.has_ended());
+//! # Ok(())
+//! # }
+//! ```
+//! [`MemoryReactor`]`::join` lets the connects go to whoever listens in a memory reactor of the
+//! thread: a client program and a server program run against each other, in memory.
+//!
 //! # State, rooms, and work that comes later
 //! `protocol` looks at the protocol, or changes it; `connection` is the handle that somebody else
 //! in the program would have; `net` is the [`Net`](crate::Net) it lives on. Several fakes share a
@@ -204,16 +301,15 @@
 //! **Holding a borrow across a method of a fake.** Those are the calls that do run callbacks. Let
 //! go of `room.borrow()` before `ann.feed(..)`.
 //!
-//! **Expecting somebody at the other end.** On the `Net` of a fake every
+//! **Expecting somebody at the other end.** On the `Net` of a string transport or a pump every
 //! [`connect`](crate::Net::connect) is refused, and nobody connects to what
-//! [`listen`](crate::Net::listen) opens. Test the protocol that would be connected by itself, or
-//! both ends with a pump. A [`Factory`](crate::Factory) is tested by calling its `build`.
+//! [`listen`](crate::Net::listen) opens: that is what a memory reactor is for.
 //!
 #![cfg_attr(
     feature = "testing",
-    doc = "[`StringTransport`]: crate::testing::StringTransport\n[`Pump`]: crate::testing::Pump\n[`Clock`]: crate::testing::Clock"
+    doc = "[`StringTransport`]: crate::testing::StringTransport\n[`FarEnd`]: crate::testing::FarEnd\n[`MemoryReactor`]: crate::testing::MemoryReactor\n[`Pump`]: crate::testing::Pump\n[`Clock`]: crate::testing::Clock"
 )]
 #![cfg_attr(
     not(feature = "testing"),
-    doc = "[`StringTransport`]: crate#features\n[`Pump`]: crate#features\n[`Clock`]: crate#features"
+    doc = "[`StringTransport`]: crate#features\n[`FarEnd`]: crate#features\n[`MemoryReactor`]: crate#features\n[`Pump`]: crate#features\n[`Clock`]: crate#features"
 )]

@@ -1,0 +1,213 @@
+//! Coming from asyncio: its protocol pair beside the port, and what became of every name.
+//!
+//! asyncio's protocols and transports are Twisted's with other spellings, so nearly every callback
+//! has the name you know. At the end of this page you have seen an echo server and its client in
+//! both languages, and can look up the rest. Rules that differ are on the page of
+//! [`differences`](super::differences#coming-from-asyncio).
+//!
+//! # A server and a client
+//! ```python
+//! import asyncio
+//!
+//! class EchoServer(asyncio.Protocol):
+//!     def connection_made(self, transport):
+//!         self.transport = transport                                     # 1
+//!
+//!     def data_received(self, data):
+//!         self.transport.write(data)
+//!         self.transport.close()                                         # 2
+//!
+//! class EchoClient(asyncio.Protocol):
+//!     def __init__(self, message, done):
+//!         self.message, self.done, self.echo = message, done, b""
+//!
+//!     def connection_made(self, transport):
+//!         transport.write(self.message.encode())                         # 3
+//!
+//!     def data_received(self, data):
+//!         self.echo += data
+//!
+//!     def connection_lost(self, exc):                                    # 4
+//!         if exc is None:
+//!             self.done.set_result(self.echo)                            # 5
+//!         else:
+//!             self.done.set_exception(exc)
+//!
+//! async def main():
+//!     loop = asyncio.get_running_loop()                                  # 6
+//!     server = await loop.create_server(EchoServer, "127.0.0.1", 0)      # 7
+//!     address = server.sockets[0].getsockname()
+//!     done = loop.create_future()
+//!     client = lambda: EchoClient("hello", done)
+//!     await loop.create_connection(client, *address)                     # 8
+//!     assert await done == b"hello"                                      # 9
+//!     server.close()
+//!     await server.wait_closed()                                         # 10
+//!
+//! asyncio.run(main())
+//! ```
+//! The same here:
+//! ```
+//! use torsade::{Deferred, Disconnect, Protocol, Reactor, Resolver, Transport, factory};
+//!
+//! struct EchoServer;
+//! impl Protocol for EchoServer {
+//!     fn data_received(&mut self, transport: &Transport<Self>, data: &[u8]) { // 1
+//!         transport.write(data);
+//!         transport.close();                                             // 2
+//!     }
+//! }
+//!
+//! struct EchoClient {
+//!     message: String,
+//!     done: Option<Resolver<Vec<u8>, Disconnect>>,
+//!     echo: Vec<u8>,
+//! }
+//! impl Protocol for EchoClient {
+//!     fn connection_made(&mut self, transport: &Transport<Self>) {
+//!         transport.write(&self.message);                                // 3
+//!     }
+//!     fn data_received(&mut self, _: &Transport<Self>, data: &[u8]) {
+//!         self.echo.extend(data);
+//!     }
+//!     fn connection_lost(&mut self, _: &Transport<Self>, reason: &Disconnect) { // 4
+//!         let Some(done) = self.done.take() else { return };
+//!         if reason.is_clean() {
+//!             done.resolve(std::mem::take(&mut self.echo));              // 5
+//!         } else {
+//!             done.reject(reason.clone());
+//!         }
+//!     }
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut reactor = Reactor::new()?;
+//! let net = reactor.net().clone();                                       // 6
+//! let server = net.listen("127.0.0.1:0", factory(|_| EchoServer))?;      // 7
+//! let (resolver, done) = Deferred::new();
+//! let message = "hello".to_owned();
+//! let client = EchoClient { message, done: Some(resolver), echo: vec![] };
+//! net.connect(server.address(), client).detach();                        // 8
+//! assert_eq!(reactor.run_until(done)?, Ok(b"hello".to_vec()));           // 9
+//! server.close();                                                        // 10
+//! # Ok(())
+//! # }
+//! ```
+//! | | what changed |
+//! |---|---|
+//! | 1 | Nobody needs to store the transport: every callback is given it. A server without state is a unit struct. |
+//! | 2 | Both flush first. Here nothing is written after it, and no input is delivered; and if the peer goes on sending, the reply is not destroyed by a reset. |
+//! | 3 | Whatever is bytes already is written, and `str` is its UTF-8. |
+//! | 4 | `None` or an exception is one enum that says who ended it. |
+//! | 5 | A future has two ends of two types: the [`Resolver`](crate::Resolver) brings the result, once. `InvalidStateError` does not compile. |
+//! | 6 | There is no current loop. The [`Net`](crate::Net) is passed to who needs it. |
+//! | 7 | Nothing needs to be awaited: a port is listened on when `listen` returns. |
+//! | 8 | A protocol instead of a factory for one. The Deferred of the attempt brings the transport, and after a failure its error: here `detach` leaves it, and a failure shows at 9 as `Abandoned`, because the protocol and its resolver are dropped. |
+//! | 9 | The reactor runs until this is known, and can be run again. |
+//! | 10 | The port is free when it returns. |
+//!
+//! # Every name
+//! Whatever is linked below is found by its asyncio name in the search box, too: a test compares
+//! these tables with the names of the items and the aliases of the documentation. *later* is not
+//! there yet, *never* says why not.
+//!
+//! ## Protocols
+//! | asyncio | here | |
+//! |---|---|---|
+//! | `BaseProtocol`, `Protocol` | [`Protocol`](crate::Protocol) | |
+//! | `connection_made` | [`connection_made`](crate::Protocol::connection_made) | |
+//! | `data_received` | [`data_received`](crate::Protocol::data_received) | |
+//! | `eof_received` | [`eof_received`](crate::Protocol::eof_received) | closes unless it is overridden |
+//! | `connection_lost` | [`connection_lost`](crate::Protocol::connection_lost) | |
+//! | `pause_writing` | [`pause_writing`](crate::Protocol::pause_writing) | |
+//! | `resume_writing` | [`resume_writing`](crate::Protocol::resume_writing) | |
+//! | `BufferedProtocol`, `get_buffer`, `buffer_updated` | never: `data_received` is lent the bytes where the reactor has them | |
+//! | `DatagramProtocol`, `datagram_received`, `error_received` | later: datagrams | |
+//! | `SubprocessProtocol`, `pipe_data_received`, `pipe_connection_lost`, `process_exited` | later: processes | |
+//!
+//! ## Transports
+//! | asyncio | here | |
+//! |---|---|---|
+//! | `Transport`, `BaseTransport`, `ReadTransport`, `WriteTransport` | [`Transport`](crate::Transport) | untyped: [`Connection`](crate::Connection) |
+//! | `write` | [`write`](crate::Connection::write) | |
+//! | `writelines` | [`write_parts`](crate::Connection::write_parts) | |
+//! | `write_eof` | [`close_write`](crate::Connection::close_write) | |
+//! | `can_write_eof` | never: every stream can | |
+//! | `close` | [`close`](crate::Connection::close) | |
+//! | `abort` | [`abort`](crate::Connection::abort) | |
+//! | `is_closing` | [`is_open`](crate::Connection::is_open) | its opposite |
+//! | `get_extra_info` | [`peer`](crate::Connection::peer) | |
+//! | `pause_reading` | [`pause_reading`](crate::Transport::pause_reading) | |
+//! | `resume_reading` | [`resume_reading`](crate::Transport::resume_reading) | |
+//! | `is_reading` | [`wants_input`](crate::Connection::wants_input) | |
+//! | `get_write_buffer_size` | [`buffered`](crate::Connection::buffered) | |
+//! | `set_write_buffer_limits` | [`set_write_limits`](crate::Connection::set_write_limits) | |
+//! | `get_write_buffer_limits` | [`Limits`](crate::Limits) | those in force at the start |
+//! | `set_protocol` | [`switch`](crate::Transport::switch) | the new one is told, and gets the rest |
+//! | `get_protocol` | never: a protocol is reached by [`Transport::call`](crate::Transport::call), when nobody else is in it | |
+//! | `DatagramTransport`, `sendto` | later: datagrams | |
+//! | `SubprocessTransport`, `get_pid`, `get_returncode`, `get_pipe_transport`, `send_signal`, `terminate`, `kill` | later: processes | |
+//!
+//! ## The loop
+//! | asyncio | here | |
+//! |---|---|---|
+//! | `AbstractEventLoop`, `EventLoop` | [`Reactor`](crate::Reactor), [`Net`](crate::Net) | what runs, what programs use |
+//! | `get_running_loop`, `get_event_loop`, `set_event_loop` | [a `Net` is passed](super::differences#coming-from-asyncio) | |
+//! | `new_event_loop` | [`new`](crate::Reactor::new) | |
+//! | `run_forever` | [`run`](crate::Reactor::run) | |
+//! | `run_until_complete` | [`run_until`](crate::Reactor::run_until) | |
+//! | `stop` | [`stop`](crate::Net::stop) | [closes everything](super::differences#coming-from-asyncio) |
+//! | `loop.close`, `is_closed`, `is_running` | [a value](super::differences#a-reactor-is-a-value-and-can-be-run-again) | it is closed when it is dropped |
+//! | `call_soon` | [`Transport::call`](crate::Transport::call) | |
+//! | `call_soon_threadsafe` | [`Remote::post`](crate::Remote::post) | |
+//! | `call_later`, `call_at` | [`Net::call_later`](crate::Net::call_later), [`Transport::call_later`](crate::Transport::call_later) | |
+//! | `time` | [`now`](crate::Net::now) | of this turn |
+//! | `TimerHandle`, `Handle` | [`Timer`](crate::Timer) | |
+//! | `Handle.cancel` | [`cancel`](crate::Timer::cancel) | |
+//! | `Handle.cancelled` | [`is_active`](crate::Timer::is_active) | its opposite |
+//! | `TimerHandle.when` | never: a handle knows whether, not when; keep the [`Time`](crate::Time) | |
+//! | `create_server` | [`listen`](crate::Net::listen) | |
+//! | `create_connection` | [`connect`](crate::Net::connect) | |
+//! | `Server`, `AbstractServer` | [`Listener`](crate::Listener) | |
+//! | `Server.close`, `Server.wait_closed` | [`close`](crate::Listener::close) | [closed when it returns](super::differences#a-listener-is-closed-when-close-returns) |
+//! | `Server.is_serving` | [`is_open`](crate::Listener::is_open) | |
+//! | `Server.sockets` | [`address`](crate::Listener::address) | |
+//! | `start_serving`, `serve_forever` | [`listen`](crate::Net::listen) | it serves from the start |
+//! | `start_tls` | [`push_filter`](crate::Connection::push_filter) | TLS itself comes later |
+//! | `add_signal_handler`, `remove_signal_handler` | [`stop_on_signals`](crate::Reactor::stop_on_signals) | for a stop; others come later |
+//! | `add_reader` | [`add_reader`](crate::Watcher::add_reader) | [of a duplicate](super::differences#descriptors-of-others-are-duplicated) |
+//! | `add_writer` | [`add_writer`](crate::Watcher::add_writer) | |
+//! | `remove_reader`, `remove_writer` | [`remove`](crate::Watch::remove) | or drop the `Watch` |
+//! | `set_exception_handler`, `get_exception_handler`, `call_exception_handler`, `default_exception_handler` | [`set_sink`](crate::deferred::report::set_sink) | for Deferreds; panics of callbacks go to the log |
+//! | `set_debug`, `get_debug` | never: where a Deferred or a timer was made is always known | |
+//! | `create_datagram_endpoint` | later: datagrams | |
+//! | `create_unix_server`, `create_unix_connection` | later: UNIX sockets | |
+//! | `connect_accepted_socket` | later: sockets that were opened elsewhere | |
+//! | `connect_read_pipe`, `connect_write_pipe`, `subprocess_exec`, `subprocess_shell` | later: processes | |
+//! | `run_in_executor`, `set_default_executor`, `shutdown_default_executor` | later: a pool | |
+//! | `getaddrinfo`, `getnameinfo` | later: names | |
+//! | `sendfile` | [`FileSender`](crate::wire::FileSender) | copies through the process |
+//! | `sock_recv`, `sock_recv_into`, `sock_recvfrom`, `sock_recvfrom_into`, `sock_sendall`, `sock_sendto`, `sock_connect`, `sock_accept`, `sock_sendfile` | never: bytes come to protocols | |
+//! | `create_task`, `set_task_factory`, `get_task_factory`, `shutdown_asyncgens` | later: tasks | |
+//!
+//! ## Futures and streams
+//! | asyncio | here | |
+//! |---|---|---|
+//! | `Future`, `create_future` | [`Deferred`](crate::Deferred) | |
+//! | `set_result` | [`resolve`](crate::Resolver::resolve) | |
+//! | `set_exception` | [`reject`](crate::Resolver::reject) | |
+//! | `InvalidStateError` | [`Resolver`](crate::Resolver) | is used up |
+//! | `add_done_callback` | [`finish`](crate::Deferred::finish) | or [`Transport::then`](crate::Transport::then) |
+//! | `remove_done_callback` | [`canceller`](crate::Deferred::canceller) | |
+//! | `result`, `Future.exception` | [`try_take`](crate::Deferred::try_take) | |
+//! | `done` | [`is_settled`](crate::Deferred::is_settled) | |
+//! | `Future.cancel` | [`cancel`](crate::Deferred::cancel) | |
+//! | `Future.cancelled` | [`is_cancelled`](crate::Failure::is_cancelled), [`Resolver::is_cancelled`](crate::Resolver::is_cancelled) | for who waits, for who works |
+//! | `get_loop` | never: a Deferred belongs to its thread, not to a loop | |
+//! | `CancelledError` | [`Failure`](crate::Failure) | |
+//! | `StreamWriter.drain` | [`flushed`](crate::Connection::flushed) | |
+//! | `StreamWriter.wait_closed` | [`closed`](crate::Connection::closed) | |
+//! | `StreamReader`, `StreamWriter`, `open_connection`, `start_server` | later: streams | |
+//! | `gather`, `wait`, `wait_for`, `as_completed` | later: groups of Deferreds | |
+//! | `Lock`, `Semaphore`, `Queue` | later: locks and queues of Deferreds | |
+//! | `to_thread` | later: a pool | |
