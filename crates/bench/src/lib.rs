@@ -3,24 +3,29 @@
 //!
 //! Time on a busy machine says little: nearly all of an echoed message is the
 //! kernel's work, and two runs of one program differ by more than two
-//! programs do. So the figures are counts that come out the same tomorrow:
-//! instructions executed outside the kernel (by callgrind), allocations (by a
-//! counting allocator) and resident bytes.
+//! programs do. So what can be counted is counted, and comes out the same
+//! tomorrow: instructions executed outside the kernel (by callgrind), system
+//! calls (by strace), allocations (by a counting allocator), resident bytes.
+//! For the rest, and for peers that are not worth counting, there is the CPU
+//! time of the server in rounds that take turns, as a ratio, with its spread.
 //!
-//! `cargo xtask figures` measures everything and prints the table.
-//! `cargo xtask figures --check` measures torsade alone and compares with
+//! `cargo xtask figures` measures everything and prints the tables; it leaves
+//! them, and a picture, in the folder `figures` of the target folder. Its
+//! options are on the page of the module `figures`.
+//! `cargo xtask figures --check` counts torsade alone and compares with
 //! `budget.toml`; `--write` writes that file anew.
 //!
-//! - [`servers`]: the programs that are measured;
+//! - [`servers`]: the programs that are measured, those in Python beside them
+//!   in `peers/`;
 //! - [`load`]: what is sent to them;
 //! - [`feeds`]: framings alone, without a socket;
-//! - [`deferred`]: results that come later, alone;
+//! - [`tasks`]: timers and results that come later, alone;
 //! - `figures`: how they are run and counted (Linux only).
 #![forbid(unsafe_code)]
 
-pub mod deferred;
 pub mod feeds;
 #[cfg(target_os = "linux")]
 pub mod figures;
 pub mod load;
 pub mod servers;
+pub mod tasks;

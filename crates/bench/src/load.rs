@@ -1,17 +1,20 @@
 //! What is sent to a server: rounds of messages on a few connections, one
-//! connection after the other, or many connections that say one word and
-//! then nothing.
+//! connection that is heard by all, one connection after the other, or many
+//! connections that say one word and then nothing.
 //!
 //! The load is a plain blocking program. In each round it first sends on
 //! every connection and then waits for every answer, so that a server that
 //! runs only when the load waits finds all its connections ready.
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
 /// A server that has said nothing for so long will not answer any more.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// As many connections wait for a server at most: std's listeners queue 128.
+const QUEUE: usize = 120;
 
 /// What a message looks like, and so where its answer ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +33,15 @@ impl Message {
             Self::Line => b"a line of thirty-two bytes, so\r\n",
         }
     }
+}
+
+/// Who ends a connection; the other one ends it then, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ends {
+    /// We do, when we have been answered.
+    Load,
+    /// The server does, when it has answered.
+    Server,
 }
 
 /// Connections that stay open and send rounds of messages.
@@ -54,10 +66,20 @@ impl Session {
         connections: usize,
         in_flight: usize,
     ) -> io::Result<Self> {
-        let sockets: io::Result<_> = (0..connections).map(|_| connect(server)).collect();
+        let mut answers = Answers::new(message);
+        let mut sockets = Vec::new();
+        for number in 1..=connections {
+            // What finds the listener's queue full is tried again by the
+            // system a second later: do not run ahead of the server.
+            sockets.push(if number % QUEUE == 0 {
+                greet(server, message, &mut answers)?
+            } else {
+                connect(server)?
+            });
+        }
         Ok(Self {
-            sockets: sockets?,
-            answers: Answers::new(message),
+            sockets,
+            answers,
             batch: message.bytes().repeat(in_flight),
             in_flight,
         })
@@ -80,14 +102,67 @@ impl Session {
     }
 }
 
-/// Opens one connection after the other: one message each, then closed.
+/// A room in which one speaks and everybody hears it, the speaker too.
+#[derive(Debug)]
+pub struct Room(Session);
+
+impl Room {
+    /// Enters with that many connections.
+    ///
+    /// # Errors
+    /// When the server refuses, or somebody does not hear.
+    pub fn enter(server: SocketAddr, connections: usize) -> io::Result<Self> {
+        let mut room = Self(Session::open(server, Message::Line, connections, 1)?);
+        // Servers accept in order: who came last is heard when all are in.
+        room.0.sockets.reverse();
+        room.play(1)?;
+        Ok(room)
+    }
+
+    /// Says one line in each round and waits until everybody has heard it.
+    ///
+    /// # Errors
+    /// When the server ends, or somebody hears something else.
+    pub fn play(&mut self, rounds: usize) -> io::Result<()> {
+        let Session {
+            sockets,
+            answers,
+            batch,
+            in_flight,
+        } = &mut self.0;
+        for _ in 0..rounds {
+            if let Some(speaker) = sockets.first_mut() {
+                speaker.write_all(batch)?;
+            }
+            for socket in &*sockets {
+                answers.expect(socket, *in_flight)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Opens one connection after the other: one message each, answered, and then
+/// the end from both sides.
 ///
 /// # Errors
-/// When the server refuses, ends, or answers something else.
-pub fn visits(server: SocketAddr, message: Message, connections: usize) -> io::Result<()> {
+/// When the server refuses, does not end, or answers something else.
+pub fn visits(
+    server: SocketAddr,
+    message: Message,
+    ends: Ends,
+    connections: usize,
+) -> io::Result<()> {
     let mut answers = Answers::new(message);
     for _ in 0..connections {
-        greet(server, message, &mut answers)?;
+        let mut socket = greet(server, message, &mut answers)?;
+        if ends == Ends::Load {
+            socket.shutdown(Shutdown::Write)?;
+        }
+        if socket.read(&mut [0])? > 0 {
+            let problem = "the server said more than it was asked";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, problem));
+        }
     }
     Ok(())
 }

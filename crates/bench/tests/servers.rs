@@ -9,8 +9,8 @@ use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
 
-use torsade_bench::load::{self, Message, Session};
-use torsade_bench::{deferred, feeds, servers};
+use torsade_bench::load::{self, Ends, Message, Room, Session};
+use torsade_bench::{feeds, servers, tasks};
 
 /// A server process that ends with the test.
 struct Server {
@@ -45,18 +45,28 @@ impl Drop for Server {
 
 #[test]
 fn every_server_answers_under_every_load() {
-    for name in servers::NAMES {
-        let message = if name.ends_with("-echo") {
-            Message::Block
-        } else {
-            Message::Line
-        };
+    for (name, _) in servers::ALL {
         let server = Server::start(name);
-        let mut session = Session::open(server.addr, message, 3, 40).unwrap();
-        session.play(5).unwrap();
-        load::visits(server.addr, message, 5).unwrap();
-        assert_eq!(load::idle(server.addr, message, 7).unwrap().len(), 7);
+        let (_, subject) = name.split_once('-').unwrap();
+        answers(server.addr, subject);
     }
+}
+
+fn answers(server: SocketAddr, subject: &str) {
+    let message = match subject {
+        "echo" => Message::Block,
+        "lines" => Message::Line,
+        "fanout" => {
+            Room::enter(server, 20).unwrap().play(5).unwrap();
+            return load::visits(server, Message::Line, Ends::Load, 5).unwrap();
+        }
+        "close" => return load::visits(server, Message::Block, Ends::Server, 5).unwrap(),
+        other => panic!("no load is known for {other}"),
+    };
+    let mut session = Session::open(server, message, 3, 40).unwrap();
+    session.play(5).unwrap();
+    load::visits(server, message, Ends::Load, 5).unwrap();
+    assert_eq!(load::idle(server, message, 7).unwrap().len(), 7);
 }
 
 #[test]
@@ -70,7 +80,7 @@ fn a_wrong_answer_is_an_error() {
         heard[63] ^= 1;
         socket.write_all(&heard).unwrap();
     });
-    let error = load::visits(liar, Message::Block, 1).unwrap_err();
+    let error = load::visits(liar, Message::Block, Ends::Load, 1).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidData);
     answering.join().unwrap();
 }
@@ -85,6 +95,12 @@ fn every_feed_gives_the_line_back() {
 }
 
 #[test]
-fn every_deferred_gives_its_result() {
-    assert_eq!(deferred::through_two_maps(4), 2 + 4 + 6 + 8);
+fn every_task_is_done_as_often_as_it_is_told() {
+    // A million timers are no test but a measurement.
+    for (name, task) in tasks::ALL
+        .iter()
+        .filter(|(name, _)| !name.ends_with("-million"))
+    {
+        assert_eq!(task(120).unwrap(), 120, "{name}");
+    }
 }

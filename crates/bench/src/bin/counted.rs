@@ -2,14 +2,14 @@
 //!
 //! For each line on standard input it prints `allocations N`; when that ends,
 //! it ends. It is a program of its own so that counting costs the other
-//! figures nothing. `counted deferreds TIMES` counts without a server.
+//! figures nothing. `counted TASK TIMES` counts a task.
 #![forbid(unsafe_code)]
 
 use std::alloc::System;
 use std::io::{self, BufRead};
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
-use torsade_bench::{deferred, servers};
+use torsade_bench::{servers, tasks};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -17,10 +17,9 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 fn main() -> io::Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     if let [name, times] = &words[..]
-        && name == "deferreds"
+        && let Some(task) = tasks::by_name(name)
     {
-        let times = times.parse().map_err(io::Error::other)?;
-        std::hint::black_box(deferred::through_two_maps(times));
+        task(times.parse().map_err(io::Error::other)?)?;
         report();
         return Ok(());
     }

@@ -1,5 +1,5 @@
-//! Counts: `figures` prints the table, `--check` compares with the budget,
-//! `--write` writes it.
+//! Measures: `figures` prints the tables, `--check` compares with the budget,
+//! `--write` writes it; the library's module `figures` has all options.
 //!
 //! Ends with 0 when all was counted and right, with 3 when something could
 //! not be counted here and the rest was right, else with 1.
@@ -19,9 +19,9 @@ fn main() -> ExitCode {
     use std::path::Path;
     use torsade_bench::figures::{self, Verdict};
 
-    let option = std::env::args().nth(1).unwrap_or_default();
+    let words: Vec<String> = std::env::args().skip(1).collect();
     let budget = Path::new("crates/bench/budget.toml");
-    match figures::run(&option, budget) {
+    match figures::run(&words, budget) {
         Ok(Verdict::Complete) => ExitCode::SUCCESS,
         Ok(_) => ExitCode::from(INCOMPLETE),
         Err(problem) => {

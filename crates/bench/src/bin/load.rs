@@ -2,18 +2,21 @@
 //!
 //! ```text
 //! load ADDR echo|lines rounds CONNECTIONS IN_FLIGHT ROUNDS [WARM_UP]
+//! load ADDR lines room CONNECTIONS ROUNDS [WARM_UP]
 //! load ADDR echo|lines visits CONNECTIONS [WARM_UP]
+//! load ADDR echo|lines dismissals CONNECTIONS [WARM_UP]
 //! load ADDR echo|lines idle CONNECTIONS
 //! ```
 //!
-//! With a warm-up it does so much first, says `warm`, waits for a line, does
-//! the rest and says `done`. `idle` says `open N` when all are open. What has
-//! spoken holds its connections until its standard input ends.
+//! With a warm-up it does so much first and says `warm`; for each line that it
+//! reads then it does the rest and says `done`. `idle` says `open N` when all
+//! are open. What has spoken holds its connections until its standard input
+//! ends. A visit is ended by the load, a dismissal by the server.
 #![forbid(unsafe_code)]
 
-use std::io::{self, Read};
+use std::io::{self, BufRead, Read};
 
-use torsade_bench::load::{self, Message, Session};
+use torsade_bench::load::{self, Ends, Message, Room, Session};
 
 fn main() -> io::Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -36,8 +39,16 @@ fn main() -> io::Result<()> {
             let mut session = Session::open(server, message, connections, in_flight)?;
             play(|rounds| session.play(rounds), rounds, warm_up)
         }
-        ("visits", &[connections, ref warm_up @ ..]) => {
-            let visit = |connections| load::visits(server, message, connections);
+        ("room", &[connections, rounds, ref warm_up @ ..]) => {
+            let mut room = Room::enter(server, connections)?;
+            play(|rounds| room.play(rounds), rounds, warm_up)
+        }
+        ("visits" | "dismissals", &[connections, ref warm_up @ ..]) => {
+            let ends = match *mode {
+                "visits" => Ends::Load,
+                _ => Ends::Server,
+            };
+            let visit = |connections| load::visits(server, message, ends, connections);
             play(visit, connections, warm_up)
         }
         ("idle", &[connections]) => {
@@ -49,7 +60,7 @@ fn main() -> io::Result<()> {
     }
 }
 
-/// Plays it all, or the warm-up first and the rest when told to.
+/// Plays it all, or the warm-up first and the rest whenever told to.
 fn play(
     mut some: impl FnMut(usize) -> io::Result<()>,
     all: usize,
@@ -60,10 +71,12 @@ fn play(
         [warm_up] => {
             some(warm_up)?;
             say("warm");
-            io::stdin().read_line(&mut String::new())?;
-            some(all)?;
-            say("done");
-            wait_for_the_end()
+            let mut stdin = io::stdin().lock();
+            while stdin.skip_until(b'\n')? > 0 {
+                some(all)?;
+                say("done");
+            }
+            Ok(())
         }
         _ => Err(io::Error::other("too many sizes")),
     }

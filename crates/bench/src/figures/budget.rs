@@ -61,21 +61,27 @@ impl Budget {
             .collect()
     }
 
+    /// What that key was.
+    pub(super) fn get(&self, key: &str) -> Option<f64> {
+        let (_, value) = self.values.iter().find(|(known, _)| known == key)?;
+        Some(*value)
+    }
+
     /// Compares a new value.
-    pub(super) fn judge(&self, key: &str, row: &Row, value: f64) -> Judgement {
+    pub(super) fn judge(&self, row: &Row, value: f64) -> Judgement {
         let shown = row.format(value);
         // Compared as it is written, so that exactly means what one reads.
         let value: f64 = shown.parse().unwrap_or(value);
         if let Some(goal) = row.goal.filter(|goal| value > *goal) {
             return Judgement::AboveGoal { value: shown, goal };
         }
-        let Some((_, budget)) = self.values.iter().find(|(known, _)| known == key) else {
+        let Some(budget) = self.get(row.key) else {
             return Judgement::Unbudgeted { value: shown };
         };
         let room = budget * row.tolerance();
         let is_exact = row.tolerance() == 0.0;
-        let written = row.format(*budget);
-        if value > budget + room || (is_exact && value < *budget) {
+        let written = row.format(budget);
+        if value > budget + room || (is_exact && value < budget) {
             Judgement::Moved {
                 value: shown,
                 budget: written,
@@ -117,18 +123,19 @@ impl fmt::Display for Judgement {
 }
 
 /// The text of a new budget file.
-pub(super) fn render(compiler: &str, values: &[(&str, &Row, f64)]) -> String {
+pub(super) fn render(compiler: &str, values: &[(&Row, f64)]) -> String {
     let mut text = format!(
         "# What torsade costs, as `cargo xtask figures --check` expects it.\n\
          # Written by `cargo xtask figures --write`; a change here is a change of\n\
          # what users pay, and belongs in the commit that causes it.\n\
          compiler = \"{compiler}\"\n"
     );
-    for (key, row, value) in values {
+    for (row, value) in values {
         text.push_str(&format!(
-            "\n# {}: {}\n{key} = {}\n",
+            "\n# {}: {}\n{} = {}\n",
             row.workload,
-            row.unit(),
+            row.unit,
+            row.key,
             row.format(*value)
         ));
     }
@@ -138,30 +145,20 @@ pub(super) fn render(compiler: &str, values: &[(&str, &Row, f64)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::figures::rows::{Measure, ROWS, Rounds};
+    use crate::figures::rows::ROWS;
 
-    /// A row of each kind, with an agreed goal where the real ones have one.
-    fn row(measure: Measure) -> &'static Row {
-        ROWS.iter()
-            .find(|row| {
-                std::mem::discriminant(&row.measure) == std::mem::discriminant(&measure)
-                    && row.goal.is_some()
-            })
-            .unwrap()
+    /// One of the real rows that have an agreed goal.
+    fn row(key: &str) -> &'static Row {
+        ROWS.iter().find(|row| row.key == key).unwrap()
     }
 
     fn instructions() -> &'static Row {
-        row(Measure::Instructions(Rounds {
-            message: "",
-            connections: 0,
-            in_flight: 0,
-            rounds: 0,
-        }))
+        row("echo-32x1")
     }
 
     fn judge(row: &Row, budget: f64, value: f64) -> Judgement {
-        let text = render("rustc 1", &[("key", row, budget)]);
-        Budget::parse(&text).unwrap().judge("key", row, value)
+        let text = render("rustc 1", &[(row, budget)]);
+        Budget::parse(&text).unwrap().judge(row, value)
     }
 
     #[test]
@@ -175,7 +172,7 @@ mod tests {
 
     #[test]
     fn allocations_may_not_move_at_all() {
-        let row = row(Measure::AllocationsPerConnection(""));
+        let row = row("echo-allocations-connection");
         assert!(matches!(judge(row, 2.0, 2.001), Judgement::Kept { .. }));
         assert!(matches!(judge(row, 2.0, 1.99), Judgement::Moved { .. }));
         assert!(matches!(judge(row, 1.0, 1.01), Judgement::Moved { .. }));
@@ -196,10 +193,10 @@ mod tests {
     fn what_is_new_or_gone_is_said() {
         let row = instructions();
         let budget = Budget::parse("compiler = \"rustc 1\"\nold = 1.0\n").unwrap();
-        let judgement = budget.judge("new", row, 1.0);
+        let judgement = budget.judge(row, 1.0);
         assert_eq!(judgement.to_string(), "1.0, but it has no budget yet");
         assert!(judgement.is_bad());
-        let gone = budget.unknown_keys(["new"].into_iter());
+        let gone = budget.unknown_keys([row.key].into_iter());
         assert_eq!(gone, ["old: budgeted, but nothing measures it"]);
     }
 

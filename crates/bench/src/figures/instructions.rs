@@ -9,19 +9,22 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::figures::program::{self, Running, Scratch};
-use crate::figures::rows::{Failure, Rounds};
+use crate::figures::rows::{Failure, Load};
 
-/// Instructions for each message.
-pub(super) fn per_message(server: &str, rounds: Rounds) -> Result<f64, Failure> {
+/// Instructions for each unit of that load.
+pub(super) fn under(load: Load, server: &str) -> Result<f64, Failure> {
     program::need("instructions", &["valgrind", "taskset", "chrt"])?;
-    let more = Rounds {
-        rounds: 5 * rounds.rounds,
-        ..rounds
-    };
-    let few = total(server, rounds)?;
-    let many = total(server, more)?;
-    let messages = rounds.connections * rounds.in_flight * (more.rounds - rounds.rounds);
-    Ok((many as f64 - few as f64) / messages as f64)
+    let few = total(load, server, load.times)?;
+    let many = total(load, server, 5 * load.times)?;
+    Ok((many as f64 - few as f64) / (load.each * 4 * load.times) as f64)
+}
+
+/// Instructions for each time that a task is done.
+pub(super) fn of_task(task: &str, times: usize) -> Result<f64, Failure> {
+    program::need("instructions", &["valgrind"])?;
+    let few = total_alone("task", task, times)?;
+    let many = total_alone("task", task, 5 * times)?;
+    Ok((many as f64 - few as f64) / (4 * times) as f64)
 }
 
 /// Instructions a byte for a line of 256 KiB fed byte by byte, as a multiple
@@ -30,38 +33,36 @@ pub(super) fn long_line(feed: &str) -> Result<f64, Failure> {
     const SHORT: usize = 16 * 1024;
     const LONG: usize = 16 * SHORT;
     program::need("instructions", &["valgrind"])?;
-    let nothing = feed_total(feed, 0)?;
+    let nothing = total_alone("feed", feed, 0)?;
     let per_byte = |length: usize| {
-        feed_total(feed, length).map(|total| (total as f64 - nothing as f64) / length as f64)
+        let total = total_alone("feed", feed, length)?;
+        Ok::<_, String>((total as f64 - nothing as f64) / length as f64)
     };
     Ok(per_byte(LONG)? / per_byte(SHORT)?)
 }
 
-/// All instructions of feeding a line of that length.
-fn feed_total(feed: &str, length: usize) -> Result<u64, String> {
+/// All instructions of a program that needs no load.
+fn total_alone(program: &str, name: &str, size: usize) -> Result<u64, String> {
     let report = Scratch::new("callgrind");
     let mut command = Command::new("valgrind");
     command.args(options(&report));
-    command.arg(program::path_of("feed")?);
-    command.args([feed, &length.to_string()]);
+    command.arg(program::path_of(program)?);
+    command.args([name, &size.to_string()]);
     program::run(command)?;
     total_of(&report)
 }
 
 /// All instructions of a server's life under that load.
-fn total(server: &str, rounds: Rounds) -> Result<u64, String> {
+fn total(load: Load, server: &str, times: usize) -> Result<u64, String> {
     let report = Scratch::new("callgrind");
     let mut command = program::on_one_core(Path::new("chrt"))?;
     command.args(["-i", "0", "valgrind"]).args(options(&report));
     command.arg(program::path_of("server")?).arg(server);
     let (server, addr) = Running::start(command, "listening on ")?;
 
-    let mut load = program::on_one_core(&program::path_of("load")?)?;
-    load.args([&addr, rounds.message, "rounds"]);
-    for size in [rounds.connections, rounds.in_flight, rounds.rounds] {
-        load.arg(size.to_string());
-    }
-    program::run(load)?;
+    let mut command = program::on_one_core(&program::path_of("load")?)?;
+    program::tell(&mut command, &addr, load, times);
+    program::run(command)?;
     server.terminate()?;
     total_of(&report)
 }

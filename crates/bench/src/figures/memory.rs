@@ -5,8 +5,6 @@
 
 use std::process::Command;
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-
 use crate::figures::program::{self, Running};
 use crate::figures::rows::Failure;
 
@@ -14,7 +12,7 @@ const CONNECTIONS: u64 = 10_000;
 
 /// Resident bytes for each of 10,000 idle connections.
 pub(super) fn idle(server: &str) -> Result<f64, Failure> {
-    allow_descriptors(CONNECTIONS + 100)?;
+    program::allow_descriptors("idle memory", CONNECTIONS + 100)?;
     let mut command = Command::new(program::path_of("server")?);
     command.arg(server);
     let (server, addr) = Running::start(command, "listening on ")?;
@@ -34,23 +32,6 @@ fn hold_open(addr: &str, connections: u64) -> Result<(Running, String), String> 
     let mut load = Command::new(program::path_of("load")?);
     load.args([addr, "echo", "idle", &connections.to_string()]);
     Running::start(load, "open ")
-}
-
-/// Lets this process and those it starts open that many descriptors.
-fn allow_descriptors(wanted: u64) -> Result<(), Failure> {
-    let limit = getrlimit(Resource::Nofile);
-    if limit.current.is_none_or(|current| current >= wanted) {
-        return Ok(());
-    }
-    let raised = Rlimit {
-        current: Some(wanted),
-        maximum: limit.maximum,
-    };
-    setrlimit(Resource::Nofile, raised).map_err(|_| {
-        Failure::NotHere(format!(
-            "idle memory needs {wanted} open files, and this machine does not allow them"
-        ))
-    })
 }
 
 /// What a process holds resident.

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 
-use crate::figures::rows::Failure;
+use crate::figures::rows::{Failure, Load};
 
 /// A program of this package by name: they lie beside each other.
 pub(super) fn path_of(name: &str) -> Result<PathBuf, String> {
@@ -55,24 +55,53 @@ fn exists(tool: &str) -> bool {
 /// A command that runs a program on the one core that is measured on, where
 /// the system can be told so.
 pub(super) fn on_one_core(program: &Path) -> Result<Command, String> {
+    pinned(program, |cores| cores.split([',', '-']).next())
+}
+
+/// The same on another core, if there is one.
+pub(super) fn on_another_core(program: &Path) -> Result<Command, String> {
+    pinned(program, |cores| cores.rsplit([',', '-']).next())
+}
+
+/// Pins a program to the core that `choose` finds in the list of those that
+/// this process may run on: ascending, as in `0-1,3`.
+fn pinned(program: &Path, choose: fn(&str) -> Option<&str>) -> Result<Command, String> {
     if !exists("taskset") {
         return Ok(Command::new(program));
     }
+    let status = std::fs::read_to_string("/proc/self/status")
+        .map_err(|error| format!("cannot read which cores are allowed: {error}"))?;
+    let core = status
+        .lines()
+        .find_map(|line| line.strip_prefix("Cpus_allowed_list:"))
+        .and_then(|list| choose(list.trim()))
+        .ok_or("the system does not say which cores are allowed")?;
     let mut command = Command::new("taskset");
-    command.args(["-c", &first_core()?]).arg(program);
+    command.args(["-c", core]).arg(program);
     Ok(command)
 }
 
-/// The first core that this process may run on.
-fn first_core() -> Result<String, String> {
-    let status = std::fs::read_to_string("/proc/self/status")
-        .map_err(|error| format!("cannot read which cores are allowed: {error}"))?;
-    status
-        .lines()
-        .find_map(|line| line.strip_prefix("Cpus_allowed_list:"))
-        .and_then(|list| list.trim().split([',', '-']).next())
-        .map(str::to_owned)
-        .ok_or_else(|| "the system does not say which cores are allowed".to_owned())
+/// Tells the program `load` what to send to that server, and how often.
+pub(super) fn tell(command: &mut Command, addr: &str, load: Load, times: usize) {
+    command.arg(addr).args(load.words).arg(times.to_string());
+}
+
+/// Lets this process and those it starts open as many descriptors as `what`
+/// needs.
+pub(super) fn allow_descriptors(what: &str, wanted: u64) -> Result<(), Failure> {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_none_or(|current| current >= wanted) {
+        return Ok(());
+    }
+    let raised = Rlimit {
+        current: Some(wanted),
+        maximum: limit.maximum,
+    };
+    setrlimit(Resource::Nofile, raised).map_err(|_| {
+        Failure::NotHere(format!(
+            "{what} needs {wanted} open files, and this machine does not allow them"
+        ))
+    })
 }
 
 /// A process that is stopped when it goes out of scope.
@@ -133,6 +162,22 @@ impl Running {
         self.child.id()
     }
 
+    /// Nanoseconds for which its threads have been on a core.
+    pub(super) fn cpu_time(&self) -> Result<u64, String> {
+        let failed = |error| format!("cannot read the CPU time of {}: {error}", self.name);
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.id())).map_err(failed)?;
+        let mut nanos = 0;
+        for thread in threads {
+            let path = thread.map_err(failed)?.path().join("schedstat");
+            let text = std::fs::read_to_string(path).map_err(failed)?;
+            let first = text.split_whitespace().next().unwrap_or_default();
+            nanos += first
+                .parse::<u64>()
+                .map_err(|_| format!("the system gives {text:?} as CPU time"))?;
+        }
+        Ok(nanos)
+    }
+
     /// Asks it to end by signal and waits until it has.
     pub(super) fn terminate(mut self) -> Result<(), String> {
         let failed = |error| format!("cannot stop {}: {error}", self.name);
@@ -166,7 +211,8 @@ impl Drop for Running {
 /// Runs a command to its end.
 pub(super) fn run(mut command: Command) -> Result<(), String> {
     let name = format!("{command:?}");
-    match command.stdin(Stdio::null()).status() {
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    match command.status() {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(format!("{name} ended with {status}")),
         Err(error) => Err(format!("cannot start {name}: {error}")),

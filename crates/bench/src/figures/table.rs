@@ -1,20 +1,22 @@
-//! The figures as a Markdown table.
+//! The counts as a Markdown table.
 
+use crate::figures::peers;
 use crate::figures::rows::Row;
 
-/// The table of all rows, with the values of raw epoll, tokio and torsade.
-pub(super) fn render(measured: &[(&Row, [Option<f64>; 3])]) -> String {
+/// A row with the value of each peer, where there is one.
+pub(super) type Counted = (&'static Row, Vec<Option<f64>>);
+
+/// The table of these rows.
+pub(super) fn render(counted: &[Counted]) -> String {
     let mut text = String::from("| workload | unit |");
     let mut rule = String::from("|---|---|");
-    if let Some((row, _)) = measured.first() {
-        for (name, _) in row.contenders() {
-            text.push_str(&format!(" {name} |"));
-            rule.push_str("--:|");
-        }
+    for peer in peers::COUNTED {
+        text.push_str(&format!(" {} |", peers::title(peer)));
+        rule.push_str("--:|");
     }
     text.push_str(&format!(" goal |\n{rule}--:|\n"));
-    for (row, values) in measured {
-        text.push_str(&format!("| {} | {} |", row.workload, row.unit()));
+    for (row, values) in counted {
+        text.push_str(&format!("| {} | {} |", row.workload, row.unit));
         for value in values {
             let cell = value.map_or_else(|| "-".to_owned(), |value| row.format(value));
             text.push_str(&format!(" {cell} |"));
@@ -34,12 +36,12 @@ mod tests {
 
     #[test]
     fn every_line_has_as_many_cells_as_the_heading() {
-        let measured: Vec<_> = ROWS
+        let counted: Vec<_> = ROWS
             .iter()
-            .map(|row| (row, [Some(1.0), None, None]))
+            .map(|row| (row, row.contenders().map(|_| Some(1.0)).collect()))
             .collect();
-        let text = render(&measured);
+        let text = render(&counted);
         let cells: Vec<usize> = text.lines().map(|line| line.matches('|').count()).collect();
-        assert_eq!(cells, vec![7; ROWS.len() + 2]);
+        assert_eq!(cells, vec![9; ROWS.len() + 2]);
     }
 }

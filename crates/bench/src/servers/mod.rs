@@ -1,14 +1,23 @@
-//! The programs that are measured, one file each.
+//! The programs that are measured, one file each; a loop without a framework
+//! is one file for all that it answers.
 //!
 //! Each serves for ever on an address and says which one it got: port 0 asks
 //! the system for a free one.
 
+#[cfg(unix)]
+mod calloop_loop;
+mod mio_loop;
 #[cfg(target_os = "linux")]
 mod raw_epoll;
+mod tokio_close;
 mod tokio_echo;
+mod tokio_fanout;
 mod tokio_lines;
+mod torsade_close;
 mod torsade_echo;
+mod torsade_fanout;
 mod torsade_lines;
+mod unfinished;
 
 use std::io;
 use std::net::SocketAddr;
@@ -16,28 +25,38 @@ use std::net::SocketAddr;
 /// What a server is told: where to listen.
 pub type Serve = fn(SocketAddr) -> io::Result<()>;
 
-/// The names of all servers; the part after the hyphen says what they answer.
-pub const NAMES: &[&str] = &[
+/// All servers by name; the part after the hyphen says what they answer.
+pub const ALL: &[(&str, Serve)] = &[
     #[cfg(target_os = "linux")]
-    "raw-echo",
-    "tokio-echo",
-    "tokio-lines",
-    "torsade-echo",
-    "torsade-lines",
+    ("raw-echo", raw_epoll::echo),
+    #[cfg(target_os = "linux")]
+    ("raw-close", raw_epoll::close),
+    #[cfg(target_os = "linux")]
+    ("raw-fanout", raw_epoll::fanout),
+    ("mio-echo", mio_loop::echo),
+    ("mio-close", mio_loop::close),
+    ("mio-fanout", mio_loop::fanout),
+    #[cfg(unix)]
+    ("calloop-echo", calloop_loop::echo),
+    #[cfg(unix)]
+    ("calloop-close", calloop_loop::close),
+    #[cfg(unix)]
+    ("calloop-fanout", calloop_loop::fanout),
+    ("tokio-echo", tokio_echo::serve),
+    ("tokio-lines", tokio_lines::serve),
+    ("tokio-close", tokio_close::serve),
+    ("tokio-fanout", tokio_fanout::serve),
+    ("torsade-echo", torsade_echo::serve),
+    ("torsade-lines", torsade_lines::serve),
+    ("torsade-close", torsade_close::serve),
+    ("torsade-fanout", torsade_fanout::serve),
 ];
 
 /// A server by the name that the command line gives it.
 #[must_use]
 pub fn by_name(name: &str) -> Option<Serve> {
-    match name {
-        #[cfg(target_os = "linux")]
-        "raw-echo" => Some(raw_epoll::serve),
-        "tokio-echo" => Some(tokio_echo::serve),
-        "tokio-lines" => Some(tokio_lines::serve),
-        "torsade-echo" => Some(torsade_echo::serve),
-        "torsade-lines" => Some(torsade_lines::serve),
-        _ => None,
-    }
+    let (_, serve) = ALL.iter().find(|(known, _)| *known == name)?;
+    Some(*serve)
 }
 
 /// Reads `NAME [ADDR]` from the command line and serves.
