@@ -209,8 +209,10 @@
 //! listener's factory is told if it never gets there. An error ends the connection after what was
 //! decoded before it has been delivered, and after the filter's last words have been sent.
 //!
-//! Ready-made is [`TrafficLog`](crate::wire::TrafficLog), which shows what passes. To see whether
-//! your protocol works through a filter, test it through one: the fakes have
+//! Ready-made are [`TrafficLog`](crate::wire::TrafficLog), which shows what passes,
+//! [`ByteCounts`](crate::wire::ByteCounts) and [`Throttle`](crate::wire::Throttle); and among the
+//! wrappers [`Timeouts`](crate::wire::Timeouts). The [front page](crate::wire#policies) of the
+//! framings has a table of them. To see whether your protocol works through a filter, test it through one: the fakes have
 //! `StringTransport::builder().filter(..)`, and a `torsade::testing::Xor` that makes every byte that
 //! goes astray visible.
 //!

@@ -36,7 +36,8 @@ use super::silence::{Left, Silence};
 ///
 /// # What is counted
 /// Clocks for the peer's silence stand still while the connection is not read (contract C7),
-/// whoever holds its input back. The read clock ends when the peer has ended its side.
+/// whoever holds its input back; bytes that wait for a [`Throttle`](crate::Throttle) have not been
+/// received, and the clocks run. The read clock ends when the peer has ended its side.
 ///
 /// None is ever early. What the peer sends is timed exactly. Nobody tells when output moves, so it
 /// is looked at eight times within each timeout, and a connection on which output moved last ends
