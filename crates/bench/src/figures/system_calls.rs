@@ -1,13 +1,16 @@
 //! System calls, counted by strace: one line of its report each.
+//!
+//! Server and load share a core as they do for instructions, so that each wait
+//! finds as much as in any other run.
 
-use std::process::Command;
+use std::path::Path;
 
 use crate::figures::program::{self, Running, Scratch};
 use crate::figures::rows::{Failure, Load};
 
 /// System calls for each unit of that load.
 pub(super) fn under(load: Load, server: &str) -> Result<f64, Failure> {
-    program::need("system calls", &["strace"])?;
+    program::need("system calls", &["strace", "taskset", "chrt"])?;
     let more = total(load, server, 5 * load.times)? - total(load, server, load.times)?;
     Ok(more / (load.each * 4 * load.times) as f64)
 }
@@ -15,13 +18,14 @@ pub(super) fn under(load: Load, server: &str) -> Result<f64, Failure> {
 /// All system calls of a server's life.
 fn total(load: Load, server: &str, times: usize) -> Result<f64, String> {
     let report = Scratch::new("strace");
-    let mut command = Command::new("strace");
+    let mut command = program::on_one_core(Path::new("chrt"))?;
     // Detached, the tracer leaves the server itself as our child, so that
     // the signal that ends it reaches it.
-    command.args(["-D", "-f", "-qq", "-o"]).arg(report.path());
+    command.args(["-i", "0", "strace", "-D", "-f", "-qq", "-o"]);
+    command.arg(report.path());
     command.arg(program::path_of("server")?).arg(server);
     let (server, addr) = Running::start(command, "listening on ")?;
-    let mut command = Command::new(program::path_of("load")?);
+    let mut command = program::on_one_core(&program::path_of("load")?)?;
     program::tell(&mut command, &addr, load, times);
     program::run(command)?;
     server.terminate()?;
