@@ -145,7 +145,7 @@ impl Connection {
         /// Below this a copy into the buffer is cheaper than one more piece in a vectored send.
         const COPIED: usize = 1024;
         if bytes.len() < COPIED {
-            self.0.write(&bytes);
+            self.0.write_copied(&bytes);
         } else {
             self.0.write_shared(bytes);
         }

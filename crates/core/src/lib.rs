@@ -95,6 +95,7 @@ mod remote;
 mod shared;
 mod slots;
 mod stack;
+mod staging;
 mod time;
 mod timer;
 mod timers;

@@ -18,9 +18,10 @@ use crate::listener::Listening;
 use crate::outbox::Pool;
 use crate::remote::Mailbox;
 use crate::slots::{Key, Slots};
+use crate::staging::Staging;
 use crate::timers::{Action, Timers, When};
 use crate::wire::Op;
-use crate::{Limits, Time};
+use crate::{ConnectionId, Limits, Time};
 
 /// What an engine shares with its handles: lists of what they did, and what they may look at.
 pub(crate) struct Shared {
@@ -32,7 +33,9 @@ pub(crate) struct Shared {
     woken: Cell<bool>,
     /// The time of this turn, once somebody asked.
     now: Cell<Option<Time>>,
-    pub(crate) touched: RefCell<Vec<Rc<Link>>>,
+    /// Connections that the engine must look at before it sleeps. Those that are lost by then are
+    /// passed over.
+    pub(crate) touched: RefCell<Vec<ConnectionId>>,
     ready: RefCell<VecDeque<Rc<Link>>>,
     /// Whether `ready` has any: asked after every callback.
     any_ready: Cell<bool>,
@@ -43,6 +46,8 @@ pub(crate) struct Shared {
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) pool: Pool,
     pub(crate) lending: Lending,
+    /// Output on its short way from callbacks to sends.
+    pub(crate) staging: Staging,
     /// What filters fill, between two of them.
     pub(crate) sides: Cell<[Vec<u8>; 2]>,
     /// Buffers for what lies between filters.
@@ -104,6 +109,7 @@ impl Shared {
             mailbox,
             pool: Pool::default(),
             lending: Lending::default(),
+            staging: Staging::default(),
             sides: Cell::default(),
             rests: RefCell::default(),
             buffered: Cell::new(0),

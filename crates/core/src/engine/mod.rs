@@ -69,8 +69,8 @@ pub struct Engine<S> {
     redeliveries: usize,
     /// Connections with input that a budget left over.
     leftover: Vec<Rc<Link>>,
-    /// The list of touched links that is being worked through; kept for its room.
-    settling: Vec<Rc<Link>>,
+    /// The list of touched connections that is being worked through; kept for its room.
+    settling: Vec<ConnectionId>,
     losses: Vec<ConnectionId>,
     /// The list of losses that is being worked through; kept for its room.
     losing: Vec<ConnectionId>,

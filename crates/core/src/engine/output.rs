@@ -13,7 +13,7 @@ use crate::link::{Ending, Link, Output, Phase, Queued};
 use crate::shared::Shared;
 use crate::stack::{Stack, Unplaced};
 use crate::timers::Action;
-use crate::wire::{Close, Closing, Sending, Wire};
+use crate::wire::{Close, Closing, Interest, Sending, Wire};
 use crate::{AnyProtocol, ConnectionId, Disconnect, Timeout, WireEnd};
 
 /// Output and the end.
@@ -52,6 +52,20 @@ impl<S> Slot<S> {
     #[inline]
     pub(super) fn is_calm(&self) -> bool {
         !self.interest.writable && self.link.is_calm()
+    }
+
+    /// Whether nothing stands in the way of anything, and sending is all that is to be done. That
+    /// the driver listens for input says that input is open, since it was last settled.
+    #[inline]
+    pub(super) fn is_settled_but_for_output(&self) -> bool {
+        const READS: Interest = Interest {
+            readable: true,
+            writable: false,
+        };
+        self.interest == READS
+            && self.link.is_calm()
+            && self.inbox.tail() == Tail::Empty
+            && !self.link.watches.minds_input()
     }
 
     /// The usual end of a delivery: what it wrote is sent whole, bytes of the delivery itself from
@@ -102,6 +116,9 @@ impl<S> Slot<S> {
     /// Offer the driver the next chunk. Returns whether it took all of it.
     #[inline(always)]
     fn offer<W: Wire<S>>(&mut self, wire: &mut W, shared: &Shared) -> bool {
+        if self.link.has_staged() {
+            return self.offer_staged(wire, shared);
+        }
         let Some(socket) = &mut self.socket else {
             return false;
         };
@@ -120,6 +137,20 @@ impl<S> Slot<S> {
                 false
             }
         }
+    }
+
+    /// Offer the driver what is staged; a rest of it goes into a chunk.
+    #[inline(never)]
+    fn offer_staged<W: Wire<S>>(&mut self, wire: &mut W, shared: &Shared) -> bool {
+        let Some(socket) = &mut self.socket else {
+            return false;
+        };
+        let id = self.link.id();
+        let sent = self
+            .link
+            .send_staged(|bytes| wire.send_lent(socket, id, bytes));
+        self.link.unbuffer(sent);
+        self.link.buffered() == 0 || self.offer(wire, shared)
     }
 
     /// The driver did not take all of a chunk.

@@ -16,6 +16,7 @@ impl Link {
         if !self.gate.has(hold::FILTERED) {
             self.gate.set(hold::FILTERED, true);
             // Later output must not get into chunks with what goes as it is.
+            self.unstage();
             let unfiltered = mem::take(&mut *self.outbox.borrow_mut());
             self.watches.set_unfiltered(unfiltered);
         }

@@ -20,6 +20,7 @@ use crate::gate::{Gate, hold};
 use crate::layer::Layers;
 use crate::outbox::Outbox;
 use crate::shared::Shared;
+use crate::staging::Staged;
 use crate::watch::Watches;
 use crate::{ConnectionId, Peer};
 
@@ -35,6 +36,7 @@ pub(crate) struct Link {
     output: Cell<Output>,
     touched: Cell<Touched>,
     pub(crate) outbox: RefCell<Outbox>,
+    staged: Cell<Staged>,
     buffered: Cell<usize>,
     sent: Cell<u64>,
     received: Cell<u64>,
@@ -118,6 +120,7 @@ impl Link {
             output: Cell::new(Output::Open),
             touched: Cell::new(Touched::No),
             outbox: RefCell::default(),
+            staged: Cell::default(),
             buffered: Cell::new(0),
             sent: Cell::new(0),
             received: Cell::new(0),
@@ -174,9 +177,10 @@ impl Link {
         }
     }
 
-    fn list(self: &Rc<Self>) {
+    #[inline(always)]
+    fn list(&self) {
         self.touched.set(Touched::Listed);
-        self.shared.touched.borrow_mut().push(Rc::clone(self));
+        self.shared.touched.borrow_mut().push(self.id);
         self.shared.work();
     }
 

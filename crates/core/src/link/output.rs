@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::{Ending, Link, Output, Phase, Queued, Touched};
 use crate::flow::Flow;
 use crate::gate::hold;
+use crate::staging::Staged;
 use crate::{Disconnect, Limit};
 
 /// Output.
@@ -15,8 +16,17 @@ impl Link {
             return;
         }
         if self.lend(bytes) {
-            self.wrote(bytes.len());
+            // Its own callback runs: the engine comes by in any case.
+            self.count_written(bytes.len());
         } else {
+            self.push(bytes);
+        }
+    }
+
+    /// The same for bytes that are no part of a delivery.
+    #[inline]
+    pub(crate) fn write_copied(self: &Rc<Self>, bytes: &[u8]) {
+        if !bytes.is_empty() && self.may_write(bytes.len()) {
             self.push(bytes);
         }
     }
@@ -36,6 +46,7 @@ impl Link {
         if bytes.is_empty() {
             return;
         }
+        self.unstage();
         let pool = &self.shared.pool;
         if self.is_filtered() {
             // Nothing is lent once there is a filter, so these were written before it.
@@ -49,8 +60,102 @@ impl Link {
     /// little.
     #[inline(never)]
     pub(crate) fn push(self: &Rc<Self>, bytes: &[u8]) {
+        if self.stage(bytes) {
+            self.wrote(bytes.len());
+        } else {
+            self.push_chunk(bytes);
+        }
+    }
+
+    #[inline(never)]
+    fn push_chunk(self: &Rc<Self>, bytes: &[u8]) {
+        self.unstage();
         self.outbox.borrow_mut().push(&self.shared.pool, bytes);
         self.wrote(bytes.len());
+    }
+
+    /// Put bytes where those of all connections lie, if nothing but such bytes waits.
+    #[inline]
+    fn stage(&self, bytes: &[u8]) -> bool {
+        let staged = self.staged.get();
+        if self.buffered.get() != staged.len() || self.is_filtered() {
+            return false;
+        }
+        match self.shared.staging.push(staged, bytes) {
+            Some(staged) => {
+                self.staged.set(staged);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Move what is staged to where it may stay.
+    #[inline]
+    pub(crate) fn unstage(&self) {
+        if self.has_staged() {
+            self.move_staged();
+        }
+    }
+
+    #[inline]
+    pub(crate) fn has_staged(&self) -> bool {
+        self.staged.get().len() > 0
+    }
+
+    #[cold]
+    fn move_staged(&self) {
+        self.keep_unsent(self.staged.take(), 0);
+        self.shared.staging.release(1);
+    }
+
+    /// What is staged, if that is all that waits.
+    #[inline]
+    pub(crate) fn all_staged(&self) -> Option<Staged> {
+        let staged = self.staged.get();
+        (staged.len() > 0 && staged.len() == self.buffered.get()).then_some(staged)
+    }
+
+    /// Offer what is staged to `send`, which says how much went; the rest is moved. Returns how
+    /// much went.
+    pub(crate) fn send_staged(&self, send: impl FnOnce(&[u8]) -> usize) -> usize {
+        let staged = self.staged.get();
+        if staged.len() == 0 {
+            return 0;
+        }
+        let sent = self.shared.staging.with(staged, send);
+        self.took_staged(staged, sent);
+        sent
+    }
+
+    /// All of what is staged was sent, on a connection that is calm. The piece is still to be
+    /// released.
+    #[inline(always)]
+    pub(crate) fn sent_staged(&self, staged: Staged) {
+        self.staged.set(Staged::default());
+        self.buffered.set(0);
+        self.sent.set(self.sent.get() + staged.len() as u64);
+        self.shared.unbuffer(staged.len());
+        self.watches.flushed(self.sent.get());
+    }
+
+    /// So much of what is staged was sent; the rest is moved.
+    #[inline(always)]
+    pub(crate) fn took_staged(&self, staged: Staged, sent: usize) {
+        if sent < staged.len() {
+            self.keep_unsent(staged, sent);
+        }
+        self.staged.set(Staged::default());
+        self.shared.staging.release(1);
+    }
+
+    #[cold]
+    fn keep_unsent(&self, staged: Staged, sent: usize) {
+        let pool = &self.shared.pool;
+        let mut outbox = self.outbox.borrow_mut();
+        self.shared
+            .staging
+            .with(staged, |bytes| outbox.push(pool, &bytes[sent..]));
     }
 
     /// Write these pieces, accepted or refused as one.
@@ -58,6 +163,7 @@ impl Link {
     pub(crate) fn write_parts(self: &Rc<Self>, parts: &[&[u8]]) {
         let len = parts.iter().map(|part| part.len()).sum();
         if len > 0 && self.may_write(len) {
+            self.unstage();
             self.outbox
                 .borrow_mut()
                 .push_parts(&self.shared.pool, parts);
@@ -68,6 +174,7 @@ impl Link {
     pub(crate) fn write_shared(self: &Rc<Self>, bytes: Bytes) {
         let len = bytes.len();
         if len > 0 && self.may_write(len) {
+            self.unstage();
             self.outbox
                 .borrow_mut()
                 .push_shared(&self.shared.pool, bytes);
@@ -97,15 +204,20 @@ impl Link {
         false
     }
 
-    #[inline]
+    #[inline(always)]
     fn wrote(self: &Rc<Self>, len: usize) {
+        self.count_written(len);
+        self.touch();
+    }
+
+    #[inline(always)]
+    fn count_written(self: &Rc<Self>, len: usize) {
         let buffered = self.buffered.get() + len;
         self.buffered.set(buffered);
         self.shared.buffer(len);
         if buffered > self.high.get() {
             self.evaluate_flow();
         }
-        self.touch();
     }
 
     #[cold]
@@ -136,6 +248,7 @@ impl Link {
 
     /// What still waits will never be sent.
     pub(crate) fn discard_output(&self) {
+        self.unstage();
         let chunks = self.outbox.borrow_mut().discard();
         let buffered = self.buffered.replace(0);
         if buffered > 0 {

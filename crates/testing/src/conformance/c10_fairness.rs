@@ -85,7 +85,7 @@ fn a_self_requeueing_call_starves_nobody(stage: Stage) {
 
 /// The same for input that was left over: its deliveries have a budget of their own.
 fn a_self_requeueing_call_keeps_nobody_from_input_left_over(stage: Stage) {
-    let mut h = stage.with(|limits| limits.turn_continuations = 10);
+    let mut h = stage.with(|limits| limits.turn_continuations = 1);
     let log = Log::default();
     let (_, transport) = accepted(&mut *h, &log, Probe::new("a", &log));
     let served = Rc::new(Flag::new(false));

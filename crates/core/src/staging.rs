@@ -1,0 +1,88 @@
+use std::cell::{Cell, Ref, RefCell};
+use std::ops::Range;
+
+/// Output of many connections in one buffer, for the short time between the callbacks that write
+/// it and the sends that take it.
+///
+/// ```text
+///          write                     write, if nothing was         sent, or moved to the outbox
+///   (none) -----> [a a a] [b b] ...  staged behind it: grows  ---------------> (none)
+/// ```
+///
+/// What one line makes a room of a hundred say needs a hundred small places for a moment; here
+/// they cost no chunk each. When nobody has anything here, the buffer begins again. Each
+/// connection has one piece at most, and bytes go here only while nothing else of it waits, so
+/// they always go first.
+#[derive(Default)]
+pub(crate) struct Staging {
+    buffer: RefCell<Vec<u8>>,
+    pieces: Cell<usize>,
+}
+
+/// A connection's piece.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Staged {
+    start: u32,
+    len: u32,
+}
+
+impl Staged {
+    #[inline]
+    pub(crate) fn len(self) -> usize {
+        self.len as usize
+    }
+
+    #[inline]
+    pub(crate) fn range(self) -> Range<usize> {
+        self.start as usize..(self.start + self.len) as usize
+    }
+}
+
+impl Staging {
+    /// No more than this is staged at once; the rest goes into chunks, which are shared out.
+    const ROOM: usize = 64 * 1024;
+
+    /// Add bytes to a piece, or begin one. Gives nothing if there is no room or others are behind.
+    #[inline(always)]
+    pub(crate) fn push(&self, piece: Staged, bytes: &[u8]) -> Option<Staged> {
+        let mut buffer = self.buffer.borrow_mut();
+        let end = buffer.len();
+        if end + bytes.len() > Self::ROOM {
+            return None;
+        }
+        let start = if piece.len == 0 {
+            self.pieces.set(self.pieces.get() + 1);
+            end as u32
+        } else if (piece.start + piece.len) as usize == end {
+            piece.start
+        } else {
+            return None;
+        };
+        buffer.extend_from_slice(bytes);
+        Some(Staged {
+            start,
+            len: piece.len + bytes.len() as u32,
+        })
+    }
+
+    /// Look at a piece that is to be taken.
+    #[inline(always)]
+    pub(crate) fn with<R>(&self, piece: Staged, look: impl FnOnce(&[u8]) -> R) -> R {
+        look(&self.borrow()[piece.range()])
+    }
+
+    #[inline(always)]
+    pub(crate) fn borrow(&self) -> Ref<'_, Vec<u8>> {
+        self.buffer.borrow()
+    }
+
+    /// So many pieces are not needed any more.
+    #[inline(always)]
+    pub(crate) fn release(&self, pieces: usize) {
+        let left = self.pieces.get() - pieces;
+        self.pieces.set(left);
+        if left == 0 {
+            self.buffer.borrow_mut().clear();
+        }
+    }
+}
