@@ -338,6 +338,7 @@ fn nothing_is_delivered_while_a_switch_is_queued(stage: Stage) {
     }));
     assert!(!transport.wants_input());
     transport.resume_reading();
+    assert!(!transport.wants_input(), "the switch holds it");
     h.settle();
     log.expect(&["b made", "b returns", "b call", "b data 0"]);
 }
