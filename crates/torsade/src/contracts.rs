@@ -66,7 +66,8 @@
 //! (`throttle_input`), so a one-line echo is safe. Connecting ends do not throttle themselves,
 //! so that two torsade ends never both wait for their own output. What is held back is what the
 //! protocol would be given: filters see up to 16 KiB beyond it, for what is meant for them. Pauses
-//! are kept by holder, each layer, handle and `hold`; reading runs when none holds.
+//! are kept by holder, each layer, handle and `hold`; reading runs when none holds. The clocks of
+//! [`Timeouts`](crate::wire::Timeouts) stand still while input is held back.
 //!
 //! A write is accepted whole while at most 16 MiB wait before it, so that the cap bounds piling
 //! up, not the size of a message; past it the connection ends with `LimitPassed`. All connections

@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use torsade_core::{Disconnect, Layered, Protocol, Transport};
 
 use crate::delimiter::{begun, find};
-use crate::pass_on::pass_on;
+use crate::pass_on::{pass_on, take_steps};
 
 /// What is given input as it comes, and told when its terminator came: the way of Python's
 /// `asynchat`. Goes into [`Chat`].
@@ -198,23 +198,7 @@ impl<P: ChatProtocol> Protocol for Chat<P> {
         self.protocol.connection_made(&transport.inner());
     }
 
-    fn data_received(&mut self, transport: &Transport<Self>, data: &[u8]) {
-        let inner = transport.inner();
-        let mut rest = data;
-        while !rest.is_empty()
-            && transport.wants_input()
-            && let Some(used) = self.step(&inner, rest)
-        {
-            rest = &rest[used..];
-        }
-        transport.unread(rest.len());
-    }
-
-    fn eof_received(&mut self, transport: &Transport<Self>) {
-        let inner = transport.inner();
-        transport.with_unread(|rest| self.protocol.eof_received(&inner, rest));
-    }
-
+    take_steps!();
     pass_on!();
 }
 

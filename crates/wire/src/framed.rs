@@ -1,6 +1,6 @@
 use torsade_core::{Connection, Disconnect, Layered, Limit, Protocol, Transport};
 
-use crate::pass_on::pass_on;
+use crate::pass_on::{pass_on, take_steps};
 use crate::{Decoded, Decoder, MessageProtocol};
 
 /// The framing of messages: a [`Protocol`] that cuts the stream for the [`MessageProtocol`] inside
@@ -83,23 +83,7 @@ impl<P: MessageProtocol> Protocol for Framed<P> {
         self.protocol.connection_made(&transport.inner());
     }
 
-    fn data_received(&mut self, transport: &Transport<Self>, data: &[u8]) {
-        let inner = transport.inner();
-        let mut rest = data;
-        while !rest.is_empty()
-            && transport.wants_input()
-            && let Some(used) = self.step(&inner, rest)
-        {
-            rest = &rest[used..];
-        }
-        transport.unread(rest.len());
-    }
-
-    fn eof_received(&mut self, transport: &Transport<Self>) {
-        let inner = transport.inner();
-        transport.with_unread(|rest| self.protocol.eof_received(&inner, rest));
-    }
-
+    take_steps!();
     pass_on!();
 }
 

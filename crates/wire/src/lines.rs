@@ -5,6 +5,7 @@ use torsade_core::{Disconnect, Layered, Protocol, Transport};
 use crate::LineProtocol;
 use crate::delimiter::{begun, find};
 use crate::line_transport::Request;
+use crate::pass_on::pass_on;
 
 /// The line framing: a [`Protocol`] that cuts the stream into lines for the [`LineProtocol`]
 /// inside it.
@@ -131,21 +132,7 @@ impl<P: LineProtocol> Protocol for Lines<P> {
         }
     }
 
-    fn pause_writing(&mut self, transport: &Transport<Self>) {
-        self.protocol.pause_writing(&transport.inner());
-    }
-
-    fn resume_writing(&mut self, transport: &Transport<Self>) {
-        self.protocol.resume_writing(&transport.inner());
-    }
-
-    fn stopping(&mut self, transport: &Transport<Self>) {
-        self.protocol.stopping(&transport.inner());
-    }
-
-    fn connection_lost(&mut self, transport: &Transport<Self>, reason: &Disconnect) {
-        self.protocol.connection_lost(&transport.inner(), reason);
-    }
+    pass_on!();
 }
 
 impl<P: LineProtocol> Layered for Lines<P> {

@@ -20,3 +20,28 @@ macro_rules! pass_on {
 }
 
 pub(crate) use pass_on;
+
+/// What comes in, for a framing whose `step` does the next thing with the front of what is there
+/// and says how much that used; and the end, with what was left.
+macro_rules! take_steps {
+    () => {
+        fn data_received(&mut self, transport: &Transport<Self>, data: &[u8]) {
+            let inner = transport.inner();
+            let mut rest = data;
+            while !rest.is_empty()
+                && transport.wants_input()
+                && let Some(used) = self.step(&inner, rest)
+            {
+                rest = &rest[used..];
+            }
+            transport.unread(rest.len());
+        }
+
+        fn eof_received(&mut self, transport: &Transport<Self>) {
+            let inner = transport.inner();
+            transport.with_unread(|rest| self.protocol.eof_received(&inner, rest));
+        }
+    };
+}
+
+pub(crate) use take_steps;
