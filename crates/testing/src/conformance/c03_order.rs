@@ -20,6 +20,7 @@ pub(super) const CELLS: &[Cell] = cells![3:
     what_is_written_back_keeps_its_place,
     what_is_written_back_is_whole_though_the_peer_is_slow,
     writes_of_others_keep_their_place,
+    writes_of_others_are_whole_though_only_a_part_goes,
     a_callback_and_its_continuations_are_one_send,
     a_redelivery_and_its_continuations_are_one_send,
     connections_written_to_by_others_are_flushed_once,
@@ -249,6 +250,30 @@ fn writes_of_others_keep_their_place(stage: Stage) {
     h.settle();
     assert_eq!(String::from_utf8_lossy(&h.received(end)), "x12345");
     assert_eq!(h.received(from), b"");
+}
+
+/// The same where the kernel takes a part of what another wrote, and the rest must wait.
+fn writes_of_others_are_whole_though_only_a_part_goes(stage: Stage) {
+    let (mut h, log) = (stage.harness(), Log::default());
+    let quiet = |name| Probe::new(name, &log).without_data();
+    let (end, written) = accepted(&mut *h, &log, quiet("b"));
+    let (_, writer) = accepted(&mut *h, &log, quiet("a"));
+    h.stop_reading(end);
+    let pieces = h.flood() / 50_000 + 1;
+    let mut all = Vec::new();
+    for number in 0..pieces {
+        if written.buffered() > 0 {
+            break;
+        }
+        let piece = bytes(50_000 + number);
+        all.extend_from_slice(&piece);
+        let written = written.clone();
+        act(&mut *h, &writer, move |_, _| written.write(piece));
+    }
+    assert!(written.buffered() > 0, "there was room for everything");
+    h.read_again(end);
+    h.settle();
+    same(&h.received(end), &all);
 }
 
 /// "After each callback and its continuations, that connection is flushed: one vectored send."
