@@ -166,11 +166,11 @@ impl Connection {
         let watches = &self.0.watches;
         match (watches.gave_up_output(), self.0.buffered()) {
             (false, 0) => Deferred::succeed(()),
-            (false, waiting) => watches.watch_flush(self.0.sent() + waiting as u64),
+            (false, waiting) => self.0.watch_flush(self.0.sent() + waiting as u64),
             (true, _) => match watches.reason() {
                 Some(reason) if self.0.phase() == Phase::Lost => Deferred::fail(reason),
                 // Never resolved, but rejected with the rest at the loss.
-                _ => watches.watch_flush(u64::MAX),
+                _ => self.0.watch_flush(u64::MAX),
             },
         }
     }

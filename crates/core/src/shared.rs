@@ -237,7 +237,7 @@ impl Shared {
     }
 
     pub(crate) fn buffered(&self) -> usize {
-        self.buffered.get()
+        self.buffered.get() + self.staging.len()
     }
 
     /// Take a chunk back. Drops the shared bytes it carried, which may run user code.

@@ -42,12 +42,13 @@ impl Staging {
     /// No more than this is staged at once; the rest goes into chunks, which are shared out.
     const ROOM: usize = 64 * 1024;
 
-    /// Add bytes to a piece, or begin one. Gives nothing if there is no room or others are behind.
+    /// Add bytes, `len` in all, to a piece, or begin one. Gives nothing if there is no room or
+    /// others are behind.
     #[inline(always)]
-    pub(crate) fn push(&self, piece: Staged, bytes: &[u8]) -> Option<Staged> {
+    pub(crate) fn push(&self, piece: Staged, parts: &[&[u8]], len: usize) -> Option<Staged> {
         let mut buffer = self.buffer.borrow_mut();
         let end = buffer.len();
-        if end + bytes.len() > Self::ROOM {
+        if len > Self::ROOM - end {
             return None;
         }
         let start = if piece.len == 0 {
@@ -58,11 +59,18 @@ impl Staging {
         } else {
             return None;
         };
-        buffer.extend_from_slice(bytes);
+        for part in parts {
+            buffer.extend_from_slice(part);
+        }
         Some(Staged {
             start,
-            len: piece.len + bytes.len() as u32,
+            len: piece.len + len as u32,
         })
+    }
+
+    /// How much lies here, sent or not.
+    pub(crate) fn len(&self) -> usize {
+        self.buffer.borrow().len()
     }
 
     /// Look at a piece that is to be taken.

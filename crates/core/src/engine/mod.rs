@@ -226,8 +226,7 @@ impl<S> Engine<S> {
     /// input is wanted, because an event may be older than the last pause. A buffer that was
     /// filled counts as [`input_left`](Self::input_left); `WouldBlock` and `Interrupted` are no
     /// failures.
-    // By itself, so that what it has in registers stays there.
-    #[inline(never)]
+    #[inline]
     pub fn readable<W: Wire<S>>(
         &mut self,
         wire: &mut W,
@@ -235,45 +234,64 @@ impl<S> Engine<S> {
         buffer: &mut [u8],
         read: impl FnOnce(&mut S, &mut [u8]) -> io::Result<usize>,
     ) -> usize {
-        self.in_turn();
         let Some(slot) = self.slots.get_mut(id.0) else {
             return 0;
         };
+        let calm = slot.link.is_calm();
         let Some(socket) = &mut slot.socket else {
             return 0;
         };
-        if !slot.interest.readable {
+        if !calm && !slot.interest.readable {
             return 0;
         }
-        match read(socket, buffer) {
-            Ok(0) => self.input_ended(wire, id),
-            Ok(len) => {
-                let data = &buffer[..len];
-                if !slot.take(wire, &self.shared, &self.turn, &mut self.spare, data) {
-                    self.after_fact(wire, id);
-                }
-                if len == buffer.len() {
-                    self.input_left(id);
-                }
-                return len;
+        let len = match read(socket, buffer) {
+            Ok(len) if len > 0 => len,
+            end => {
+                self.not_read(wire, id, end);
+                return 0;
             }
-            Err(error) => match error.kind() {
-                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => {}
-                _ => self.failed(wire, id, error),
-            },
+        };
+        let data = &buffer[..len];
+        if !(calm && slot.take_calm(wire, &self.shared, &self.turn, &mut self.spare, data)) {
+            self.long_way(wire, id, (!calm).then_some(data));
         }
-        0
+        if len == buffer.len() {
+            self.input_left(id);
+        }
+        len
     }
 
     /// Bytes arrived.
     #[inline]
     pub fn received<W: Wire<S>>(&mut self, wire: &mut W, id: ConnectionId, data: &[u8]) {
-        self.in_turn();
         let Some(slot) = self.slots.get_mut(id.0) else {
             return;
         };
-        if !slot.take(wire, &self.shared, &self.turn, &mut self.spare, data) {
-            self.after_fact(wire, id);
+        let calm = slot.link.is_calm();
+        if !(calm && slot.take_calm(wire, &self.shared, &self.turn, &mut self.spare, data)) {
+            self.long_way(wire, id, (!calm).then_some(data));
+        }
+    }
+
+    /// A delivery needs more than to be made and its answer sent; or it is still to be made.
+    #[inline(never)]
+    fn long_way<W: Wire<S>>(&mut self, wire: &mut W, id: ConnectionId, data: Option<&[u8]>) {
+        self.in_turn();
+        if let (Some(data), Some(slot)) = (data, self.slots.get_mut(id.0)) {
+            slot.take(&self.shared, &mut self.spare, data);
+        }
+        self.after_fact(wire, id);
+    }
+
+    /// Nothing was read.
+    #[cold]
+    fn not_read<W: Wire<S>>(&mut self, wire: &mut W, id: ConnectionId, end: io::Result<usize>) {
+        match end {
+            Ok(_) => self.input_ended(wire, id),
+            Err(error) => match error.kind() {
+                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => {}
+                _ => self.failed(wire, id, error),
+            },
         }
     }
 
@@ -473,6 +491,7 @@ impl<S> Engine<S> {
             slot.interest = wanted;
             wire.interest(socket, id, wanted);
         }
+        slot.link.set_unsettled(!slot.is_settled());
         slot.link.end_callback();
     }
 
@@ -547,11 +566,15 @@ impl<S> Engine<S> {
 
     #[inline]
     fn in_turn(&self) {
-        assert!(
-            self.shared.state() == State::InTurn,
-            "a fact was told outside a turn"
-        );
+        if self.shared.state() != State::InTurn {
+            outside_a_turn();
+        }
     }
+}
+
+#[cold]
+fn outside_a_turn() -> ! {
+    panic!("a fact was told outside a turn");
 }
 
 /// Errors of Deferreds that nobody took go to the log, unless the thread has a sink already. One

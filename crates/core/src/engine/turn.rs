@@ -29,6 +29,8 @@ impl<S> Engine<S> {
         if !self.shared.timers.borrow().is_empty() {
             self.shared.now();
         }
+        // What was queued between two turns comes before everything that this one brings.
+        self.run_queue(wire);
         if !self.shared.mailbox.is_empty() {
             self.run_posts(wire);
         }
@@ -124,21 +126,15 @@ impl<S> Engine<S> {
             return true;
         };
         let link = &slot.link;
+        let calm = link.is_only_listed();
         link.unlist();
-        let Some(staged) = link.all_staged() else {
-            return false;
-        };
-        if !slot.is_settled_but_for_output() {
-            return false;
-        }
-        let Some(socket) = &mut slot.socket else {
+        let (true, Some(staged), Some(socket)) = (calm, link.all_staged(), &mut slot.socket) else {
             return false;
         };
         let staging = &self.shared.staging;
         let sent = wire.send_lent(socket, id, &staging.borrow()[staged.range()]);
         if sent < staged.len() {
             link.took_staged(staged, sent);
-            link.unbuffer(sent);
             return false;
         }
         link.sent_staged(staged);

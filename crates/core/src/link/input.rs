@@ -47,10 +47,12 @@ impl Link {
 
     pub(crate) fn unread(&self, n: usize) {
         self.unread.set(self.unread.get().max(n));
+        self.gate.set(hold::UNREAD, true);
     }
 
     #[inline]
     pub(crate) fn take_unread(&self) -> usize {
+        self.gate.set(hold::UNREAD, false);
         self.unread.replace(0)
     }
 

@@ -1,44 +1,104 @@
 use std::rc::Rc;
 
 use bytes::Bytes;
+use torsade_deferred::Deferred;
 
-use super::{Ending, Link, Output, Phase, Queued, Touched};
+use super::{Ending, Link, Output, Phase, Queued};
 use crate::flow::Flow;
 use crate::gate::hold;
 use crate::staging::Staged;
 use crate::{Disconnect, Limit};
 
 /// Output.
+///
+/// ```text
+///           part of the delivery that is made, nothing else waits          the callback returned
+///   write -------------------------------------------------------> lent ----------+--------> sent
+///     |     nothing else but such bytes waits                                     |
+///     +----------------------------------------------------------> staged --------+
+///     |     anything else                                            | what is    |
+///     +----------------------------------------------------------> in chunks <----+ not sent
+/// ```
+///
+/// What is lent or staged stays so until the engine comes by, which is soon, and is bounded; only
+/// what lies in chunks counts as waiting in the reactor.
 impl Link {
     #[inline]
     pub(crate) fn write(self: &Rc<Self>, bytes: &[u8]) {
-        if bytes.is_empty() || !self.may_write(bytes.len()) {
-            return;
-        }
-        if self.lend(bytes) {
-            // Its own callback runs: the engine comes by in any case.
-            self.count_written(bytes.len());
-        } else {
-            self.push(bytes);
-        }
-    }
-
-    /// The same for bytes that are no part of a delivery.
-    #[inline]
-    pub(crate) fn write_copied(self: &Rc<Self>, bytes: &[u8]) {
-        if !bytes.is_empty() && self.may_write(bytes.len()) {
-            self.push(bytes);
+        if !(self.only_runs() && self.lend(bytes)) {
+            self.write_copied(bytes);
         }
     }
 
     /// Leave bytes of the delivery that is being made where they are, if they are all that waits.
+    #[inline(always)]
+    fn lend(self: &Rc<Self>, bytes: &[u8]) -> bool {
+        let buffered = self.buffered.get();
+        if !self.shared.lending.lend(bytes, buffered) {
+            return false;
+        }
+        self.count_written(buffered + bytes.len());
+        true
+    }
+
+    /// The same for bytes that are no part of a delivery. By itself, so that what is lent costs
+    /// little.
+    #[inline(never)]
+    pub(crate) fn write_copied(self: &Rc<Self>, bytes: &[u8]) {
+        if !bytes.is_empty() && self.may_write(bytes.len()) {
+            self.push(&[bytes], bytes.len());
+        }
+    }
+
+    /// Write these pieces, accepted or refused as one.
     #[inline]
-    fn lend(&self, bytes: &[u8]) -> bool {
-        let lending = &self.shared.lending;
-        self.touched.get() == Touched::Running
-            && !self.is_filtered()
-            && self.buffered.get() == lending.lent()
-            && lending.lend(bytes)
+    pub(crate) fn write_parts(self: &Rc<Self>, parts: &[&[u8]]) {
+        let len = parts.iter().map(|part| part.len()).sum();
+        if len > 0 && self.may_write(len) {
+            self.push(parts, len);
+        }
+    }
+
+    /// Write `len` bytes without asking again whether that is allowed.
+    #[inline(always)]
+    fn push(self: &Rc<Self>, parts: &[&[u8]], len: usize) {
+        if self.stage(parts, len) {
+            self.count_written(self.buffered.get() + len);
+            self.touch();
+        } else {
+            self.push_chunk(parts, len);
+        }
+    }
+
+    #[inline(never)]
+    fn push_chunk(self: &Rc<Self>, parts: &[&[u8]], len: usize) {
+        self.unstage();
+        self.outbox
+            .borrow_mut()
+            .push_parts(&self.shared.pool, parts);
+        self.wrote_chunk(len);
+    }
+
+    fn wrote_chunk(self: &Rc<Self>, len: usize) {
+        self.shared.buffer(len);
+        self.count_written(self.buffered.get() + len);
+        self.touch();
+    }
+
+    /// Put bytes where those of all connections lie, if nothing but such bytes waits.
+    #[inline(always)]
+    fn stage(&self, parts: &[&[u8]], len: usize) -> bool {
+        let staged = self.staged.get();
+        if self.buffered.get() != staged.len() || self.is_filtered() {
+            return false;
+        }
+        match self.shared.staging.push(staged, parts, len) {
+            Some(staged) => {
+                self.staged.set(staged);
+                true
+            }
+            None => false,
+        }
     }
 
     /// Lent bytes could not be sent from where they lay.
@@ -47,6 +107,7 @@ impl Link {
             return;
         }
         self.unstage();
+        self.shared.buffer(bytes.len());
         let pool = &self.shared.pool;
         if self.is_filtered() {
             // Nothing is lent once there is a filter, so these were written before it.
@@ -56,51 +117,12 @@ impl Link {
         }
     }
 
-    /// Write without asking again whether that is allowed. By itself, so that what is lent costs
-    /// little.
-    #[inline(never)]
-    pub(crate) fn push(self: &Rc<Self>, bytes: &[u8]) {
-        if self.stage(bytes) {
-            self.wrote(bytes.len());
-        } else {
-            self.push_chunk(bytes);
-        }
-    }
-
-    #[inline(never)]
-    fn push_chunk(self: &Rc<Self>, bytes: &[u8]) {
-        self.unstage();
-        self.outbox.borrow_mut().push(&self.shared.pool, bytes);
-        self.wrote(bytes.len());
-    }
-
-    /// Put bytes where those of all connections lie, if nothing but such bytes waits.
-    #[inline]
-    fn stage(&self, bytes: &[u8]) -> bool {
-        let staged = self.staged.get();
-        if self.buffered.get() != staged.len() || self.is_filtered() {
-            return false;
-        }
-        match self.shared.staging.push(staged, bytes) {
-            Some(staged) => {
-                self.staged.set(staged);
-                true
-            }
-            None => false,
-        }
-    }
-
     /// Move what is staged to where it may stay.
     #[inline]
     pub(crate) fn unstage(&self) {
-        if self.has_staged() {
+        if self.staged.get().len() > 0 {
             self.move_staged();
         }
-    }
-
-    #[inline]
-    pub(crate) fn has_staged(&self) -> bool {
-        self.staged.get().len() > 0
     }
 
     #[cold]
@@ -109,66 +131,57 @@ impl Link {
         self.shared.staging.release(1);
     }
 
-    /// What is staged, if that is all that waits.
+    /// What is staged, if anything is.
+    pub(crate) fn staged(&self) -> Option<Staged> {
+        let staged = self.staged.get();
+        (staged.len() > 0).then_some(staged)
+    }
+
     #[inline]
+    pub(crate) fn has_staged(&self) -> bool {
+        self.staged.get().len() > 0
+    }
+
+    /// What was staged has been sent.
+    #[inline(always)]
+    pub(crate) fn forget_staged(&self) {
+        self.staged.set(Staged::default());
+    }
+
+    /// What is staged, if that is all that waits.
+    #[inline(always)]
     pub(crate) fn all_staged(&self) -> Option<Staged> {
         let staged = self.staged.get();
         (staged.len() > 0 && staged.len() == self.buffered.get()).then_some(staged)
     }
 
-    /// Offer what is staged to `send`, which says how much went; the rest is moved. Returns how
-    /// much went.
-    pub(crate) fn send_staged(&self, send: impl FnOnce(&[u8]) -> usize) -> usize {
-        let staged = self.staged.get();
-        if staged.len() == 0 {
-            return 0;
-        }
-        let sent = self.shared.staging.with(staged, send);
-        self.took_staged(staged, sent);
-        sent
-    }
-
-    /// All of what is staged was sent, on a connection that is calm. The piece is still to be
-    /// released.
+    /// All that waited was staged, and was sent, on a connection that is calm. The piece is still
+    /// to be released.
     #[inline(always)]
     pub(crate) fn sent_staged(&self, staged: Staged) {
-        self.staged.set(Staged::default());
-        self.buffered.set(0);
-        self.sent.set(self.sent.get() + staged.len() as u64);
-        self.shared.unbuffer(staged.len());
-        self.watches.flushed(self.sent.get());
+        self.forget_staged();
+        self.sent_all(staged.len());
     }
 
     /// So much of what is staged was sent; the rest is moved.
-    #[inline(always)]
-    pub(crate) fn took_staged(&self, staged: Staged, sent: usize) {
+    #[inline(never)]
+    pub(crate) fn took_staged(self: &Rc<Self>, staged: Staged, sent: usize) {
         if sent < staged.len() {
             self.keep_unsent(staged, sent);
         }
         self.staged.set(Staged::default());
         self.shared.staging.release(1);
+        self.sent_some(sent);
     }
 
     #[cold]
     fn keep_unsent(&self, staged: Staged, sent: usize) {
         let pool = &self.shared.pool;
+        self.shared.buffer(staged.len() - sent);
         let mut outbox = self.outbox.borrow_mut();
         self.shared
             .staging
             .with(staged, |bytes| outbox.push(pool, &bytes[sent..]));
-    }
-
-    /// Write these pieces, accepted or refused as one.
-    #[inline]
-    pub(crate) fn write_parts(self: &Rc<Self>, parts: &[&[u8]]) {
-        let len = parts.iter().map(|part| part.len()).sum();
-        if len > 0 && self.may_write(len) {
-            self.unstage();
-            self.outbox
-                .borrow_mut()
-                .push_parts(&self.shared.pool, parts);
-            self.wrote(len);
-        }
     }
 
     pub(crate) fn write_shared(self: &Rc<Self>, bytes: Bytes) {
@@ -178,7 +191,7 @@ impl Link {
             self.outbox
                 .borrow_mut()
                 .push_shared(&self.shared.pool, bytes);
-            self.wrote(len);
+            self.wrote_chunk(len);
         }
     }
 
@@ -205,16 +218,8 @@ impl Link {
     }
 
     #[inline(always)]
-    fn wrote(self: &Rc<Self>, len: usize) {
-        self.count_written(len);
-        self.touch();
-    }
-
-    #[inline(always)]
-    fn count_written(self: &Rc<Self>, len: usize) {
-        let buffered = self.buffered.get() + len;
+    fn count_written(self: &Rc<Self>, buffered: usize) {
         self.buffered.set(buffered);
-        self.shared.buffer(len);
         if buffered > self.high.get() {
             self.evaluate_flow();
         }
@@ -234,16 +239,43 @@ impl Link {
         }
     }
 
-    /// The kernel took `len` bytes.
+    /// The kernel took `len` bytes of a chunk.
     #[inline(always)]
     pub(crate) fn unbuffer(self: &Rc<Self>, len: usize) {
+        self.shared.unbuffer(len);
+        self.sent_some(len);
+    }
+
+    /// The kernel took `len` bytes from where they were lent or staged.
+    #[inline(always)]
+    pub(crate) fn sent_some(self: &Rc<Self>, len: usize) {
         self.buffered.set(self.buffered.get() - len);
         self.sent.set(self.sent.get() + len as u64);
-        self.shared.unbuffer(len);
-        if !self.gate.is_clear() {
+        if self.gate.has(hold::OUTPUT_WAITS | hold::WATCHED) {
+            self.note_sent();
+        }
+    }
+
+    /// The kernel took all `len` bytes that waited, of a connection that is calm.
+    #[inline(always)]
+    pub(crate) fn sent_all(&self, len: usize) {
+        self.buffered.set(0);
+        self.sent.set(self.sent.get() + len as u64);
+    }
+
+    #[cold]
+    fn note_sent(self: &Rc<Self>) {
+        if self.gate.has(hold::OUTPUT_WAITS) {
             self.evaluate_flow();
         }
-        self.watches.flushed(self.sent.get());
+        let more = self.watches.flushed(self.sent.get());
+        self.gate.set(hold::WATCHED, more);
+    }
+
+    /// Resolved when all that was written has been sent.
+    pub(crate) fn watch_flush(&self, sent: u64) -> Deferred<(), Disconnect> {
+        self.gate.set(hold::WATCHED, true);
+        self.watches.watch_flush(sent)
     }
 
     /// What still waits will never be sent.
