@@ -1,5 +1,4 @@
 use std::cell::Cell;
-use std::ops::Range;
 
 /// The delivery that is being made, whose bytes its connection may write back without a copy.
 ///
@@ -49,12 +48,27 @@ impl Lending {
 
     /// The callback has returned: which part of the delivery was lent.
     #[inline(always)]
-    pub(crate) fn end(&self) -> Range<usize> {
+    pub(crate) fn end(&self) -> Lent {
         self.len.set(0);
-        match self.lent.replace(0) {
-            0 => 0..0,
-            lent => self.lent_start.get()..self.lent_start.get() + lent,
+        Lent {
+            start: self.lent_start.get(),
+            len: self.lent.replace(0),
         }
+    }
+}
+
+/// A part of a delivery.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lent {
+    start: usize,
+    pub(crate) len: usize,
+}
+
+impl Lent {
+    /// Its bytes, in the delivery that it is a part of.
+    #[inline(always)]
+    pub(crate) fn of(self, delivery: &[u8]) -> Option<&[u8]> {
+        delivery.get(self.start..)?.get(..self.len)
     }
 }
 
@@ -72,7 +86,7 @@ mod tests {
         assert!(!lending.lend(&data[5..6], 3), "there is a gap");
         assert!(!lending.lend(b"x", 3), "this is elsewhere");
         assert!(!lending.lend(&data[4..5], 4), "something else waits");
-        assert_eq!(lending.end(), 1..4);
+        assert_eq!(lending.end().of(&data), Some(&b"bcd"[..]));
         assert!(!lending.lend(&data[4..5], 0), "the delivery is over");
     }
 
@@ -82,10 +96,10 @@ mod tests {
         let lending = Lending::default();
         lending.begin(&data);
         assert!(lending.lend(&data, 0));
-        assert_eq!(lending.end(), 0..6);
+        assert_eq!(lending.end().of(&data), Some(&b"abcdef"[..]));
         lending.begin(&data[..2]);
         assert!(!lending.lend(&data[2..], 0), "outside of what is delivered");
-        assert!(lending.end().is_empty());
+        assert_eq!(lending.end().len, 0);
     }
 
     #[test]
@@ -94,12 +108,8 @@ mod tests {
         let lending = Lending::default();
         lending.begin(&data);
         assert!(lending.lend(&data[3..], 0));
-        assert_eq!(lending.end(), 3..6);
+        assert_eq!(lending.end().of(&data), Some(&b"def"[..]));
         lending.begin(&data[..1]);
-        assert_eq!(
-            &data[..1][lending.end()],
-            b"",
-            "the range lies in the delivery"
-        );
+        assert_eq!(lending.end().len, 0);
     }
 }

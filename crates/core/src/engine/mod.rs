@@ -226,7 +226,8 @@ impl<S> Engine<S> {
     /// input is wanted, because an event may be older than the last pause. A buffer that was
     /// filled counts as [`input_left`](Self::input_left); `WouldBlock` and `Interrupted` are no
     /// failures.
-    #[inline]
+    // By itself, so that what it has in registers stays there.
+    #[inline(never)]
     pub fn readable<W: Wire<S>>(
         &mut self,
         wire: &mut W,
@@ -237,28 +238,72 @@ impl<S> Engine<S> {
         let Some(slot) = self.slots.get_mut(id.0) else {
             return 0;
         };
-        let calm = slot.link.is_calm();
         let Some(socket) = &mut slot.socket else {
             return 0;
         };
-        if !calm && !slot.interest.readable {
-            return 0;
+        if !slot.link.is_calm() {
+            return self.readable_long(wire, id, buffer, read);
         }
         let len = match read(socket, buffer) {
-            Ok(len) if len > 0 => len,
-            end => {
-                self.not_read(wire, id, end);
-                return 0;
-            }
+            Ok(0) => return self.not_read(wire, id, None),
+            Ok(len) => len,
+            Err(error) => return self.not_read(wire, id, Some(error)),
         };
         let data = &buffer[..len];
-        if !(calm && slot.take_calm(wire, &self.shared, &self.turn, &mut self.spare, data)) {
-            self.long_way(wire, id, (!calm).then_some(data));
+        if !slot.take_calm(wire, &self.shared, &self.turn, &mut self.spare, data) {
+            self.after_fact(wire, id);
         }
         if len == buffer.len() {
             self.input_left(id);
         }
         len
+    }
+
+    /// The same for a connection that needs more than to be told and its answer sent.
+    #[inline(never)]
+    fn readable_long<W: Wire<S>>(
+        &mut self,
+        wire: &mut W,
+        id: ConnectionId,
+        buffer: &mut [u8],
+        read: impl FnOnce(&mut S, &mut [u8]) -> io::Result<usize>,
+    ) -> usize {
+        self.in_turn();
+        let Some(slot) = self.slots.get_mut(id.0) else {
+            return 0;
+        };
+        let Some(socket) = slot.socket.as_mut().filter(|_| slot.interest.readable) else {
+            return 0;
+        };
+        let len = match read(socket, buffer) {
+            Ok(0) => return self.not_read(wire, id, None),
+            Ok(len) => len,
+            Err(error) => return self.not_read(wire, id, Some(error)),
+        };
+        slot.take(&self.shared, &mut self.spare, &buffer[..len]);
+        self.after_fact(wire, id);
+        if len == buffer.len() {
+            self.input_left(id);
+        }
+        len
+    }
+
+    /// Nothing was read: the peer's end, or an error.
+    #[cold]
+    fn not_read<W: Wire<S>>(
+        &mut self,
+        wire: &mut W,
+        id: ConnectionId,
+        error: Option<io::Error>,
+    ) -> usize {
+        match error {
+            None => self.input_ended(wire, id),
+            Some(error) => match error.kind() {
+                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => {}
+                _ => self.failed(wire, id, error),
+            },
+        }
+        0
     }
 
     /// Bytes arrived.
@@ -267,31 +312,11 @@ impl<S> Engine<S> {
         let Some(slot) = self.slots.get_mut(id.0) else {
             return;
         };
-        let calm = slot.link.is_calm();
-        if !(calm && slot.take_calm(wire, &self.shared, &self.turn, &mut self.spare, data)) {
-            self.long_way(wire, id, (!calm).then_some(data));
-        }
-    }
-
-    /// A delivery needs more than to be made and its answer sent; or it is still to be made.
-    #[inline(never)]
-    fn long_way<W: Wire<S>>(&mut self, wire: &mut W, id: ConnectionId, data: Option<&[u8]>) {
-        self.in_turn();
-        if let (Some(data), Some(slot)) = (data, self.slots.get_mut(id.0)) {
+        if !slot.link.is_calm() {
             slot.take(&self.shared, &mut self.spare, data);
-        }
-        self.after_fact(wire, id);
-    }
-
-    /// Nothing was read.
-    #[cold]
-    fn not_read<W: Wire<S>>(&mut self, wire: &mut W, id: ConnectionId, end: io::Result<usize>) {
-        match end {
-            Ok(_) => self.input_ended(wire, id),
-            Err(error) => match error.kind() {
-                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => {}
-                _ => self.failed(wire, id, error),
-            },
+            self.after_fact(wire, id);
+        } else if !slot.take_calm(wire, &self.shared, &self.turn, &mut self.spare, data) {
+            self.after_fact(wire, id);
         }
     }
 
@@ -433,6 +458,7 @@ impl<S> Engine<S> {
     /// After a callback: its continuations, then its flush, until both have nothing to do.
     #[inline(never)]
     fn after_fact<W: Wire<S>>(&mut self, wire: &mut W, id: ConnectionId) {
+        self.in_turn();
         loop {
             if self.has_queued() {
                 self.run_queue(wire);

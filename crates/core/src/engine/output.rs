@@ -69,19 +69,20 @@ impl<S> Slot<S> {
         shared: &Shared,
         data: &[u8],
     ) -> bool {
-        let lent = &data[shared.lending.end()];
+        let lent = shared.lending.end();
         let waiting = self.link.buffered();
         if waiting > 0 {
             // Bytes written behind lent ones go along, in one send of a chunk.
-            let sent = if lent.len() == waiting
+            let sent = if lent.len == waiting
+                && let Some(bytes) = lent.of(data)
                 && let Some(socket) = &mut self.socket
             {
-                wire.send_lent(socket, self.link.id(), lent)
+                wire.send_lent(socket, self.link.id(), bytes)
             } else {
                 self.send_staged(wire, shared)
             };
             if sent < waiting {
-                self.copy_unsent(lent, sent);
+                self.copy_unsent(lent.of(data), sent);
                 return false;
             }
             self.link.sent_all(waiting);
@@ -111,11 +112,11 @@ impl<S> Slot<S> {
 
     /// Not all of what was lent was sent: the rest is copied.
     #[cold]
-    fn copy_unsent(&self, lent: &[u8], sent: usize) {
+    fn copy_unsent(&self, lent: Option<&[u8]>, sent: usize) {
         if sent > 0 {
             self.link.sent_some(sent);
         }
-        self.link.copy_lent(&lent[sent..]);
+        self.link.copy_lent(&lent.unwrap_or_default()[sent..]);
     }
 
     /// Offer the driver what waits, until it takes no more.

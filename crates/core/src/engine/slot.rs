@@ -151,7 +151,8 @@ impl<S> Slot<S> {
         if unread > 0 {
             self.leave(data, unread, spare);
         }
-        self.link.copy_lent(&data[shared.lending.end()]);
+        let lent = shared.lending.end();
+        self.link.copy_lent(lent.of(data).unwrap_or_default());
     }
 
     /// The protocol left the last `unread` bytes of a fresh delivery for later.

@@ -46,8 +46,10 @@ impl Link {
     }
 
     pub(crate) fn unread(&self, n: usize) {
-        self.unread.set(self.unread.get().max(n));
-        self.gate.set(hold::UNREAD, true);
+        if n > self.unread.get() {
+            self.unread.set(n);
+            self.gate.set(hold::UNREAD, true);
+        }
     }
 
     #[inline]
