@@ -122,6 +122,15 @@ impl Connection {
     #[doc(alias = "writelines")]
     #[inline]
     pub fn write_parts(&self, parts: &[impl AsRef<[u8]>]) {
+        // A line and its delimiter, a header and its body: no list has to be filled for those.
+        match parts {
+            [one, two] => return self.0.write_parts(&[one.as_ref(), two.as_ref()]),
+            [one, two, three] => {
+                let parts = [one.as_ref(), two.as_ref(), three.as_ref()];
+                return self.0.write_parts(&parts);
+            }
+            _ => {}
+        }
         /// So many need no allocation to be looked at before the first is written.
         const FEW: usize = 8;
         let mut few: [&[u8]; FEW] = [&[]; FEW];

@@ -15,7 +15,10 @@ use std::ops::Range;
 /// they always go first.
 #[derive(Default)]
 pub(crate) struct Staging {
-    buffer: RefCell<Vec<u8>>,
+    /// Made when it is first needed, and never larger or smaller from then on.
+    buffer: RefCell<Box<[u8]>>,
+    /// How much of it is used.
+    end: Cell<usize>,
     pieces: Cell<usize>,
 }
 
@@ -47,8 +50,8 @@ impl Staging {
     #[inline(always)]
     pub(crate) fn push(&self, piece: Staged, parts: &[&[u8]], len: usize) -> Option<Staged> {
         let mut buffer = self.buffer.borrow_mut();
-        let end = buffer.len();
-        if len > Self::ROOM - end {
+        let end = self.end.get();
+        if len > buffer.len() - end && !Self::make_room(&mut buffer, len) {
             return None;
         }
         let start = if piece.len == 0 {
@@ -59,18 +62,32 @@ impl Staging {
         } else {
             return None;
         };
+        let mut room = buffer.get_mut(end..)?;
         for part in parts {
-            buffer.extend_from_slice(part);
+            let (place, rest) = room.split_at_mut_checked(part.len())?;
+            place.copy_from_slice(part);
+            room = rest;
         }
+        self.end.set(end + len);
         Some(Staged {
             start,
             len: piece.len + len as u32,
         })
     }
 
+    /// Whether there is room after all, because there was no buffer yet.
+    #[cold]
+    fn make_room(buffer: &mut Box<[u8]>, len: usize) -> bool {
+        let is_first = buffer.is_empty();
+        if is_first {
+            *buffer = vec![0; Self::ROOM].into();
+        }
+        is_first && len <= Self::ROOM
+    }
+
     /// How much lies here, sent or not.
     pub(crate) fn len(&self) -> usize {
-        self.buffer.borrow().len()
+        self.end.get()
     }
 
     /// Look at a piece that is to be taken.
@@ -80,7 +97,7 @@ impl Staging {
     }
 
     #[inline(always)]
-    pub(crate) fn borrow(&self) -> Ref<'_, Vec<u8>> {
+    pub(crate) fn borrow(&self) -> Ref<'_, Box<[u8]>> {
         self.buffer.borrow()
     }
 
@@ -90,7 +107,7 @@ impl Staging {
         let left = self.pieces.get() - pieces;
         self.pieces.set(left);
         if left == 0 {
-            self.buffer.borrow_mut().clear();
+            self.end.set(0);
         }
     }
 }

@@ -45,24 +45,27 @@ impl Link {
     /// little.
     #[inline(never)]
     pub(crate) fn write_copied(self: &Rc<Self>, bytes: &[u8]) {
-        if !bytes.is_empty() && self.may_write(bytes.len()) {
-            self.push(&[bytes], bytes.len());
-        }
+        self.write_parts(&[bytes]);
     }
 
     /// Write these pieces, accepted or refused as one.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn write_parts(self: &Rc<Self>, parts: &[&[u8]]) {
         let len = parts.iter().map(|part| part.len()).sum();
-        if len > 0 && self.may_write(len) {
-            self.push(parts, len);
+        if self.only_runs() && self.stage(parts, len) {
+            self.count_written(self.buffered.get() + len);
+        } else {
+            self.write_asking(parts, len);
         }
     }
 
-    /// Write `len` bytes without asking again whether that is allowed.
-    #[inline(always)]
-    fn push(self: &Rc<Self>, parts: &[&[u8]], len: usize) {
-        if self.stage(parts, len) {
+    /// Write where that may be refused, or from outside the connection's own callbacks.
+    #[inline(never)]
+    fn write_asking(self: &Rc<Self>, parts: &[&[u8]], len: usize) {
+        if len == 0 || !self.may_write(len) {
+            return;
+        }
+        if !self.is_filtered() && self.stage(parts, len) {
             self.count_written(self.buffered.get() + len);
             self.touch();
         } else {
@@ -85,11 +88,12 @@ impl Link {
         self.touch();
     }
 
-    /// Put bytes where those of all connections lie, if nothing but such bytes waits.
+    /// Put bytes where those of all connections lie, if nothing but such bytes waits. Not for
+    /// filtered ones, whose bytes need not be encoded at once.
     #[inline(always)]
     fn stage(&self, parts: &[&[u8]], len: usize) -> bool {
         let staged = self.staged.get();
-        if self.buffered.get() != staged.len() || self.is_filtered() {
+        if self.buffered.get() != staged.len() {
             return false;
         }
         match self.shared.staging.push(staged, parts, len) {
