@@ -279,6 +279,17 @@ impl Connection {
         self.0.wants_input()
     }
 
+    /// Whether a framing may go on to the next message of this delivery at once: input is wanted,
+    /// and no layer was told anything by [`Transport::signal`](crate::Transport::signal) in a
+    /// callback of this delivery.
+    ///
+    /// One comparison that stands for two questions, for framings that ask both after each of many
+    /// short messages. If the answer is no, they ask each.
+    #[inline]
+    pub fn is_undisturbed(&self) -> bool {
+        self.0.is_undisturbed()
+    }
+
     /// How long input has been held back in all, by whoever it was, since this was first asked.
     ///
     /// What waits for the peer subtracts this from the time that has passed: a peer that we do not

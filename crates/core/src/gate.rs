@@ -54,12 +54,24 @@ pub(crate) mod hold {
     pub(crate) const RUNNING: u32 = 1 << 17;
     /// The connection is on the engine's list, which is worked through before it sleeps.
     pub(crate) const LISTED: u32 = 1 << 16;
+    /// What was written lies where that of all connections does, and nothing else waits.
+    pub(crate) const STAGED: u32 = 1 << 15;
+    /// A layer told the one around it something since the engine last came by.
+    pub(crate) const SIGNALLED: u32 = 1 << 14;
     /// The bits of layers lie below this one.
-    pub(super) const LAYERS: u32 = 16;
+    pub(super) const LAYERS: u32 = 14;
 
     /// What does not stand in the way of input.
-    pub(super) const PASSABLE: u32 =
-        OUTPUT_END | OUTPUT_WAITS | FILTERED | UNREAD | WATCHED | UNSETTLED | RUNNING | LISTED;
+    pub(super) const PASSABLE: u32 = OUTPUT_END
+        | OUTPUT_WAITS
+        | FILTERED
+        | UNREAD
+        | WATCHED
+        | UNSETTLED
+        | RUNNING
+        | LISTED
+        | STAGED
+        | SIGNALLED;
 }
 
 impl Gate {
@@ -82,6 +94,12 @@ impl Gate {
         self.bits.get() & !hold::PASSABLE == 0
     }
 
+    /// Whether nothing holds back input, and no layer was told anything.
+    #[inline(always)]
+    pub(crate) fn lets_on(&self) -> bool {
+        self.bits.get() & !(hold::PASSABLE & !hold::SIGNALLED | hold::QUEUED) == 0
+    }
+
     /// Whether bytes from the wire may be told as they are.
     #[inline]
     pub(crate) fn lets_bytes(&self) -> bool {
@@ -97,13 +115,19 @@ impl Gate {
     /// Whether nothing stands in the way of anything, and no callback runs.
     #[inline(always)]
     pub(crate) fn is_calm(&self) -> bool {
-        self.bits.get() & !hold::LISTED == 0
+        self.bits.get() & !(hold::LISTED | hold::STAGED) == 0
     }
 
-    /// Whether that one bit is set and no other.
+    /// Whether these bits are set and no other.
     #[inline(always)]
-    pub(crate) fn is_only(&self, bit: u32) -> bool {
-        self.bits.get() == bit
+    pub(crate) fn is(&self, bits: u32) -> bool {
+        self.bits.get() == bits
+    }
+
+    /// The same, whether or not output is staged.
+    #[inline(always)]
+    pub(crate) fn is_but_for_output(&self, bits: u32) -> bool {
+        self.bits.get() & !hold::STAGED == bits
     }
 
     #[inline]

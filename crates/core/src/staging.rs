@@ -23,21 +23,26 @@ pub(crate) struct Staging {
 }
 
 /// A connection's piece.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Staged {
     start: u32,
-    len: u32,
+    len: usize,
 }
 
 impl Staged {
-    #[inline]
-    pub(crate) fn len(self) -> usize {
-        self.len as usize
+    #[inline(always)]
+    pub(crate) fn new(start: u32, len: usize) -> Self {
+        Self { start, len }
     }
 
-    #[inline]
+    #[inline(always)]
+    pub(crate) fn len(self) -> usize {
+        self.len
+    }
+
+    #[inline(always)]
     pub(crate) fn range(self) -> Range<usize> {
-        self.start as usize..(self.start + self.len) as usize
+        self.start as usize..self.start as usize + self.len
     }
 }
 
@@ -45,34 +50,38 @@ impl Staging {
     /// No more than this is staged at once; the rest goes into chunks, which are shared out.
     const ROOM: usize = 64 * 1024;
 
-    /// Add bytes, `len` in all, to a piece, or begin one. Gives nothing if there is no room or
-    /// others are behind.
+    /// Begin a piece with these bytes, `len` in all, if there is room. Returns where.
     #[inline(always)]
-    pub(crate) fn push(&self, piece: Staged, parts: &[&[u8]], len: usize) -> Option<Staged> {
-        let mut buffer = self.buffer.borrow_mut();
-        let end = self.end.get();
-        if len > buffer.len() - end && !Self::make_room(&mut buffer, len) {
-            return None;
-        }
-        let start = if piece.len == 0 {
+    pub(crate) fn begin(&self, parts: &[&[u8]], len: usize) -> Option<u32> {
+        let start = self.end.get();
+        self.put(start, parts, len).then(|| {
             self.pieces.set(self.pieces.get() + 1);
-            end as u32
-        } else if (piece.start + piece.len) as usize == end {
-            piece.start
-        } else {
-            return None;
-        };
-        let mut room = buffer.get_mut(end..)?;
+            start as u32
+        })
+    }
+
+    /// Add bytes to the piece that ends here, if it is the last one and there is room.
+    #[inline(always)]
+    pub(crate) fn grow(&self, end: usize, parts: &[&[u8]], len: usize) -> bool {
+        end == self.end.get() && self.put(end, parts, len)
+    }
+
+    #[inline(always)]
+    fn put(&self, end: usize, parts: &[&[u8]], len: usize) -> bool {
+        let mut buffer = self.buffer.borrow_mut();
+        if len > buffer.len() - end && !Self::make_room(&mut buffer, len) {
+            return false;
+        }
+        let mut room = &mut buffer[end..];
         for part in parts {
-            let (place, rest) = room.split_at_mut_checked(part.len())?;
+            let Some((place, rest)) = room.split_at_mut_checked(part.len()) else {
+                return false;
+            };
             place.copy_from_slice(part);
             room = rest;
         }
         self.end.set(end + len);
-        Some(Staged {
-            start,
-            len: piece.len + len as u32,
-        })
+        true
     }
 
     /// Whether there is room after all, because there was no buffer yet.

@@ -94,7 +94,7 @@ impl<S> Slot<S> {
     /// Send what is staged, if that is all that waits and all of it goes. Returns how much went.
     #[inline(never)]
     fn send_staged<W: Wire<S>>(&mut self, wire: &mut W, shared: &Shared) -> usize {
-        let (Some(staged), Some(socket)) = (self.link.all_staged(), &mut self.socket) else {
+        let (Some(staged), Some(socket)) = (self.link.staged(), &mut self.socket) else {
             return 0;
         };
         let id = self.link.id();
@@ -133,7 +133,7 @@ impl<S> Slot<S> {
     /// Offer the driver the next chunk. Returns whether it took all of it.
     #[inline(always)]
     fn offer<W: Wire<S>>(&mut self, wire: &mut W, shared: &Shared) -> bool {
-        if self.link.has_staged() {
+        if self.link.staged().is_some() {
             return self.offer_staged(wire, shared);
         }
         let Some(socket) = &mut self.socket else {

@@ -126,9 +126,9 @@ impl<S> Engine<S> {
             return true;
         };
         let link = &slot.link;
-        let calm = link.is_only_listed();
+        let calm = link.is_only_written_to();
         link.unlist();
-        let (true, Some(staged), Some(socket)) = (calm, link.all_staged(), &mut slot.socket) else {
+        let (true, Some(staged), Some(socket)) = (calm, link.staged(), &mut slot.socket) else {
             return false;
         };
         let staging = &self.shared.staging;
@@ -137,7 +137,8 @@ impl<S> Engine<S> {
             link.took_staged(staged, sent);
             return false;
         }
-        link.sent_staged(staged);
+        link.forget_staged();
+        link.sent_all(staged.len());
         *pieces += 1;
         true
     }

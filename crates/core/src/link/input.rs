@@ -11,6 +11,12 @@ impl Link {
         self.gate.lets_in()
     }
 
+    /// The same, and whether no layer was told anything.
+    #[inline(always)]
+    pub(crate) fn is_undisturbed(&self) -> bool {
+        self.gate.lets_on()
+    }
+
     pub(crate) fn set_layer_paused(self: &Rc<Self>, depth: u16, paused: bool) {
         self.set_held(Gate::layer(depth), paused);
     }

@@ -20,7 +20,6 @@ use crate::gate::{Gate, hold};
 use crate::layer::Layers;
 use crate::outbox::Outbox;
 use crate::shared::Shared;
-use crate::staging::Staged;
 use crate::watch::Watches;
 use crate::{ConnectionId, Peer};
 
@@ -35,7 +34,8 @@ pub(crate) struct Link {
     phase: Cell<Phase>,
     output: Cell<Output>,
     pub(crate) outbox: RefCell<Outbox>,
-    staged: Cell<Staged>,
+    /// Where what is staged begins.
+    staged: Cell<u32>,
     buffered: Cell<usize>,
     sent: Cell<u64>,
     received: Cell<u64>,
@@ -179,16 +179,16 @@ impl Link {
         self.gate.is_calm()
     }
 
-    /// Whether a callback of this connection runs, and that is all there is.
+    /// Whether a callback of this connection runs, and perhaps wrote, and that is all there is.
     #[inline(always)]
     pub(crate) fn only_runs(&self) -> bool {
-        self.gate.is_only(hold::RUNNING)
+        self.gate.is_but_for_output(hold::RUNNING)
     }
 
     /// Whether others wrote to it, and that is all there is.
     #[inline(always)]
-    pub(crate) fn is_only_listed(&self) -> bool {
-        self.gate.is_only(hold::LISTED)
+    pub(crate) fn is_only_written_to(&self) -> bool {
+        self.gate.is(hold::LISTED | hold::STAGED)
     }
 
     /// A callback of this connection begins.
@@ -207,6 +207,13 @@ impl Link {
     #[inline]
     pub(crate) fn set_unsettled(&self, unsettled: bool) {
         self.gate.set(hold::UNSETTLED, unsettled);
+        self.gate.set(hold::SIGNALLED, false);
+    }
+
+    /// A layer told the one around it something.
+    pub(crate) fn note_signal(self: &Rc<Self>) {
+        self.gate.set(hold::SIGNALLED, true);
+        self.touch();
     }
 
     /// The engine takes the link from its list.

@@ -25,7 +25,7 @@ use crate::{Disconnect, Limit};
 impl Link {
     #[inline]
     pub(crate) fn write(self: &Rc<Self>, bytes: &[u8]) {
-        if !(self.only_runs() && self.lend(bytes)) {
+        if !(self.gate.is(hold::RUNNING) && self.lend(bytes)) {
             self.write_copied(bytes);
         }
     }
@@ -52,20 +52,31 @@ impl Link {
     #[inline(always)]
     pub(crate) fn write_parts(self: &Rc<Self>, parts: &[&[u8]]) {
         let len = parts.iter().map(|part| part.len()).sum();
-        if self.only_runs() && self.stage(parts, len) {
+        if self.gate.is(hold::RUNNING | hold::STAGED) && self.grow(parts, len) {
             self.count_written(self.buffered.get() + len);
         } else {
-            self.write_asking(parts, len);
+            self.write_first(parts, len);
         }
     }
 
-    /// Write where that may be refused, or from outside the connection's own callbacks.
+    /// What a callback writes first, if that is no part of its delivery.
     #[inline(never)]
-    fn write_asking(self: &Rc<Self>, parts: &[&[u8]], len: usize) {
-        if len == 0 || !self.may_write(len) {
-            return;
+    fn write_first(self: &Rc<Self>, parts: &[&[u8]], len: usize) {
+        if self.gate.is(hold::RUNNING) && self.stage(parts, len) {
+            self.count_written(len);
+        } else if len > 0 && self.may_write(len) {
+            self.write_from_outside(parts, len);
         }
-        if !self.is_filtered() && self.stage(parts, len) {
+    }
+
+    /// Write from outside the connection's own callbacks, or where something else waits.
+    fn write_from_outside(self: &Rc<Self>, parts: &[&[u8]], len: usize) {
+        let staged = match self.gate.has(hold::STAGED) {
+            true => self.grow(parts, len),
+            // What has a filter in front of it need not be encoded at once.
+            false => !self.is_filtered() && self.stage(parts, len),
+        };
+        if staged {
             self.count_written(self.buffered.get() + len);
             self.touch();
         } else {
@@ -88,21 +99,25 @@ impl Link {
         self.touch();
     }
 
-    /// Put bytes where those of all connections lie, if nothing but such bytes waits. Not for
-    /// filtered ones, whose bytes need not be encoded at once.
+    /// Put bytes where those of all connections lie, if nothing waits.
     #[inline(always)]
     fn stage(&self, parts: &[&[u8]], len: usize) -> bool {
-        let staged = self.staged.get();
-        if self.buffered.get() != staged.len() {
+        if self.buffered.get() > 0 || len == 0 {
             return false;
         }
-        match self.shared.staging.push(staged, parts, len) {
-            Some(staged) => {
-                self.staged.set(staged);
-                true
-            }
-            None => false,
-        }
+        let Some(start) = self.shared.staging.begin(parts, len) else {
+            return false;
+        };
+        self.staged.set(start);
+        self.gate.set(hold::STAGED, true);
+        true
+    }
+
+    /// Put more bytes behind what is staged, if those of others do not lie there.
+    #[inline(always)]
+    fn grow(&self, parts: &[&[u8]], len: usize) -> bool {
+        let end = self.staged.get() as usize + self.buffered.get();
+        self.shared.staging.grow(end, parts, len)
     }
 
     /// Lent bytes could not be sent from where they lay.
@@ -124,47 +139,24 @@ impl Link {
     /// Move what is staged to where it may stay.
     #[inline]
     pub(crate) fn unstage(&self) {
-        if self.staged.get().len() > 0 {
-            self.move_staged();
+        if let Some(staged) = self.staged() {
+            self.keep_unsent(staged, 0);
+            self.forget_staged();
+            self.shared.staging.release(1);
         }
     }
 
-    #[cold]
-    fn move_staged(&self) {
-        self.keep_unsent(self.staged.take(), 0);
-        self.shared.staging.release(1);
-    }
-
-    /// What is staged, if anything is.
+    /// What is staged, if anything is: then it is all that waits.
+    #[inline(always)]
     pub(crate) fn staged(&self) -> Option<Staged> {
-        let staged = self.staged.get();
-        (staged.len() > 0).then_some(staged)
+        let staged = Staged::new(self.staged.get(), self.buffered.get());
+        self.gate.has(hold::STAGED).then_some(staged)
     }
 
-    #[inline]
-    pub(crate) fn has_staged(&self) -> bool {
-        self.staged.get().len() > 0
-    }
-
-    /// What was staged has been sent.
+    /// What was staged has been sent or moved.
     #[inline(always)]
     pub(crate) fn forget_staged(&self) {
-        self.staged.set(Staged::default());
-    }
-
-    /// What is staged, if that is all that waits.
-    #[inline(always)]
-    pub(crate) fn all_staged(&self) -> Option<Staged> {
-        let staged = self.staged.get();
-        (staged.len() > 0 && staged.len() == self.buffered.get()).then_some(staged)
-    }
-
-    /// All that waited was staged, and was sent, on a connection that is calm. The piece is still
-    /// to be released.
-    #[inline(always)]
-    pub(crate) fn sent_staged(&self, staged: Staged) {
-        self.forget_staged();
-        self.sent_all(staged.len());
+        self.gate.set(hold::STAGED, false);
     }
 
     /// So much of what is staged was sent; the rest is moved.
@@ -173,7 +165,7 @@ impl Link {
         if sent < staged.len() {
             self.keep_unsent(staged, sent);
         }
-        self.staged.set(Staged::default());
+        self.forget_staged();
         self.shared.staging.release(1);
         self.sent_some(sent);
     }
