@@ -20,6 +20,8 @@ pub(crate) struct Staging {
     /// How much of it is used.
     end: Cell<usize>,
     pieces: Cell<usize>,
+    /// How much of what is used still waits.
+    waiting: Cell<usize>,
 }
 
 /// A connection's piece.
@@ -81,6 +83,7 @@ impl Staging {
             room = rest;
         }
         self.end.set(end + len);
+        self.waiting.set(self.waiting.get() + len);
         true
     }
 
@@ -94,9 +97,9 @@ impl Staging {
         is_first && len <= Self::ROOM
     }
 
-    /// How much lies here, sent or not.
+    /// How many bytes wait here.
     pub(crate) fn len(&self) -> usize {
-        self.end.get()
+        self.waiting.get()
     }
 
     /// Look at a piece that is to be taken.
@@ -110,11 +113,12 @@ impl Staging {
         self.buffer.borrow()
     }
 
-    /// So many pieces are not needed any more.
+    /// So many pieces, of so many bytes, are not needed any more.
     #[inline(always)]
-    pub(crate) fn release(&self, pieces: usize) {
+    pub(crate) fn release(&self, pieces: usize, bytes: usize) {
         let left = self.pieces.get() - pieces;
         self.pieces.set(left);
+        self.waiting.set(self.waiting.get() - bytes);
         if left == 0 {
             self.end.set(0);
         }

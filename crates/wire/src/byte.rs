@@ -22,6 +22,9 @@ pub(crate) fn find_byte(byte: u8, input: &[u8]) -> Option<usize> {
         }
         rest = after;
     }
+    if rest.is_empty() {
+        return None;
+    }
     find_far(byte, input)
 }
 

@@ -106,7 +106,7 @@ impl<S> Slot<S> {
             return 0;
         }
         self.link.forget_staged();
-        shared.staging.release(1);
+        shared.staging.release(1, sent);
         sent
     }
 

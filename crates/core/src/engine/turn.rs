@@ -99,14 +99,18 @@ impl<S> Engine<S> {
         let room = mem::take(&mut self.settling);
         let mut touched = self.shared.touched.replace(room);
         // Given back together: that costs less than one by one.
-        let mut pieces = 0;
+        let (mut pieces, mut bytes) = (0, 0);
         for id in touched.drain(..) {
-            if !self.sends_staged(wire, id, &mut pieces) {
-                self.settle(wire, id);
+            match self.send_staged(wire, id) {
+                Some(sent) => {
+                    pieces += usize::from(sent > 0);
+                    bytes += sent;
+                }
+                None => self.settle(wire, id),
             }
         }
         self.settling = touched;
-        self.shared.staging.release(pieces);
+        self.shared.staging.release(pieces, bytes);
         self.run_queue(wire);
         if self.shared.is_over_cap() {
             self.shed_output(wire);
@@ -114,33 +118,27 @@ impl<S> Engine<S> {
     }
 
     /// The usual case in a room: others wrote to a connection on which everything flows. Returns
-    /// whether all of that went, so that nothing else is to be done.
+    /// how much went, if that was all and nothing else is to be done.
     #[inline(always)]
-    fn sends_staged<W: Wire<S>>(
-        &mut self,
-        wire: &mut W,
-        id: ConnectionId,
-        pieces: &mut usize,
-    ) -> bool {
+    fn send_staged<W: Wire<S>>(&mut self, wire: &mut W, id: ConnectionId) -> Option<usize> {
         let Some(slot) = self.slots.get_mut(id.0) else {
-            return true;
+            return Some(0);
         };
         let link = &slot.link;
         let calm = link.is_only_written_to();
         link.unlist();
         let (true, Some(staged), Some(socket)) = (calm, link.staged(), &mut slot.socket) else {
-            return false;
+            return None;
         };
         let staging = &self.shared.staging;
         let sent = wire.send_lent(socket, id, &staging.borrow()[staged.range()]);
         if sent < staged.len() {
             link.took_staged(staged, sent);
-            return false;
+            return None;
         }
         link.forget_staged();
-        link.sent_all(staged.len());
-        *pieces += 1;
-        true
+        link.sent_all(sent);
+        Some(sent)
     }
 
     pub(super) fn deliver_losses<W: Wire<S>>(&mut self, wire: &mut W) {

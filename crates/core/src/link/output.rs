@@ -142,7 +142,7 @@ impl Link {
         if let Some(staged) = self.staged() {
             self.keep_unsent(staged, 0);
             self.forget_staged();
-            self.shared.staging.release(1);
+            self.shared.staging.release(1, staged.len());
         }
     }
 
@@ -166,7 +166,7 @@ impl Link {
             self.keep_unsent(staged, sent);
         }
         self.forget_staged();
-        self.shared.staging.release(1);
+        self.shared.staging.release(1, staged.len());
         self.sent_some(sent);
     }
 
