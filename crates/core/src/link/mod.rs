@@ -165,7 +165,7 @@ impl Link {
         }
     }
 
-    #[inline(always)]
+    #[inline]
     fn list(&self) {
         self.gate.set(hold::LISTED, true);
         self.shared.touched.borrow_mut().push(self.id);
