@@ -1,29 +1,27 @@
 use std::collections::HashMap;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use std::sync::Arc;
 
-use polling::Poller;
 use socket2::{Domain, Protocol, Socket, Type};
-use torsade_core::driver::Interest;
 use torsade_core::{AttemptId, Peer};
 
+use crate::poller::Poller;
 use crate::socket::Registered;
 use crate::token::Token;
 
 /// Sockets on their way to the other end. The engine tries one address at a time for an attempt,
 /// and says when it gives the attempt up.
 #[derive(Debug)]
-pub(crate) struct Connecting {
-    sockets: HashMap<AttemptId, Registered>,
-    poller: Arc<Poller>,
+pub(crate) struct Connecting<P: Poller> {
+    sockets: HashMap<AttemptId, Registered<P>>,
+    poller: P,
 }
 
-impl Connecting {
-    pub(crate) fn new(poller: &Arc<Poller>) -> Self {
+impl<P: Poller> Connecting<P> {
+    pub(crate) fn new(poller: &P) -> Self {
         Self {
             sockets: HashMap::new(),
-            poller: Arc::clone(poller),
+            poller: poller.clone(),
         }
     }
 
@@ -43,11 +41,7 @@ impl Connecting {
             Ok(()) | Err(_) => {}
         }
         let mut socket = Registered::new(socket, &self.poller);
-        let writable = Interest {
-            readable: false,
-            writable: true,
-        };
-        socket.want(Token::Attempt(attempt), writable)?;
+        socket.want_writable_once(Token::Attempt(attempt))?;
         self.sockets.insert(attempt, socket);
         Ok(())
     }
@@ -61,14 +55,15 @@ impl Connecting {
     pub(crate) fn writable(
         &mut self,
         attempt: AttemptId,
-    ) -> Option<io::Result<(Registered, Peer)>> {
-        let outcome = outcome(self.sockets.get(&attempt)?.socket())?;
-        let mut socket = self.sockets.remove(&attempt)?;
-        Some(outcome.and_then(|peer| {
-            // The engine registers it anew, or not at all if nothing is to be read at first.
-            socket.want(Token::Attempt(attempt), Interest::default())?;
-            Ok((socket, peer))
-        }))
+    ) -> Option<io::Result<(Registered<P>, Peer)>> {
+        let socket = self.sockets.get_mut(&attempt)?;
+        let outcome = match outcome(socket.socket()) {
+            Some(outcome) => outcome,
+            // The event was an older socket's of this attempt.
+            None => Err(socket.want_writable_once(Token::Attempt(attempt)).err()?),
+        };
+        let socket = self.sockets.remove(&attempt)?;
+        Some(outcome.map(|peer| (socket, peer)))
     }
 }
 

@@ -121,15 +121,21 @@ mod clock;
 mod connecting;
 mod counters;
 mod driver;
+#[cfg(target_os = "linux")]
+mod epoll;
 mod event_loop;
 mod host;
 mod linger;
 mod listener;
+mod poller;
+mod portable;
 mod reactor;
+mod readiness;
 mod reserve;
 #[cfg(unix)]
 mod signals;
 mod socket;
+mod system;
 mod teller;
 mod token;
 mod transfer;
@@ -140,6 +146,7 @@ mod watches;
 
 pub use self::builder::ReactorBuilder;
 pub use self::counters::Counters;
+pub use self::driver::{Driver, DriverUnavailable, UnknownDriver};
 pub use self::reactor::Reactor;
 #[cfg(unix)]
 pub use self::watcher::{Watch, Watcher};

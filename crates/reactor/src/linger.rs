@@ -5,6 +5,7 @@ use std::time::Duration;
 use torsade_core::driver::Interest;
 use torsade_core::{Limits, Time};
 
+use crate::poller::Poller;
 use crate::socket::Registered;
 use crate::token::Token;
 
@@ -22,22 +23,22 @@ use crate::token::Token;
 /// has unread input would make the kernel reset it and destroy the reply on its way. The close at
 /// the end is a plain one: the kernel goes on delivering what it took.
 #[derive(Debug)]
-pub(crate) struct Lingering {
+pub(crate) struct Lingering<P: Poller> {
     /// In the order in which they came, which is that of their numbers and of their deadlines.
-    sockets: VecDeque<Lingers>,
+    sockets: VecDeque<Lingers<P>>,
     next: u64,
     most: usize,
     time: Duration,
 }
 
 #[derive(Debug)]
-struct Lingers {
+struct Lingers<P: Poller> {
     number: u64,
     until: Time,
-    socket: Registered,
+    socket: Registered<P>,
 }
 
-impl Lingering {
+impl<P: Poller> Lingering<P> {
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
             sockets: VecDeque::new(),
@@ -48,7 +49,7 @@ impl Lingering {
     }
 
     /// Keep a socket whose end was sent. If too many linger, the oldest goes.
-    pub(crate) fn add(&mut self, mut socket: Registered, now: Time) {
+    pub(crate) fn add(&mut self, mut socket: Registered<P>, now: Time) {
         if self.most == 0 || self.time.is_zero() {
             return;
         }

@@ -2,13 +2,12 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use std::sync::Arc;
 
-use polling::Poller;
 use socket2::{Domain, Protocol, Socket, Type};
 use torsade_core::driver::Interest;
 use torsade_core::{Limits, ListenerId, Peer, WhenFull};
 
+use crate::poller::Poller;
 use crate::reserve::Reserve;
 use crate::socket::Registered;
 use crate::token::Token;
@@ -16,9 +15,9 @@ use crate::token::Token;
 /// The listening sockets of a reactor. Programs reach it through `listen` and `close`, in the
 /// middle of their callbacks, so it is never left borrowed.
 #[derive(Debug)]
-pub(crate) struct Listeners {
-    table: RefCell<HashMap<ListenerId, Listening>>,
-    poller: Arc<Poller>,
+pub(crate) struct Listeners<P: Poller> {
+    table: RefCell<HashMap<ListenerId, Listening<P>>>,
+    poller: P,
     backlog: i32,
     sheds: bool,
     /// Kept while there are listeners, if connections are to be shed.
@@ -27,15 +26,15 @@ pub(crate) struct Listeners {
 
 /// One listening socket. It is in the poller unless it rests.
 #[derive(Debug)]
-struct Listening {
-    socket: Registered,
+struct Listening<P: Poller> {
+    socket: Registered<P>,
     address: SocketAddr,
 }
 
 /// What came of one accept.
-pub(crate) enum Accept {
+pub(crate) enum Accept<P: Poller> {
     /// A connection.
-    Made(Registered, Peer),
+    Made(Registered<P>, Peer),
     /// A connection that could not be set up; it is closed.
     Unfit(Peer, io::Error),
     /// That one failed or broke off; the next may not.
@@ -55,11 +54,11 @@ const NOTHING: Interest = Interest {
     writable: false,
 };
 
-impl Listeners {
-    pub(crate) fn new(poller: &Arc<Poller>, limits: &Limits) -> Self {
+impl<P: Poller> Listeners<P> {
+    pub(crate) fn new(poller: &P, limits: &Limits) -> Self {
         Self {
             table: RefCell::default(),
-            poller: Arc::clone(poller),
+            poller: poller.clone(),
             backlog: i32::try_from(limits.backlog).unwrap_or(i32::MAX),
             sheds: limits.when_full == WhenFull::Shed,
             reserve: Reserve::default(),
@@ -94,7 +93,7 @@ impl Listeners {
     }
 
     /// Accept one connection.
-    pub(crate) fn accept(&self, id: ListenerId) -> Accept {
+    pub(crate) fn accept(&self, id: ListenerId) -> Accept<P> {
         let table = self.table.borrow();
         let Some(listening) = table.get(&id) else {
             return Accept::Empty;
@@ -119,7 +118,7 @@ impl Listeners {
         }
     }
 
-    fn prepare(&self, socket: Socket, remote: SocketAddr, listening: SocketAddr) -> Accept {
+    fn prepare(&self, socket: Socket, remote: SocketAddr, listening: SocketAddr) -> Accept<P> {
         let mut local = Some(listening);
         if listening.ip().is_unspecified() {
             local = socket.local_addr().ok().and_then(|local| local.as_socket());
@@ -159,7 +158,7 @@ impl Listeners {
     }
 }
 
-fn bind(address: SocketAddr, backlog: i32) -> io::Result<Socket> {
+pub(crate) fn bind(address: SocketAddr, backlog: i32) -> io::Result<Socket> {
     let domain = Domain::for_address(address);
     let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
     // On Windows the same option would let two programs share the port.

@@ -1,4 +1,3 @@
-use torsade_core::driver::Interest;
 use torsade_core::{AttemptId, ConnectionId, ListenerId};
 
 #[cfg(not(target_pointer_width = "64"))]
@@ -25,8 +24,8 @@ const SHIFT: u32 = 60;
 const IDENTITY: u64 = (1 << SHIFT) - 1;
 
 impl Token {
-    /// Never `usize::MAX`, which the poller keeps for itself: no kind has all four bits.
-    pub(crate) fn key(self) -> usize {
+    /// Never `u64::MAX`, which the poller keeps for itself: no kind has all four bits.
+    pub(crate) fn key(self) -> u64 {
         let (kind, identity) = match self {
             Self::Connection(id) => (0, id.to_bits()),
             Self::Listener(id) => (1, id.to_bits()),
@@ -35,19 +34,18 @@ impl Token {
             Self::Signals => (4, 0),
             Self::Watched(number) => (5, number & IDENTITY),
         };
-        (kind << SHIFT | identity) as usize
+        kind << SHIFT | identity
     }
 
     /// The connection that a key names, if it names one: the usual case.
     #[inline]
-    pub(crate) fn connection(key: usize) -> Option<ConnectionId> {
-        let key = key as u64;
+    pub(crate) fn connection(key: u64) -> Option<ConnectionId> {
         (key <= IDENTITY).then(|| ConnectionId::from_bits(key))
     }
 
-    pub(crate) fn from_key(key: usize) -> Option<Self> {
-        let identity = key as u64 & IDENTITY;
-        Some(match key as u64 >> SHIFT {
+    pub(crate) fn from_key(key: u64) -> Option<Self> {
+        let identity = key & IDENTITY;
+        Some(match key >> SHIFT {
             0 => Self::Connection(ConnectionId::from_bits(identity)),
             1 => Self::Listener(ListenerId::from_bits(identity)),
             2 => Self::Attempt(AttemptId::from_bits(identity)),
@@ -56,10 +54,6 @@ impl Token {
             5 => Self::Watched(identity),
             _ => return None,
         })
-    }
-
-    pub(crate) fn event(self, interest: Interest) -> polling::Event {
-        polling::Event::new(self.key(), interest.readable, interest.writable)
     }
 }
 
@@ -80,11 +74,11 @@ mod tests {
             Token::Watched(last),
         ] {
             assert_eq!(Token::from_key(token.key()), Some(token));
-            assert_ne!(token.key(), usize::MAX);
+            assert_ne!(token.key(), u64::MAX);
             let connection = Token::connection(token.key()).map(Token::Connection);
             let expected = matches!(token, Token::Connection(_)).then_some(token);
             assert_eq!(connection, expected);
         }
-        assert_eq!(Token::from_key(usize::MAX), None);
+        assert_eq!(Token::from_key(u64::MAX), None);
     }
 }
