@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::Socket;
 use torsade_core::{AttemptId, Peer};
 
 use crate::poller::Poller;
@@ -31,9 +31,7 @@ impl<P: Poller> Connecting<P> {
 
     /// Begin to connect. How it ended is known when the socket turns writable.
     pub(crate) fn begin(&mut self, attempt: AttemptId, address: SocketAddr) -> io::Result<()> {
-        let domain = Domain::for_address(address);
-        let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
-        socket.set_nonblocking(true)?;
+        let socket = open(address)?;
         // Without it the connection is slower, not wrong.
         let _ = socket.set_tcp_nodelay(true);
         match socket.connect(&address.into()) {
@@ -76,11 +74,33 @@ fn is_under_way(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
 
+/// A socket that does not block.
+#[cfg(target_os = "linux")]
+fn open(address: SocketAddr) -> io::Result<Socket> {
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, ipproto, socket_with};
+
+    let family = match address {
+        SocketAddr::V4(_) => AddressFamily::INET,
+        SocketAddr::V6(_) => AddressFamily::INET6,
+    };
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let socket = socket_with(family, SocketType::STREAM, flags, Some(ipproto::TCP))?;
+    Ok(socket.into())
+}
+
+/// A socket that does not block.
+#[cfg(not(target_os = "linux"))]
+fn open(address: SocketAddr) -> io::Result<Socket> {
+    use socket2::{Domain, Protocol, Type};
+
+    let domain = Domain::for_address(address);
+    let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+/// How a connect ended; `None` if it goes on. A connected socket is not asked for its error.
 fn outcome(socket: &Socket) -> Option<io::Result<Peer>> {
-    match socket.take_error() {
-        Ok(None) => {}
-        Ok(Some(error)) | Err(error) => return Some(Err(error)),
-    }
     let ends = socket.peer_addr().and_then(|remote| {
         let local = socket.local_addr()?;
         Ok((remote.as_socket(), local.as_socket()))
@@ -93,8 +113,10 @@ fn outcome(socket: &Socket) -> Option<io::Result<Peer>> {
         }
         Ok((Some(remote), Some(local))) => Ok(Peer::new(remote, local)),
         Ok(_) => Err(ErrorKind::Unsupported.into()),
-        // No error and no peer: it is not over.
-        Err(error) if error.kind() == ErrorKind::NotConnected => return None,
-        Err(error) => Err(error),
+        Err(no_peer) => match socket.take_error() {
+            Ok(Some(error)) | Err(error) => Err(error),
+            Ok(None) if no_peer.kind() == ErrorKind::NotConnected => return None,
+            Ok(None) => Err(no_peer),
+        },
     })
 }

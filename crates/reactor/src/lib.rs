@@ -121,6 +121,7 @@ mod clock;
 mod connecting;
 mod counters;
 mod driver;
+mod eagerness;
 #[cfg(target_os = "linux")]
 mod epoll;
 mod event_loop;

@@ -35,7 +35,11 @@ struct Listening<P: Poller> {
 pub(crate) enum Accept<P: Poller> {
     /// A connection.
     Made(Registered<P>, Peer),
-    /// A connection that could not be set up; it is closed.
+    /// A connection that could not be set up; it is closed. Not on Linux, where nothing is to do.
+    #[cfg_attr(
+        target_os = "linux",
+        expect(dead_code, reason = "an accept sets it up there")
+    )]
     Unfit(Peer, io::Error),
     /// That one failed or broke off; the next may not.
     Broken,
@@ -98,11 +102,9 @@ impl<P: Poller> Listeners<P> {
         let Some(listening) = table.get(&id) else {
             return Accept::Empty;
         };
-        match listening.socket.socket().accept() {
-            Ok((socket, remote)) => match remote.as_socket() {
-                Some(remote) => self.prepare(socket, remote, listening.address),
-                None => Accept::Broken,
-            },
+        match accept(listening.socket.socket()) {
+            Ok((socket, Some(remote))) => self.prepare(socket, remote, listening.address),
+            Ok((_, None)) => Accept::Broken,
             Err(error) => match error.kind() {
                 ErrorKind::WouldBlock => Accept::Empty,
                 // What happened to the connection before it was accepted; some systems tell the
@@ -124,11 +126,10 @@ impl<P: Poller> Listeners<P> {
             local = socket.local_addr().ok().and_then(|local| local.as_socket());
         }
         let peer = Peer::new(remote, local.unwrap_or(listening));
-        if let Err(error) = socket.set_nonblocking(true) {
+        #[cfg(not(target_os = "linux"))]
+        if let Err(error) = fit(&socket) {
             return Accept::Unfit(peer, error);
         }
-        // Without it the connection is slower, not wrong.
-        let _ = socket.set_tcp_nodelay(true);
         Accept::Made(Registered::new(socket, &self.poller), peer)
     }
 
@@ -158,6 +159,29 @@ impl<P: Poller> Listeners<P> {
     }
 }
 
+/// A connection, fit for use: what it has not from the call, it has from the listening socket.
+#[cfg(target_os = "linux")]
+fn accept(listening: &Socket) -> io::Result<(Socket, Option<SocketAddr>)> {
+    use rustix::net::{SocketFlags, acceptfrom_with};
+
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let (socket, remote) = acceptfrom_with(listening, flags)?;
+    Ok((socket.into(), remote.and_then(|it| it.try_into().ok())))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn accept(listening: &Socket) -> io::Result<(Socket, Option<SocketAddr>)> {
+    let (socket, remote) = listening.accept()?;
+    Ok((socket, remote.as_socket()))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn fit(socket: &Socket) -> io::Result<()> {
+    // Without it the connection is slower, not wrong.
+    let _ = socket.set_tcp_nodelay(true);
+    socket.set_nonblocking(true)
+}
+
 pub(crate) fn bind(address: SocketAddr, backlog: i32) -> io::Result<Socket> {
     let domain = Domain::for_address(address);
     let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
@@ -169,6 +193,9 @@ pub(crate) fn bind(address: SocketAddr, backlog: i32) -> io::Result<Socket> {
         socket.set_only_v6(true)?;
     }
     socket.bind(&address.into())?;
+    // For its connections: on Linux they have it from the listening socket.
+    #[cfg(target_os = "linux")]
+    let _ = socket.set_tcp_nodelay(true);
     socket.listen(backlog)?;
     socket.set_nonblocking(true)?;
     Ok(socket)

@@ -145,10 +145,11 @@ impl<P: Poller> EventLoop for ReadinessLoop<P> {
 /// The parts of a turn.
 impl<P: Poller> ReadinessLoop<P> {
     fn tell_events(&mut self) {
+        let turn = self.turns;
         let Self { teller, batch, .. } = self;
         let mut bytes = 0;
         batch.tell(|event| {
-            bytes += teller.tell(event);
+            bytes += teller.tell(event, turn);
             if bytes < self.turn_bytes {
                 Budget::Left
             } else {

@@ -132,7 +132,7 @@ impl<P: Poller> Wire<Registered<P>> for System<P> {
         let _ = socket.socket().shutdown(Shutdown::Write);
     }
 
-    fn close(&mut self, socket: Registered<P>, _id: ConnectionId, how: Close) -> Closing {
+    fn close(&mut self, socket: Registered<P>, id: ConnectionId, how: Close) -> Closing {
         match how {
             Close::Plain => {}
             Close::Reset => {
@@ -141,7 +141,7 @@ impl<P: Poller> Wire<Registered<P>> for System<P> {
             Close::Linger => {
                 // If the end cannot be sent, there is nothing on its way that could be saved.
                 if socket.socket().shutdown(Shutdown::Write).is_ok() {
-                    self.lingering.add(socket, self.host.clock.now());
+                    self.lingering.add(id, socket, self.host.clock.now());
                 }
             }
         }

@@ -2,6 +2,7 @@ use torsade_core::driver::Engine;
 use torsade_core::{ConnectionId, ListenerId};
 
 use crate::accepting::Accepted;
+use crate::eagerness::Eagerness;
 use crate::poller::{Poller, Ready};
 #[cfg(unix)]
 use crate::signals::Signals;
@@ -16,7 +17,7 @@ pub(crate) struct Teller<P: Poller> {
     pub(crate) system: System<P>,
     /// What every socket is read into: input is delivered, or kept by the engine, before the next.
     buffer: Box<[u8]>,
-    turn_accepts: usize,
+    eagerness: Eagerness,
     #[cfg(unix)]
     pub(crate) signals: Option<Signals>,
 }
@@ -28,7 +29,7 @@ impl<P: Poller> Teller<P> {
         let bytes = limits.turn_connection_bytes.max(1);
         Self {
             buffer: vec![0; bytes].into(),
-            turn_accepts: limits.turn_accepts.max(1),
+            eagerness: Eagerness::new(limits.turn_accepts),
             engine,
             system,
             #[cfg(unix)]
@@ -66,20 +67,20 @@ impl<P: Poller> Teller<P> {
 
     /// Tell one event; returns how many bytes were read.
     #[inline]
-    pub(crate) fn tell(&mut self, event: Ready) -> usize {
+    pub(crate) fn tell(&mut self, event: Ready, turn: u64) -> usize {
         match Token::connection(event.key) {
             Some(id) => self.tell_connection(event, id),
-            None => self.tell_other(event),
+            None => {
+                self.tell_other(event, turn);
+                0
+            }
         }
     }
 
     #[inline(never)]
-    fn tell_other(&mut self, event: Ready) -> usize {
+    fn tell_other(&mut self, event: Ready, turn: u64) {
         match Token::from_key(event.key) {
-            Some(Token::Lingering(number)) => {
-                return self.system.lingering.readable(number, &mut self.buffer);
-            }
-            Some(Token::Listener(id)) => self.accept(id),
+            Some(Token::Listener(id)) => self.accept(id, turn),
             Some(Token::Attempt(attempt)) => match self.system.connecting.writable(attempt) {
                 Some(Ok((socket, peer))) => {
                     self.engine
@@ -94,7 +95,6 @@ impl<P: Poller> Teller<P> {
             Some(Token::Watched(number)) => self.tell_watched(number),
             Some(Token::Connection(_)) | None => {}
         }
-        0
     }
 
     /// An event of a connection. What it says counts only as far as it is still wanted: the
@@ -108,6 +108,9 @@ impl<P: Poller> Teller<P> {
                     .readable(&mut self.system, id, &mut self.buffer, |socket, buffer| {
                         transfer::receive(socket.socket(), buffer)
                     });
+            if bytes == 0 && self.system.lingering.len() > 0 {
+                bytes = self.system.lingering.readable(id, &mut self.buffer);
+            }
         }
         if event.writable
             && let Some(socket) = self.engine.socket(id)
@@ -118,8 +121,9 @@ impl<P: Poller> Teller<P> {
         bytes
     }
 
-    fn accept(&mut self, listener: ListenerId) {
-        for _ in 0..self.turn_accepts {
+    fn accept(&mut self, listener: ListenerId, turn: u64) {
+        let asks = self.eagerness.begin(turn);
+        for asked in 0..asks {
             if !self.engine.may_accept() {
                 self.system.accepting.wait_for_room(listener);
                 return;
@@ -134,7 +138,10 @@ impl<P: Poller> Teller<P> {
                         .accept_failed(&mut self.system, listener, peer, error);
                 }
                 Accepted::Broken => {}
-                Accepted::None => return,
+                Accepted::None => {
+                    self.eagerness.found_the_end(asked);
+                    return;
+                }
             }
         }
     }

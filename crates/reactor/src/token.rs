@@ -9,11 +9,10 @@ compile_error!(
 /// sixty of identity. The identity carries a generation, so an event that is late finds nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Token {
+    /// Also after the connection is gone, while its socket lingers.
     Connection(ConnectionId),
     Listener(ListenerId),
     Attempt(AttemptId),
-    /// A closed socket that lingers, by its number.
-    Lingering(u64),
     /// The pipe that signal handlers write to.
     Signals,
     /// A descriptor of somebody else, by its number.
@@ -30,9 +29,8 @@ impl Token {
             Self::Connection(id) => (0, id.to_bits()),
             Self::Listener(id) => (1, id.to_bits()),
             Self::Attempt(id) => (2, id.to_bits()),
-            Self::Lingering(number) => (3, number & IDENTITY),
-            Self::Signals => (4, 0),
-            Self::Watched(number) => (5, number & IDENTITY),
+            Self::Signals => (3, 0),
+            Self::Watched(number) => (4, number & IDENTITY),
         };
         kind << SHIFT | identity
     }
@@ -49,9 +47,8 @@ impl Token {
             0 => Self::Connection(ConnectionId::from_bits(identity)),
             1 => Self::Listener(ListenerId::from_bits(identity)),
             2 => Self::Attempt(AttemptId::from_bits(identity)),
-            3 => Self::Lingering(identity),
-            4 => Self::Signals,
-            5 => Self::Watched(identity),
+            3 => Self::Signals,
+            4 => Self::Watched(identity),
             _ => return None,
         })
     }
@@ -69,7 +66,6 @@ mod tests {
             Token::Connection(ConnectionId::from_bits(last)),
             Token::Listener(ListenerId::from_bits(7 << 32 | 5)),
             Token::Attempt(AttemptId::from_bits(last)),
-            Token::Lingering(last),
             Token::Signals,
             Token::Watched(last),
         ] {
