@@ -34,9 +34,12 @@ impl<P: Poller> Connecting<P> {
         let socket = open(address)?;
         // Without it the connection is slower, not wrong.
         let _ = socket.set_tcp_nodelay(true);
-        match socket.connect(&address.into()) {
-            Err(error) if !is_under_way(&error) => return Err(error),
-            Ok(()) | Err(_) => {}
+        loop {
+            match socket.connect(&address.into()) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if !is_under_way(&error) => return Err(error),
+                Ok(()) | Err(_) => break,
+            }
         }
         let mut socket = Registered::new(socket, &self.poller);
         socket.want_writable_once(Token::Attempt(attempt))?;
@@ -65,13 +68,19 @@ impl<P: Poller> Connecting<P> {
     }
 }
 
-/// Whether a connect goes on in the background.
+/// Whether a connect goes on in the background. One that was interrupted may do so already.
+#[cfg(unix)]
 fn is_under_way(error: &io::Error) -> bool {
-    #[cfg(unix)]
-    if error.raw_os_error() == Some(libc::EINPROGRESS) {
-        return true;
-    }
-    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
+    matches!(
+        error.raw_os_error(),
+        Some(libc::EINPROGRESS | libc::EALREADY)
+    )
+}
+
+/// Whether a connect goes on in the background.
+#[cfg(not(unix))]
+fn is_under_way(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::WouldBlock
 }
 
 /// A socket that does not block.

@@ -303,3 +303,101 @@ impl Doorbell for Descriptors {
         self.epoll.as_fd()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixStream;
+    use std::time::Instant;
+
+    use super::*;
+    use crate::socket::Registered;
+
+    const NOW: Option<Duration> = Some(Duration::ZERO);
+
+    /// How late it is depends on the machine; that it is not early does not.
+    #[test]
+    fn a_wait_is_never_short_however_exactly_the_kernel_measures_it() {
+        let epoll = Epoll::new().unwrap();
+        let mut batch = Epoll::events();
+        for waits in [Waits::InNanoseconds, Waits::InMilliseconds] {
+            epoll.0.waits.set(waits);
+            for micros in [1, 300, 999, 1001, 2700] {
+                let timeout = Duration::from_micros(micros);
+                let start = Instant::now();
+                assert_eq!(epoll.wait(&mut batch, Some(timeout)).unwrap(), 0);
+                assert!(start.elapsed() >= timeout, "{micros} us, {waits:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_longest_waits_are_no_error() {
+        let epoll = Epoll::new().unwrap();
+        let mut batch = Epoll::events();
+        for waits in [Waits::InNanoseconds, Waits::InMilliseconds] {
+            epoll.0.waits.set(waits);
+            for longest in [
+                None,
+                Some(Duration::MAX),
+                Some(Duration::from_secs(1 << 40)),
+            ] {
+                epoll.doorbell().ring().unwrap(); // so that it ends
+                assert_eq!(epoll.wait(&mut batch, longest).unwrap(), 0);
+            }
+        }
+    }
+
+    #[test]
+    fn a_bell_is_heard_once_however_often_it_was_rung() {
+        let epoll = Epoll::new().unwrap();
+        let mut batch = Epoll::events();
+        for _ in 0..3 {
+            epoll.doorbell().ring().unwrap();
+        }
+        let is_readable = || {
+            let descriptors = &epoll.0.descriptors;
+            let mut fds = [rustix::event::PollFd::new(
+                &descriptors.epoll,
+                rustix::event::PollFlags::IN,
+            )];
+            rustix::event::poll(&mut fds, Some(&Timespec::default())).unwrap() > 0
+        };
+        assert!(is_readable());
+        assert_eq!(epoll.wait(&mut batch, None).unwrap(), 0);
+        assert!(!is_readable());
+    }
+
+    #[test]
+    fn the_room_for_events_grows_with_their_number_and_none_is_lost() {
+        let epoll = Epoll::new().unwrap();
+        let mut batch = Epoll::events();
+        let many = 3 * FEWEST;
+        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        for number in 0..many as u64 {
+            let (here, there) = UnixStream::pair().unwrap();
+            let mut here = Registered::new(OwnedFd::from(here).into(), &epoll);
+            let writable = Interest {
+                readable: false,
+                writable: true,
+            };
+            here.want(Token::Watched(number), writable).unwrap();
+            ours.push(here);
+            theirs.push(there);
+        }
+        let mut seen = std::collections::HashSet::new();
+        let mut sizes = Vec::new();
+        for _ in 0..4 {
+            let len = epoll.wait(&mut batch, NOW).unwrap();
+            sizes.push((len, Epoll::was_full(&batch, len)));
+            seen.extend(Epoll::ready(&batch, 0).map(|event| event.key));
+            assert_eq!(Epoll::ready(&batch, 60).count(), len - 60);
+        }
+        assert_eq!(sizes[..2], [(FEWEST, true), (2 * FEWEST, true)]);
+        assert_eq!(sizes[3], (many, false));
+        assert_eq!(seen.len(), many);
+
+        // Closed is out of it.
+        ours.truncate(2);
+        assert_eq!(epoll.wait(&mut batch, NOW).unwrap(), 2);
+    }
+}

@@ -109,7 +109,12 @@ impl<P: Poller> Wire<Registered<P>> for System<P> {
     ) -> Sending {
         match send(socket.socket(), &mut chunk) {
             Ok(()) => Sending::Done(chunk),
-            Err(error) => Sending::Failed(chunk, error),
+            Err(error) => {
+                // Not every error is the connection's end for the kernel. With this it is: what
+                // has come is still read, and then an end, here and there.
+                let _ = socket.socket().shutdown(Shutdown::Both);
+                Sending::Failed(chunk, error)
+            }
         }
     }
 
@@ -176,11 +181,9 @@ fn send(socket: &Socket, chunk: &mut Chunk) -> io::Result<()> {
                     return Ok(());
                 }
             }
-            Err(error) => match error.kind() {
-                ErrorKind::Interrupted => {}
-                ErrorKind::WouldBlock => return Ok(()),
-                _ => return Err(error),
-            },
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if transfer::is_for_later(&error) => return Ok(()),
+            Err(error) => return Err(error),
         }
     }
 }

@@ -190,7 +190,13 @@ fn on_polling_a_connection_is_accepted_once_and_not_touched_before_it_speaks() {
         let Some(mut calls) = calls(scene, "polling") else {
             return;
         };
-        let of_polling = ["epoll_ctl", "epoll_pwait", "epoll_wait", "timerfd_settime", "read"];
+        let of_polling = [
+            "epoll_ctl",
+            "epoll_pwait",
+            "epoll_wait",
+            "timerfd_settime",
+            "read",
+        ];
         calls.retain(|name| !of_polling.contains(&name.as_str()));
         // An accept, a send, a close, and a shutdown where it lingers.
         let most = if scene == "visits" { 3.0 } else { 4.0 };

@@ -8,9 +8,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// The variable that tells which scene to play.
 pub(crate) const SCENE: &str = "TORSADE_SCENE";
 
-/// The drivers that do not need more than Linux and this build.
-pub(crate) const DRIVERS: [&str; 2] = ["polling", "epoll"];
-
 /// A scene that is being played.
 pub(crate) struct Traced {
     pub(crate) child: Child,
