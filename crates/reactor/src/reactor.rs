@@ -20,6 +20,11 @@ use crate::{Counters, Driver, ReactorBuilder};
 /// made in. Programs are written against [`net`](Self::net) and do not need to know that it is a
 /// reactor they run in.
 ///
+/// # Drivers
+/// On Linux it asks epoll directly, elsewhere through the portable crate `polling`.
+/// [`ReactorBuilder::driver`] names one, the environment variable `TORSADE_DRIVER` does for
+/// programs that name none, and [`driver`](Self::driver) tells which it is: see [`Driver`].
+///
 /// # Dropping it
 /// Every connection is aborted and gets its `connection_lost` with
 /// [`Disconnect::ReactorGone`](torsade_core::Disconnect::ReactorGone), before the drop returns.
