@@ -1,24 +1,23 @@
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
-use polling::Poller;
 use torsade_core::driver::Host;
 use torsade_core::{Limits, ListenerId, Time};
 
 use crate::clock::Clock;
 use crate::listener::Listeners;
+use crate::poller::Poller;
 
 /// What the engine asks for and must have at once. Shared between the engine, which calls it in
 /// the middle of user code, and the driver.
 #[derive(Debug)]
-pub(crate) struct SystemHost {
+pub(crate) struct SystemHost<P: Poller> {
     pub(crate) clock: Clock,
-    pub(crate) listeners: Listeners,
+    pub(crate) listeners: Listeners<P>,
 }
 
-impl SystemHost {
-    pub(crate) fn new(clock: Clock, poller: &Arc<Poller>, limits: &Limits) -> Self {
+impl<P: Poller> SystemHost<P> {
+    pub(crate) fn new(clock: Clock, poller: &P, limits: &Limits) -> Self {
         Self {
             clock,
             listeners: Listeners::new(poller, limits),
@@ -26,7 +25,7 @@ impl SystemHost {
     }
 }
 
-impl Host for SystemHost {
+impl<P: Poller> Host for SystemHost<P> {
     fn now(&self) -> Time {
         self.clock.now()
     }

@@ -68,6 +68,11 @@ const STEPS: &[Step] = &[
         run: cargo::tests,
     },
     Step {
+        name: "drivers",
+        what: "the tests on real sockets pass on every driver",
+        run: cargo::drivers,
+    },
+    Step {
         name: "msrv",
         what: "the stated rust-version is true",
         run: msrv::check,

@@ -8,6 +8,7 @@
 mod accepting;
 mod closing;
 mod connecting;
+mod drivers;
 mod echo;
 mod ending;
 mod flow;

@@ -98,6 +98,24 @@
 //! [`then`](crate::Transport::then) or [`hold`](crate::Transport::hold), or
 //! [`finish`](crate::Deferred::finish) it. A `run` in there panics.
 //!
+//! # Which driver
+//! A reactor asks the system through a [`Driver`](crate::Driver). On Linux that is epoll, elsewhere
+//! the portable crate `polling` (kqueue, IOCP, event ports). Nothing of a program depends on it:
+//! callbacks come in the same order, and what the [contracts](crate::contracts) say holds on each.
+//! What differs is what a message costs: with a timer armed anywhere, three system calls on epoll
+//! and seven on `polling` over epoll.
+//!
+//! Who starts a program can choose, to compare or to get around trouble:
+//! `TORSADE_DRIVER=polling ./server`. A name that means nothing here is a warning in the log, not
+//! an error. A program that must have one names it, and gets that one or an error:
+//! ```
+//! use torsade::{Driver, Reactor};
+//!
+//! let reactor = Reactor::builder().driver(Driver::Polling).build()?;
+//! println!("on {}", reactor.driver()); // also in the log, at level info
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
 //! # Timers, other threads
 //! [`Net::call_later`](crate::Net::call_later) is for what belongs to no connection. Everything
 //! of a reactor lives in one thread; [`Remote`](crate::Remote) is the handle that travels. It
