@@ -26,6 +26,7 @@
 pub mod feeds;
 #[cfg(target_os = "linux")]
 pub mod figures;
+pub mod libuv;
 pub mod load;
 pub mod servers;
 pub mod tasks;

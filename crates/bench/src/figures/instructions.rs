@@ -5,14 +5,15 @@
 //! before the server looks, and each of its waits finds all of them ready.
 //! Without this the same program gives another figure in every run.
 
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
 
-use crate::figures::program::{self, Running, Scratch};
+use crate::figures::program::{self, Program, Running, Scratch};
 use crate::figures::rows::{Failure, Load};
 
 /// Instructions for each unit of that load.
-pub(super) fn under(load: Load, server: &str) -> Result<f64, Failure> {
+pub(super) fn under(load: Load, server: &Program) -> Result<f64, Failure> {
     program::need("instructions", &["valgrind", "taskset", "chrt"])?;
     let few = total(load, server, load.times)?;
     let many = total(load, server, 5 * load.times)?;
@@ -20,50 +21,53 @@ pub(super) fn under(load: Load, server: &str) -> Result<f64, Failure> {
 }
 
 /// Instructions for each time that a task is done.
-pub(super) fn of_task(task: &str, times: usize) -> Result<f64, Failure> {
+pub(super) fn of_task(task: &Program, times: usize) -> Result<f64, Failure> {
     program::need("instructions", &["valgrind"])?;
-    let few = total_alone("task", task, times)?;
-    let many = total_alone("task", task, 5 * times)?;
+    let few = total_alone(task, times)?;
+    let many = total_alone(task, 5 * times)?;
     Ok((many as f64 - few as f64) / (4 * times) as f64)
 }
 
 /// Instructions a byte for a line of 256 KiB fed byte by byte, as a multiple
 /// of those for a line of 16 KiB.
-pub(super) fn long_line(feed: &str) -> Result<f64, Failure> {
+pub(super) fn long_line(feed: &Program) -> Result<f64, Failure> {
     const SHORT: usize = 16 * 1024;
     const LONG: usize = 16 * SHORT;
     program::need("instructions", &["valgrind"])?;
-    let nothing = total_alone("feed", feed, 0)?;
+    let nothing = total_alone(feed, 0)?;
     let per_byte = |length: usize| {
-        let total = total_alone("feed", feed, length)?;
+        let total = total_alone(feed, length)?;
         Ok::<_, String>((total as f64 - nothing as f64) / length as f64)
     };
     Ok(per_byte(LONG)? / per_byte(SHORT)?)
 }
 
 /// All instructions of a program that needs no load.
-fn total_alone(program: &str, name: &str, size: usize) -> Result<u64, String> {
+fn total_alone(alone: &Program, size: usize) -> Result<u64, String> {
     let report = Scratch::new("callgrind");
     let mut command = Command::new("valgrind");
     command.args(options(&report));
-    command.arg(program::path_of(program)?);
-    command.args([name, &size.to_string()]);
-    program::run(command)?;
+    program::run(alone.clone().with(size).below(command))?;
     total_of(&report)
 }
 
 /// All instructions of a server's life under that load.
-fn total(load: Load, server: &str, times: usize) -> Result<u64, String> {
+fn total(load: Load, server: &Program, times: usize) -> Result<u64, String> {
     let report = Scratch::new("callgrind");
     let mut command = program::on_one_core(Path::new("chrt"))?;
     command.args(["-i", "0", "valgrind"]).args(options(&report));
-    command.arg(program::path_of("server")?).arg(server);
-    let (server, addr) = Running::start(command, "listening on ")?;
+    let is_in_ring = server.waits_in_ring();
+    let (server, addr) = Running::start(server.below(command), "listening on ")?;
 
     let mut command = program::on_one_core(&program::path_of("load")?)?;
     program::tell(&mut command, &addr, load, times);
     program::run(command)?;
-    server.terminate()?;
+    server.terminate_with(|| {
+        if is_in_ring {
+            // A newcomer ends the wait; whoever has gone already refuses him.
+            drop(TcpStream::connect(&addr));
+        }
+    })?;
     total_of(&report)
 }
 
