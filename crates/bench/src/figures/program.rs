@@ -62,7 +62,7 @@ impl Program {
         self
     }
 
-    /// Whether it waits in a ring, where valgrind delivers no signal before the wait ends.
+    /// Whether it waits in a ring, where valgrind delivers no signal.
     pub(super) fn waits_in_ring(&self) -> bool {
         self.waits_in_ring
     }
@@ -260,16 +260,10 @@ impl Running {
     }
 
     /// Asks it to end by signal and waits until it has.
-    pub(super) fn terminate(self) -> Result<(), String> {
-        self.terminate_with(|| {})
-    }
-
-    /// The same, with something to do that ends its wait.
-    pub(super) fn terminate_with(mut self, wake: impl FnOnce()) -> Result<(), String> {
+    pub(super) fn terminate(mut self) -> Result<(), String> {
         let failed = |error| format!("cannot stop {}: {error}", self.name);
         let pid = Pid::from_child(&self.child);
         kill_process(pid, Signal::TERM).map_err(|error| failed(error.into()))?;
-        wake();
         // A tracer that stands behind the process holds its output too, and
         // has written its report when it lets go of it.
         self.stdout.read_to_end(&mut Vec::new()).map_err(failed)?;
@@ -319,6 +313,13 @@ impl Scratch {
             NEXT.fetch_add(1, Ordering::Relaxed)
         );
         Self(std::env::temp_dir().join(name))
+    }
+
+    /// The file that callgrind writes when it is told to before its program ends.
+    pub(super) fn first_dump(&self) -> Self {
+        let mut name = self.0.clone().into_os_string();
+        name.push(".1");
+        Self(name.into())
     }
 
     /// Where the tool is to write.

@@ -85,7 +85,7 @@ fn run(
     let mut connections = Connections::default();
     let mut buffer = vec![0; 64 * 1024];
     let mut events: Vec<Event> = Vec::with_capacity(1024);
-    let mut sweep = patience.map(|patience| Sweep::each(patience));
+    let mut sweep = patience.map(Sweep::each);
     loop {
         events.clear();
         let rest = sweep.as_mut().map(|sweep| sweep.rest(&mut connections));
