@@ -72,7 +72,8 @@ pub(super) fn counts(counted: &[Counted]) -> String {
     }
     format!(
         "## Counts\n\nOutside the kernel; a run on the same machine with the same compiler gives \
-         them again. `-`: it has no such program. ✗: more than the goal.\n\n{}\n",
+         them again. `-`: it has no such program. \"Not available\": not there where this was \
+         measured, or not measured yet. ✗: more than the goal.\n\n{}\n",
         table::render(counted)
     )
 }
