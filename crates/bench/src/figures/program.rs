@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 
 use crate::figures::rows::{Failure, Load};
+use crate::servers::driver::VARIABLE;
 
 /// A program of this package by name: they lie beside each other.
 pub(super) fn path_of(name: &str) -> Result<PathBuf, String> {
@@ -19,6 +20,86 @@ pub(super) fn path_of(name: &str) -> Result<PathBuf, String> {
         Err(format!(
             "{name} is not built: `cargo xtask figures` builds it"
         ))
+    }
+}
+
+/// How a program is started that is measured.
+#[derive(Debug, Clone)]
+pub(super) struct Program {
+    file: PathBuf,
+    words: Vec<String>,
+    /// Of torsade.
+    driver: Option<&'static str>,
+    waits_in_ring: bool,
+}
+
+impl Program {
+    /// That file with these words.
+    pub(super) fn new(file: PathBuf, words: &[&str]) -> Self {
+        Self {
+            file,
+            words: words.iter().map(|word| (*word).to_owned()).collect(),
+            driver: None,
+            waits_in_ring: false,
+        }
+    }
+
+    /// A program of this package.
+    pub(super) fn here(name: &str, words: &[&str]) -> Result<Self, String> {
+        Ok(Self::new(path_of(name)?, words))
+    }
+
+    /// The same on that driver of torsade.
+    pub(super) fn on_driver(mut self, driver: &'static str) -> Self {
+        self.driver = Some(driver);
+        self.waits_in_ring = driver == "io_uring";
+        self
+    }
+
+    /// The same, known to wait in a ring.
+    pub(super) fn in_ring(mut self) -> Self {
+        self.waits_in_ring = true;
+        self
+    }
+
+    /// Whether it waits in a ring, where valgrind delivers no signal.
+    pub(super) fn waits_in_ring(&self) -> bool {
+        self.waits_in_ring
+    }
+
+    /// The same with one more word.
+    pub(super) fn with(mut self, word: impl ToString) -> Self {
+        self.words.push(word.to_string());
+        self
+    }
+
+    /// It alone.
+    pub(super) fn command(&self) -> Command {
+        let mut command = Command::new(&self.file);
+        command.args(&self.words);
+        self.choose_driver(command)
+    }
+
+    /// It as what another command runs.
+    pub(super) fn below(&self, mut command: Command) -> Command {
+        command.arg(&self.file).args(&self.words);
+        self.choose_driver(command)
+    }
+
+    /// It on the one core that is measured on.
+    pub(super) fn on_one_core(&self) -> Result<Command, String> {
+        let mut command = on_one_core(&self.file)?;
+        command.args(&self.words);
+        Ok(self.choose_driver(command))
+    }
+
+    /// What the reader of the tables has in his environment does not count.
+    fn choose_driver(&self, mut command: Command) -> Command {
+        match self.driver {
+            Some(driver) => command.env(VARIABLE, driver),
+            None => command.env_remove(VARIABLE),
+        };
+        command
     }
 }
 
@@ -232,6 +313,13 @@ impl Scratch {
             NEXT.fetch_add(1, Ordering::Relaxed)
         );
         Self(std::env::temp_dir().join(name))
+    }
+
+    /// The file that callgrind writes when it is told to before its program ends.
+    pub(super) fn first_dump(&self) -> Self {
+        let mut name = self.0.clone().into_os_string();
+        name.push(".1");
+        Self(name.into())
     }
 
     /// Where the tool is to write.

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 
 use torsade::wire::{LineProtocol, Lines};
-use torsade::{Connection, Disconnect, Reactor, Transport, factory};
+use torsade::{Connection, Disconnect, Transport, factory};
 
 type Room = Rc<RefCell<Vec<Connection>>>;
 
@@ -33,7 +33,7 @@ impl LineProtocol for Member {
 }
 
 pub(super) fn serve(addr: SocketAddr) -> io::Result<()> {
-    let mut reactor = Reactor::new()?;
+    let mut reactor = super::driver::reactor()?;
     let room = Room::default();
     let members = factory(move |_| {
         let room = Rc::clone(&room);
