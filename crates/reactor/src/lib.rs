@@ -125,8 +125,10 @@ mod event_loop;
 mod host;
 mod linger;
 mod listener;
+mod ports;
 mod reactor;
 mod reserve;
+mod several;
 #[cfg(unix)]
 mod signals;
 mod socket;
@@ -141,5 +143,6 @@ mod watches;
 pub use self::builder::ReactorBuilder;
 pub use self::counters::Counters;
 pub use self::reactor::Reactor;
+pub use self::several::{ReactorThreads, Reactors, ReactorsError};
 #[cfg(unix)]
 pub use self::watcher::{Watch, Watcher};

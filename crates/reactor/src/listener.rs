@@ -9,6 +9,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use torsade_core::driver::Interest;
 use torsade_core::{Limits, ListenerId, Peer, WhenFull};
 
+use crate::ports::{self, Prepare};
 use crate::reserve::Reserve;
 use crate::socket::Registered;
 use crate::token::Token;
@@ -67,7 +68,9 @@ impl Listeners {
     }
 
     pub(crate) fn listen(&self, wanted: SocketAddr, id: ListenerId) -> io::Result<SocketAddr> {
-        let socket = bind(wanted, self.backlog)?;
+        let socket = ports::listen(wanted, |address, prepare| {
+            bind(address, self.backlog, prepare)
+        })?;
         let address = socket.local_addr()?.as_socket().unwrap_or(wanted);
         let mut socket = Registered::new(socket, &self.poller);
         socket.want(Token::Listener(id), READABLE)?;
@@ -159,7 +162,7 @@ impl Listeners {
     }
 }
 
-fn bind(address: SocketAddr, backlog: i32) -> io::Result<Socket> {
+fn bind(address: SocketAddr, backlog: i32, prepare: Prepare) -> io::Result<Socket> {
     let domain = Domain::for_address(address);
     let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
     // On Windows the same option would let two programs share the port.
@@ -169,6 +172,7 @@ fn bind(address: SocketAddr, backlog: i32) -> io::Result<Socket> {
         // One listener, one family, whatever the system's default is.
         socket.set_only_v6(true)?;
     }
+    prepare(&socket)?;
     socket.bind(&address.into())?;
     socket.listen(backlog)?;
     socket.set_nonblocking(true)?;

@@ -91,7 +91,9 @@ pub use torsade_core::{
     Timer, ToEndpoint, Transport, WhenFull, WireEnd, Wrapper, factory,
 };
 pub use torsade_deferred::{Deferred, Failure, Panic, Resolver};
-pub use torsade_reactor::{Counters, Reactor, ReactorBuilder};
+pub use torsade_reactor::{
+    Counters, Reactor, ReactorBuilder, ReactorThreads, Reactors, ReactorsError,
+};
 #[cfg(unix)]
 pub use torsade_reactor::{Watch, Watcher};
 
