@@ -13,7 +13,9 @@
 //! them, and a picture, in the folder `figures` of the target folder. Its
 //! options are on the page of the module `figures`.
 //! `cargo xtask figures --check` counts torsade alone and compares with
-//! `budget.toml`; `--write` writes that file anew.
+//! `budget.toml`; `--write` writes that file anew. The program `scaling` (`cargo run --profile
+//! figures -p torsade-bench --bin scaling`, when `cargo xtask figures` has built the others)
+//! compares one reactor with two that share a port.
 //!
 //! - [`servers`]: the programs that are measured, those in Python beside them
 //!   in `peers/`;

@@ -70,7 +70,6 @@ use crate::ports::{Ports, Sharing};
 /// system in one thread, or a panic outside callbacks, and that is what [`run`](Self::run) returns.
 /// A panic in a callback ends its connection only (contract C8).
 #[doc(alias = "workers")]
-#[doc(alias = "adoptStreamPort")]
 #[doc(alias = "reuse_port")]
 #[must_use = "nothing is started until `start` or `run` is called"]
 pub struct Reactors {

@@ -29,9 +29,12 @@ mod program;
 mod ratios;
 mod report;
 mod rows;
+mod scaling;
 mod system_calls;
 mod table;
 mod times;
+
+pub use self::scaling::scaling;
 
 use std::path::{Path, PathBuf};
 

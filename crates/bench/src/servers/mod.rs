@@ -17,6 +17,7 @@ mod torsade_close;
 mod torsade_echo;
 mod torsade_fanout;
 mod torsade_lines;
+mod torsade_threads;
 mod unfinished;
 
 use std::io;
@@ -50,6 +51,8 @@ pub const ALL: &[(&str, Serve)] = &[
     ("torsade-lines", torsade_lines::serve),
     ("torsade-close", torsade_close::serve),
     ("torsade-fanout", torsade_fanout::serve),
+    ("torsade-threads1", torsade_threads::one),
+    ("torsade-threads2", torsade_threads::two),
 ];
 
 /// A server by the name that the command line gives it.
