@@ -15,6 +15,8 @@
 //! `cargo xtask figures --check` counts torsade alone and compares with
 //! `budget.toml`, `--budget` writes that file anew; `--write` measures all and
 //! writes what `FIGURES.md`, the picture beside it and the README show.
+//! The program `scaling` (`cargo run --profile figures -p torsade-bench --bin scaling`, when
+//! `cargo xtask figures` has built the others) compares one reactor with two that share a port.
 //!
 //! torsade is measured on each of its drivers, as far as they are there:
 //! the same programs, told by the environment.

@@ -90,6 +90,7 @@ mod listener;
 mod looping_call;
 mod net;
 mod outbox;
+mod pooled;
 mod protocol;
 mod remote;
 mod shared;
@@ -101,6 +102,7 @@ mod timer;
 mod timers;
 mod transport;
 mod watch;
+mod wheel;
 mod wire;
 mod wrapper;
 

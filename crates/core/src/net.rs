@@ -122,7 +122,7 @@ impl Net {
     #[doc(alias = "call_at")]
     #[track_caller]
     pub fn call_later(&self, after: Duration, f: impl FnOnce(&Self) + 'static) -> Timer {
-        let action = Action::Free(Box::new(f), Location::caller());
+        let action = Action::Free(self.0.actions.put(f), Location::caller());
         let timer = Timer::new(&self.0, self.0.set_timer(after, action));
         if !self.is_alive() {
             // Nobody will ever run it: what it holds goes now.

@@ -137,9 +137,11 @@ mod linger;
 mod listener;
 mod poller;
 mod portable;
+mod ports;
 mod reactor;
 mod readiness;
 mod reserve;
+mod several;
 #[cfg(unix)]
 mod signals;
 mod socket;
@@ -156,5 +158,6 @@ pub use self::builder::ReactorBuilder;
 pub use self::counters::Counters;
 pub use self::driver::{Driver, DriverUnavailable, UnknownDriver};
 pub use self::reactor::Reactor;
+pub use self::several::{ReactorThreads, Reactors, ReactorsError};
 #[cfg(unix)]
 pub use self::watcher::{Watch, Watcher};

@@ -8,6 +8,7 @@ use torsade_core::driver::Interest;
 use torsade_core::{Limits, ListenerId, Peer, WhenFull};
 
 use crate::poller::Poller;
+use crate::ports::{self, Prepare};
 use crate::reserve::Reserve;
 use crate::socket::Registered;
 use crate::token::Token;
@@ -70,7 +71,9 @@ impl<P: Poller> Listeners<P> {
     }
 
     pub(crate) fn listen(&self, wanted: SocketAddr, id: ListenerId) -> io::Result<SocketAddr> {
-        let socket = bind(wanted, self.backlog)?;
+        let socket = ports::listen(wanted, |address, prepare| {
+            bind(address, self.backlog, prepare)
+        })?;
         let address = socket.local_addr()?.as_socket().unwrap_or(wanted);
         let mut socket = Registered::new(socket, &self.poller);
         socket.want(Token::Listener(id), READABLE)?;
@@ -182,7 +185,7 @@ fn fit(socket: &Socket) -> io::Result<()> {
     socket.set_nonblocking(true)
 }
 
-pub(crate) fn bind(address: SocketAddr, backlog: i32) -> io::Result<Socket> {
+fn bind(address: SocketAddr, backlog: i32, prepare: Prepare) -> io::Result<Socket> {
     let domain = Domain::for_address(address);
     let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
     // On Windows the same option would let two programs share the port.
@@ -192,6 +195,7 @@ pub(crate) fn bind(address: SocketAddr, backlog: i32) -> io::Result<Socket> {
         // One listener, one family, whatever the system's default is.
         socket.set_only_v6(true)?;
     }
+    prepare(&socket)?;
     socket.bind(&address.into())?;
     // For its connections: on Linux they have it from the listening socket.
     #[cfg(target_os = "linux")]

@@ -92,7 +92,8 @@ pub use torsade_core::{
 };
 pub use torsade_deferred::{Deferred, Failure, Panic, Resolver};
 pub use torsade_reactor::{
-    Counters, Driver, DriverUnavailable, Reactor, ReactorBuilder, UnknownDriver,
+    Counters, Driver, DriverUnavailable, Reactor, ReactorBuilder, ReactorThreads, Reactors,
+    ReactorsError, UnknownDriver,
 };
 #[cfg(unix)]
 pub use torsade_reactor::{Watch, Watcher};

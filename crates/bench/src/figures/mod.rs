@@ -38,10 +38,13 @@ mod ratios;
 mod record;
 mod report;
 mod rows;
+mod scaling;
 mod sections;
 mod system_calls;
 mod table;
 mod times;
+
+pub use self::scaling::scaling;
 
 use std::path::{Path, PathBuf};
 

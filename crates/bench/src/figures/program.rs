@@ -1,5 +1,7 @@
 //! The programs of this package as running processes.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -245,18 +247,25 @@ impl Running {
 
     /// Nanoseconds for which its threads have been on a core.
     pub(super) fn cpu_time(&self) -> Result<u64, String> {
+        Ok(self.cpu_times()?.values().sum())
+    }
+
+    /// The same for each thread, by its number.
+    pub(super) fn cpu_times(&self) -> Result<BTreeMap<OsString, u64>, String> {
         let failed = |error| format!("cannot read the CPU time of {}: {error}", self.name);
         let threads = std::fs::read_dir(format!("/proc/{}/task", self.id())).map_err(failed)?;
-        let mut nanos = 0;
+        let mut times = BTreeMap::new();
         for thread in threads {
-            let path = thread.map_err(failed)?.path().join("schedstat");
+            let thread = thread.map_err(failed)?;
+            let path = thread.path().join("schedstat");
             let text = std::fs::read_to_string(path).map_err(failed)?;
             let first = text.split_whitespace().next().unwrap_or_default();
-            nanos += first
-                .parse::<u64>()
+            let nanos = first
+                .parse()
                 .map_err(|_| format!("the system gives {text:?} as CPU time"))?;
+            times.insert(thread.file_name(), nanos);
         }
-        Ok(nanos)
+        Ok(times)
     }
 
     /// Asks it to end by signal and waits until it has.

@@ -24,6 +24,7 @@ mod torsade_echo;
 mod torsade_fanout;
 mod torsade_lines;
 mod torsade_patient;
+mod torsade_threads;
 mod unfinished;
 
 use std::io;
@@ -77,6 +78,8 @@ pub const ALL: &[(&str, Serve)] = &[
     ("torsade-lines", torsade_lines::serve),
     ("torsade-close", torsade_close::serve),
     ("torsade-fanout", torsade_fanout::serve),
+    ("torsade-threads1", torsade_threads::one),
+    ("torsade-threads2", torsade_threads::two),
 ];
 
 /// How long a patient server waits for somebody who says nothing.

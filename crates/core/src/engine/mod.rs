@@ -127,9 +127,11 @@ impl<S> Engine<S> {
             || !queue::is_empty()
     }
 
-    /// When the next timer is due.
+    /// When to wake for timers, never later than the next is due. It may be earlier, if many are
+    /// armed and the next was cancelled: then the turn finds nothing to do, and the following
+    /// deadline is a later one.
     pub fn next_deadline(&self) -> Option<Time> {
-        self.shared.timers.borrow().next_deadline()
+        self.shared.timers.borrow_mut().next_deadline()
     }
 
     /// The next rare operation, if one is asked for.

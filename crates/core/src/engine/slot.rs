@@ -2,9 +2,9 @@ use std::rc::Rc;
 
 use torsade_deferred::queue::Turn;
 
-use super::outside_a_turn;
 use super::chain::Chain;
 use super::inbox::{Inbox, Spare, Tail};
+use super::outside_a_turn;
 use crate::guard::{self, Caught};
 use crate::link::{Ending, Link, Phase};
 use crate::shared::Shared;

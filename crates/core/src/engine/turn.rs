@@ -184,7 +184,7 @@ impl<S> Engine<S> {
 
     /// Timers that were set before this turn and are due.
     fn run_timers<W: Wire<S>>(&mut self, wire: &mut W) {
-        let next = self.shared.timers.borrow().next_deadline();
+        let next = self.shared.timers.borrow_mut().next_deadline();
         let Some(next) = next else {
             return;
         };
@@ -192,24 +192,31 @@ impl<S> Engine<S> {
         if next > now {
             return;
         }
-        let due = self.shared.timers.borrow().due(now);
-        for key in due {
-            // An earlier one of them may have moved it.
-            let is_due = self.shared.timers.borrow().is_due(key, now);
-            if is_due && !self.waits_for_input(key) {
-                let action = self.shared.timers.borrow_mut().remove(key);
-                if let Some(action) = action {
-                    self.run_action(wire, action);
-                }
+        self.shared.timers.borrow_mut().advance(now);
+        // They stay armed until it is their turn, so that an earlier one can move or cancel them.
+        while let Some(key) = self.first_due() {
+            if self.waits_for_input(key) {
+                self.shared.timers.borrow_mut().put_off(key);
+            } else if let Some(action) = self.take_timer(key) {
+                self.run_action(wire, action);
             }
         }
+        self.shared.timers.borrow_mut().keep_put_off();
+    }
+
+    fn first_due(&self) -> Option<Key> {
+        self.shared.timers.borrow().first_due()
+    }
+
+    fn take_timer(&self, key: Key) -> Option<Action> {
+        self.shared.timers.borrow_mut().remove(key)
     }
 
     /// Whether a timer's connection has input that must be delivered before it. Its later timers do
     /// not pass one that waited for that, whatever happens in between.
     fn waits_for_input(&mut self, key: Key) -> bool {
         let timers = self.shared.timers.borrow();
-        let Some(Action::Connection(link, _)) = timers.action(key) else {
+        let Some(Action::Connection(link, _)) = timers.get(key) else {
             return false;
         };
         let Some(slot) = self.slots.get_mut(link.id().0) else {
@@ -230,7 +237,7 @@ impl<S> Engine<S> {
         match action {
             Action::Free(f, _) => {
                 let net = self.net.clone();
-                self.user("a timer", || f(&net));
+                self.user("a timer", || f.run(&net));
             }
             Action::Connection(link, continuation) => {
                 link.stop_waiting(&*continuation);
@@ -268,7 +275,7 @@ impl<S> Engine<S> {
         let mut timers = self.shared.timers.borrow_mut();
         if timers.has_fresh() {
             let now: Time = self.shared.host().now();
-            timers.settle_fresh(now);
+            timers.settle(now);
         }
     }
 }

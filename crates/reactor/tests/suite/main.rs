@@ -17,5 +17,6 @@ mod lingering;
 #[cfg(target_os = "linux")]
 mod progress;
 mod running;
+mod several;
 mod support;
 mod watching;
