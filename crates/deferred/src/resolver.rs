@@ -87,7 +87,7 @@ impl<T: 'static, E: 'static> Resolver<T, E> {
     #[doc(alias = "chainDeferred")]
     #[track_caller]
     pub fn settle(self, result: Result<T, Failure<E>>) {
-        let trail = Trail {
+        let trail = Trail::Begun {
             created: self.root.created,
             rejected: Some(Location::caller()),
         };
