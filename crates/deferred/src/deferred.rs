@@ -67,7 +67,11 @@ impl<T: 'static, E: 'static> Deferred<T, E> {
     /// ```
     #[track_caller]
     pub fn new() -> (Resolver<T, E>, Self) {
-        let root = Rc::new(Root::pending(Location::caller()));
+        Self::new_at(Location::caller())
+    }
+
+    pub(crate) fn new_at(site: &'static Location<'static>) -> (Resolver<T, E>, Self) {
+        let root = Rc::new(Root::pending(site));
         let deferred = Self::from_source(Rc::clone(&root) as Rc<dyn Source<T, E>>);
         (Resolver::new(root), deferred)
     }

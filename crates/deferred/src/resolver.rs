@@ -95,6 +95,21 @@ impl<T: 'static, E: 'static> Resolver<T, E> {
             .settle(result.map_err(|failure| Failed { failure, trail }));
     }
 
+    /// Brings what came from elsewhere, with where it began.
+    pub(crate) fn bring(self, outcome: Outcome<T, E>) {
+        self.root.settle(outcome);
+    }
+
+    /// Whether a result would be taken, or kept for somebody: the Deferred was not dropped.
+    pub(crate) fn is_watched(&self) -> bool {
+        !self.root.core.is_loose()
+    }
+
+    /// Ends it in silence, because nobody is there to be told.
+    pub(crate) fn give_up(self) {
+        self.root.settle(Err(Failed::cancelled(self.root.created)));
+    }
+
     /// Calls `hook` when the consumer cancels, so that the work can stop.
     ///
     /// The hook runs from the queue, once, and never after a result was brought: then it is dropped

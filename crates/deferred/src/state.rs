@@ -316,7 +316,9 @@ impl<T: 'static, E: 'static> Core<T, E> {
     /// Gives up the node it forwards to, so that another can forward there directly; `None` if it
     /// does not forward, or must stay because a handle points at it.
     pub(crate) fn take_forward(&self) -> Option<Rc<dyn Source<T, E>>> {
-        if self.pinned.get() || !self.peek(|state| matches!(state, State::Pending(Link::Forward(_)))) {
+        if self.pinned.get()
+            || !self.peek(|state| matches!(state, State::Pending(Link::Forward(_))))
+        {
             return None;
         }
         match self.take_link() {
@@ -334,7 +336,10 @@ impl<T: 'static, E: 'static> Core<T, E> {
     fn put(&self, state: State<T, E>) {
         let before = self.state.replace(state);
         debug_assert!(
-            matches!(before, State::Done | State::Pending(Link::Open | Link::Loose)),
+            matches!(
+                before,
+                State::Done | State::Pending(Link::Open | Link::Loose)
+            ),
             "a result or a consumer was overwritten"
         );
         // Spares the look for something to drop.
