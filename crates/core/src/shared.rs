@@ -19,6 +19,7 @@ use crate::outbox::Pool;
 use crate::remote::Mailbox;
 use crate::slots::{Key, Slots};
 use crate::staging::Staging;
+use crate::threads::Asked;
 use crate::timers::{Action, Timers, When};
 use crate::wire::Op;
 use crate::{ConnectionId, Limits, Time};
@@ -43,6 +44,8 @@ pub(crate) struct Shared {
     pub(crate) timers: RefCell<Timers>,
     pub(crate) listening: RefCell<Slots<Rc<Listening>>>,
     pub(crate) attempts: RefCell<Slots<Rc<dyn Attempt>>>,
+    /// What waits for answers of threads.
+    pub(crate) asked: RefCell<Slots<Asked>>,
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) pool: Pool,
     pub(crate) lending: Lending,
@@ -106,6 +109,7 @@ impl Shared {
             timers: RefCell::default(),
             listening: RefCell::new(Slots::new()),
             attempts: RefCell::new(Slots::new()),
+            asked: RefCell::new(Slots::new()),
             mailbox,
             pool: Pool::default(),
             lending: Lending::default(),
