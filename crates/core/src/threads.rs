@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::io;
+use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use thiserror::Error;
@@ -106,10 +107,11 @@ pub fn defer_to<T: Send + 'static>(
     let (resolver, deferred) = Deferred::new();
     // Here until it is begun, so that it can be taken back.
     let call = Arc::new(Mutex::new(Some(f)));
-    let (shared, taken_back) = (std::rc::Rc::downgrade(&net.0), Arc::clone(&call));
+    // Weak, so that it goes with the work if that is dropped.
+    let (shared, begun) = (Rc::downgrade(&net.0), Arc::downgrade(&call));
     let key = net.0.asked.borrow().next_key();
     resolver.on_cancel(move || {
-        let call = take_from(&taken_back);
+        let call = begun.upgrade().and_then(|call| take_from(&call));
         drop(call);
         if let Some(shared) = shared.upgrade() {
             let asked = shared.asked.borrow_mut().remove(key);
