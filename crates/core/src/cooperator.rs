@@ -224,6 +224,9 @@ impl fmt::Debug for Cooperator {
 /// assert!(ended.is_settled());
 /// ```
 #[doc(alias = "whenDone")]
+#[doc(alias = "TaskStopped")]
+#[doc(alias = "TaskDone")]
+#[doc(alias = "TaskFailed")]
 #[derive(Clone)]
 pub struct CooperativeTask {
     ring: Rc<Ring>,
@@ -233,7 +236,6 @@ pub struct CooperativeTask {
 impl CooperativeTask {
     /// No step until it is [resumed](Self::resume) as often as it was paused. Returns whether there
     /// was still something to pause.
-    #[doc(alias = "TaskDone")]
     pub fn pause(&self) -> bool {
         self.work.upgrade().is_some_and(|work| work.pause())
     }
@@ -247,8 +249,6 @@ impl CooperativeTask {
     }
 
     /// No further step; its Deferred ends `Cancelled`. Returns whether there was something to stop.
-    #[doc(alias = "TaskStopped")]
-    #[doc(alias = "TaskFailed")]
     pub fn stop(&self) -> bool {
         self.work.upgrade().is_some_and(|work| work.stop())
     }

@@ -13,6 +13,7 @@ use std::time::Duration;
 /// assert_eq!(limits.write_low, 16 * 1024);
 /// ```
 #[doc(alias = "SEND_LIMIT")]
+#[doc(alias = "suggestThreadPoolSize")]
 #[doc(alias = "bufferSize")]
 #[doc(alias = "get_write_buffer_limits")]
 #[derive(Clone, Debug)]

@@ -70,6 +70,7 @@ impl Net {
     /// ```
     #[doc(alias = "deferToThread")]
     #[doc(alias = "callInThread")]
+    #[doc(alias = "callMultipleInThread")]
     #[doc(alias = "run_in_executor")]
     #[doc(alias = "to_thread")]
     #[track_caller]

@@ -31,6 +31,7 @@ use crate::waiters::Waiters;
 /// assert_eq!(jobs.put("d"), Err(QueueOverflow("d"))); // two wait already
 /// assert_eq!(jobs.get().try_take().unwrap(), Ok("b"));
 /// ```
+#[doc(alias = "Queue")]
 pub struct DeferredQueue<T: 'static> {
     store: Rc<Store<T>>,
 }

@@ -152,3 +152,28 @@ fn r75_nobody_left_to_hear_of_a_deadline_is_reported() {
     reactor.expect_unhandled("timed out");
     reactor.advance(SECOND);
 }
+
+#[test]
+fn a_call_for_a_thread_runs_here_in_a_later_turn_and_takes_no_time() {
+    let reactor = MemoryReactor::new();
+    let net = reactor.net().clone();
+    let start = net.now();
+    let here = std::thread::current().id();
+    let called = net.defer_to_thread(move || std::thread::current().id() == here);
+    let panicked = net.defer_to_thread(|| -> u32 { panic!("bang") });
+    assert!(!called.is_settled()); // not inside the call
+    net.defer_to_thread(|| unreachable!("it was taken back"))
+        .cancel();
+    reactor.settle();
+    assert!(called.try_take().unwrap().unwrap());
+    assert!(matches!(
+        panicked.try_take().unwrap(),
+        Err(Failure::Panicked(_))
+    ));
+    assert_eq!(net.now(), start);
+
+    let abandoned = net.defer_to_thread(|| 7);
+    drop(reactor);
+    drop(abandoned);
+    assert!(net.defer_to_thread(|| 7).try_take().unwrap().is_err());
+}

@@ -28,6 +28,8 @@ use super::submitted::{Job, JobError, Submitted};
 #[doc(alias = "ThreadPoolExecutor")]
 #[doc(alias = "ThreadPool")]
 #[doc(alias = "Team")]
+#[doc(alias = "IWorker")]
+#[doc(alias = "run_in_executor")]
 #[derive(Clone)]
 pub struct Executor {
     pool: Arc<Pool>,
