@@ -83,7 +83,6 @@ impl<T: Clone + 'static, E: Clone + 'static> Shared<T, E> {
     /// assert_eq!(shared.get().try_take().unwrap(), Ok(7));
     /// ```
     #[track_caller]
-    #[must_use]
     pub fn get(&self) -> Deferred<T, E> {
         let (resolver, deferred) = Deferred::new();
         let _hold = queue::hold();

@@ -233,14 +233,11 @@ impl<T, E, G: FnOnce(Outcome<T, E>) + 'static> End<T, E, G> {
 
 impl<T, E, G: FnOnce(Outcome<T, E>) + 'static> Job for End<T, E, G> {
     fn run(self: Rc<Self>) {
-        if let EndPhase::Ready(take, outcome) = self.phase.replace(EndPhase::Done) {
-            if let Err(panic) = guard::catch(|| take(outcome)) {
-                report::send(Report::caught(
-                    panic,
-                    "the closure of `finish`",
-                    Some(self.site),
-                ));
-            }
+        if let EndPhase::Ready(take, outcome) = self.phase.replace(EndPhase::Done)
+            && let Err(panic) = guard::catch(|| take(outcome))
+        {
+            let place = "the closure of `finish`";
+            report::send(Report::caught(panic, place, Some(self.site)));
         }
     }
 }

@@ -198,10 +198,8 @@ impl<S> Engine<S> {
     /// Whoever waits for a thread waits no longer; the threads come to their end.
     fn give_up_threads(&self) {
         let keys: Vec<_> = self.shared.asked.borrow().keys().collect();
-        let asked = keys.into_iter().filter_map(|key| {
-            let asked = self.shared.asked.borrow_mut().remove(key);
-            asked
-        });
+        let remove = |key| self.shared.asked.borrow_mut().remove(key);
+        let asked = keys.into_iter().filter_map(remove);
         self.drop_each("the end of a wait for a thread", asked);
         self.shared.host().join_threads();
     }

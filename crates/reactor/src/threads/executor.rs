@@ -102,7 +102,7 @@ impl Executor {
         &self,
         f: impl FnOnce() -> T + Send + 'static,
     ) -> Result<Submitted<T>, ThreadError> {
-        let (submitted, doing) = Job::new(f);
+        let (submitted, doing) = Job::queued(f);
         let given = self.pool.give(Box::new(move || doing.run()));
         given.map(|()| submitted).map_err(refusal)
     }
@@ -236,7 +236,7 @@ impl<I: Iterator<Item: Send + 'static>, T: Send + 'static> Iterator for Mapped<I
         while self.begun.len() < 2 * self.executor.threads {
             let Some(item) = self.items.next() else { break };
             let call = Arc::clone(&self.call);
-            let (submitted, doing) = Job::new(move || call(item));
+            let (submitted, doing) = Job::queued(move || call(item));
             let given = self
                 .executor
                 .pool

@@ -278,7 +278,7 @@ enum State<T> {
 }
 
 impl<T: Send + 'static> Job<T> {
-    pub(super) fn new(call: impl FnOnce() -> T + Send + 'static) -> (Submitted<T>, Doing<T>) {
+    pub(super) fn queued(call: impl FnOnce() -> T + Send + 'static) -> (Submitted<T>, Doing<T>) {
         let job = Arc::new(Self {
             state: Mutex::new(State::Queued(Box::new(call), Vec::new())),
         });
