@@ -1,4 +1,8 @@
 //! Threads that work for a reactor, and threads that call into it.
+#![expect(
+    clippy::unwrap_used,
+    reason = "functions that several tests share are not marked as tests"
+)]
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};

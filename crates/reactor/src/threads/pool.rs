@@ -48,8 +48,9 @@ struct State {
     phase: Phase,
     queue: VecDeque<Work>,
     threads: BTreeMap<u64, JoinHandle<()>>,
-    /// Threads that wait for news.
-    idle: usize,
+    /// Threads that have something to do. The others have taken, or are about to take, what is in
+    /// the queue.
+    busy: usize,
     next: u64,
     /// Those of our threads that wait for the reactor, which will not answer once it joins them.
     callers: BTreeMap<u64, Arc<dyn Interrupt>>,
@@ -209,15 +210,15 @@ impl Shared {
         Ok(())
     }
 
-    /// Threads that are there or could be, and have nothing to do.
+    /// Threads that have nothing to do, there or to be started.
     fn free(&self, state: &State) -> usize {
-        state.idle + self.bounds.max.saturating_sub(state.threads.len())
+        self.bounds.max.saturating_sub(state.busy)
     }
 
     /// Sees to it that somebody takes what was just put into the queue.
     fn provide(self: &Arc<Self>, state: &mut State) -> Result<(), ThreadError> {
         let wanted = self.bounds.min.max(state.threads.len() + 1);
-        if state.idle < state.queue.len() {
+        if state.threads.len().saturating_sub(state.busy) < state.queue.len() {
             while state.threads.len() < wanted.min(self.bounds.max) {
                 match self.start(state) {
                     Ok(()) => {}
@@ -248,7 +249,9 @@ impl Shared {
     /// The life of a thread.
     fn work(self: Arc<Self>, id: u64) {
         POOL.with_borrow_mut(|pool| *pool = Some(Arc::clone(&self)));
-        while let Some(work) = self.next(id) {
+        let mut done = 0;
+        while let Some(work) = self.next(id, done) {
+            done = 1;
             // Works do not panic; but a thread that ended early would be one too few for ever.
             if let Err(payload) = catch_unwind(AssertUnwindSafe(work)) {
                 let panic = torsade_deferred::Panic::from_payload(payload);
@@ -257,17 +260,18 @@ impl Shared {
         }
     }
 
-    /// What to do next; `None` if the thread is to end.
-    fn next(&self, id: u64) -> Option<Work> {
+    /// What to do next, for a thread that has `done` something; `None` if it is to end.
+    fn next(&self, id: u64, done: usize) -> Option<Work> {
         let mut state = self.state();
+        state.busy -= done;
         loop {
             if let Some(work) = state.queue.pop_front() {
+                state.busy += 1;
                 return Some(work);
             }
             if state.phase != Phase::Open {
                 return None;
             }
-            state.idle += 1;
             let above = state.threads.len() > self.bounds.min;
             let (now, waited) = if above {
                 let waited = self.news.wait_timeout(state, self.bounds.idle);
@@ -278,7 +282,6 @@ impl Shared {
                 (waited.unwrap_or_else(PoisonError::into_inner), false)
             };
             state = now;
-            state.idle -= 1;
             let is_spare = state.threads.len() > self.bounds.min;
             if waited && is_spare && state.queue.is_empty() && state.phase == Phase::Open {
                 // Nobody joins it any more: it ends by itself, and holds nothing.
