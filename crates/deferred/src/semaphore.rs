@@ -208,7 +208,8 @@ enum Serving {
 impl Places {
     /// Takes a free place for one who is not in the line.
     fn take(&self) -> bool {
-        let can = self.free.get() > 0 && self.waiters.len() == 0;
+        // Then nobody waits: a place that comes free goes to the line first.
+        let can = self.free.get() > 0;
         if can {
             self.free.set(self.free.get() - 1);
         }
