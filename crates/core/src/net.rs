@@ -118,7 +118,6 @@ impl Net {
     /// waits for a turn of input and output. What is still armed when a stop is complete is
     /// dropped unrun.
     #[doc(alias = "callLater")]
-    #[doc(alias = "deferLater")]
     #[doc(alias = "call_at")]
     #[track_caller]
     pub fn call_later(&self, after: Duration, f: impl FnOnce(&Self) + 'static) -> Timer {

@@ -20,6 +20,7 @@ use crate::pooled::Pools;
 use crate::remote::Mailbox;
 use crate::slots::{Key, Slots};
 use crate::staging::Staging;
+use crate::threads::Asked;
 use crate::timers::{Action, Timers};
 use crate::wheel::When;
 use crate::wire::Op;
@@ -47,6 +48,8 @@ pub(crate) struct Shared {
     pub(crate) actions: Pools,
     pub(crate) listening: RefCell<Slots<Rc<Listening>>>,
     pub(crate) attempts: RefCell<Slots<Rc<dyn Attempt>>>,
+    /// What waits for answers of threads.
+    pub(crate) asked: RefCell<Slots<Asked>>,
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) pool: Pool,
     pub(crate) lending: Lending,
@@ -111,6 +114,7 @@ impl Shared {
             actions: Pools::default(),
             listening: RefCell::new(Slots::new()),
             attempts: RefCell::new(Slots::new()),
+            asked: RefCell::new(Slots::new()),
             mailbox,
             pool: Pool::default(),
             lending: Lending::default(),

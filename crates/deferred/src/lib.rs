@@ -93,15 +93,28 @@ mod canceller;
 mod deferred;
 mod failure;
 mod future;
+mod group;
 mod guard;
+mod lock;
 pub mod queue;
 pub mod report;
 mod resolver;
+mod semaphore;
+mod shared;
 mod state;
 mod step;
+mod store;
+mod waiters;
 
 pub use canceller::Canceller;
 pub use deferred::Deferred;
 pub use failure::{Failure, Panic};
 pub use future::DeferredFuture;
+#[doc(hidden)]
+pub use group::Ending;
+pub use group::{Alike, AllFailed, FirstError, Group, Members, gather, list, race};
+pub use lock::DeferredLock;
 pub use resolver::Resolver;
+pub use semaphore::{DeferredSemaphore, Permit};
+pub use shared::Shared;
+pub use store::{DeferredQueue, QueueOverflow, QueueUnderflow};

@@ -1,12 +1,13 @@
 use std::io;
 use std::net::SocketAddr;
 
-use torsade_core::driver::Host;
+use torsade_core::driver::{Host, NotTaken, Work};
 use torsade_core::{Limits, ListenerId, Time};
 
 use crate::clock::Clock;
 use crate::listener::Listeners;
 use crate::poller::Poller;
+use crate::threads::{Bounds, Pool};
 
 /// What the engine asks for and must have at once. Shared between the engine, which calls it in
 /// the middle of user code, and the driver.
@@ -14,6 +15,7 @@ use crate::poller::Poller;
 pub(crate) struct SystemHost<P: Poller> {
     pub(crate) clock: Clock,
     pub(crate) listeners: Listeners<P>,
+    pool: Pool,
 }
 
 impl<P: Poller> SystemHost<P> {
@@ -21,6 +23,7 @@ impl<P: Poller> SystemHost<P> {
         Self {
             clock,
             listeners: Listeners::new(poller, limits),
+            pool: Pool::new(Bounds::of(limits)),
         }
     }
 }
@@ -36,5 +39,13 @@ impl<P: Poller> Host for SystemHost<P> {
 
     fn close_listener(&self, listener: ListenerId) {
         self.listeners.close(listener);
+    }
+
+    fn thread(&self, work: Work) -> Result<(), NotTaken> {
+        self.pool.give(work)
+    }
+
+    fn join_threads(&self) {
+        self.pool.end();
     }
 }

@@ -147,6 +147,7 @@ mod signals;
 mod socket;
 mod system;
 mod teller;
+mod threads;
 mod token;
 mod transfer;
 #[cfg(unix)]
@@ -159,5 +160,9 @@ pub use self::counters::Counters;
 pub use self::driver::{Driver, DriverUnavailable, UnknownDriver};
 pub use self::reactor::Reactor;
 pub use self::several::{ReactorThreads, Reactors, ReactorsError};
+pub use self::threads::{
+    AsCompleted, BlockOn, BlockOnError, Executor, JobError, Mapped, Shutdown, Submitted, Until,
+    Waited, as_completed, wait,
+};
 #[cfg(unix)]
 pub use self::watcher::{Watch, Watcher};

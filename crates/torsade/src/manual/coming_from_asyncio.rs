@@ -184,7 +184,8 @@
 //! | `create_unix_server`, `create_unix_connection` | later: UNIX sockets | |
 //! | `connect_accepted_socket` | later: sockets that were opened elsewhere | |
 //! | `connect_read_pipe`, `connect_write_pipe`, `subprocess_exec`, `subprocess_shell` | later: processes | |
-//! | `run_in_executor`, `set_default_executor`, `shutdown_default_executor` | later: a pool | |
+//! | `run_in_executor` | [`defer_to_thread`](crate::Net::defer_to_thread), [`Executor`](crate::threads::Executor) | |
+//! | `set_default_executor`, `shutdown_default_executor` | never: each reactor has a pool of its own, which ends with it | |
 //! | `getaddrinfo`, `getnameinfo` | later: names | |
 //! | `sendfile` | [`FileSender`](crate::wire::FileSender) | copies through the process |
 //! | `sock_recv`, `sock_recv_into`, `sock_recvfrom`, `sock_recvfrom_into`, `sock_sendall`, `sock_sendto`, `sock_connect`, `sock_accept`, `sock_sendfile` | never: bytes come to protocols | |
@@ -208,6 +209,7 @@
 //! | `StreamWriter.drain` | [`flushed`](crate::Connection::flushed) | |
 //! | `StreamWriter.wait_closed` | [`closed`](crate::Connection::closed) | |
 //! | `StreamReader`, `StreamWriter`, `open_connection`, `start_server` | later: streams | |
-//! | `gather`, `wait`, `wait_for`, `as_completed` | later: groups of Deferreds | |
-//! | `Lock`, `Semaphore`, `Queue` | later: locks and queues of Deferreds | |
-//! | `to_thread` | later: a pool | |
+//! | `gather`, `wait_for` | [`gather`](crate::gather()), [`timeout`](crate::Net::timeout) | |
+//! | `wait`, `as_completed` | [`wait`](crate::threads::wait), [`as_completed`](crate::threads::as_completed) | of calls in threads; of Deferreds [`list`](crate::list()), [`race`](crate::race()) |
+//! | `Lock`, `Semaphore`, `Queue` | [`DeferredLock`](crate::DeferredLock), [`DeferredSemaphore`](crate::DeferredSemaphore), [`DeferredQueue`](crate::DeferredQueue) | |
+//! | `to_thread` | [`defer_to_thread`](crate::Net::defer_to_thread) | |
