@@ -123,6 +123,7 @@ mod memory_reactor;
 mod network;
 mod pending_connect;
 mod pump;
+pub mod sim;
 mod string_transport;
 mod world;
 mod xor;
