@@ -44,7 +44,7 @@ struct Seat {
 const HOST: &str = "host";
 
 /// What a kernel takes of a sender, and keeps for a peer that does not read.
-const SEND_BUFFER: usize = 256 * 1024;
+const SEND_BUFFER: usize = 512 * 1024;
 const RECEIVE_BUFFER: usize = 64 * 1024;
 
 impl SimulatedHarness {

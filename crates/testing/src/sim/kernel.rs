@@ -194,6 +194,11 @@ impl Kernel {
         self.events.peek().map(|Reverse(next)| next.at)
     }
 
+    /// Whether something happens at this very moment.
+    pub(super) fn is_due(&self) -> bool {
+        self.next_event().is_some_and(|at| at <= self.now)
+    }
+
     /// Let the next thing happen.
     pub(super) fn happen(&mut self) {
         let Some(Reverse(Scheduled { at, event, .. })) = self.events.pop() else {

@@ -134,6 +134,9 @@ impl Machine {
 
     /// Take one turn with what there is to tell.
     pub(super) fn turn(&self, buffer: &mut Vec<u8>) {
+        if !self.net.borrow().is_alive() {
+            return;
+        }
         let (ready, answers, now, stall) = {
             let kernel = &mut *self.kernel.borrow_mut();
             let now = kernel.host_now(self.number);
@@ -313,6 +316,10 @@ impl Machine {
             kernel.list(self.number);
         }
         kernel.arm(self.number, wake);
+        if !took.is_zero() {
+            // To be looked at as soon as the callback has returned.
+            kernel.list(self.number);
+        }
     }
 
     /// Timers that belong to no connection, if nothing is left that could need them.

@@ -32,6 +32,10 @@ impl Raw {
     pub(crate) fn dial(sim: &Sim, host: &str, to: SocketAddr) -> Option<Self> {
         let (kernel, host) = (Rc::clone(sim.kernel()), sim.host(host).number());
         let key = kernel.borrow_mut().connect(host, None, to)?;
+        // A kernel connects on its own host at once; whether a program accepts is seen later.
+        while kernel.borrow().is_due() {
+            kernel.borrow_mut().happen();
+        }
         let state = State::Open(key);
         Some(Self {
             kernel,

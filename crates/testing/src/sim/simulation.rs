@@ -346,6 +346,7 @@ impl Sim {
         let kernel = self.kernel.borrow();
         kernel.has_ready()
             || kernel.under_way > 0
+            || kernel.is_due()
             || !kernel.power.is_empty()
             || kernel.nodes.iter().any(|node| node.busy_until > kernel.now)
     }
