@@ -1,6 +1,7 @@
 //! A whole network in one thread, from a seed.
 //!
 //! FRONT
+mod diagram;
 mod end;
 mod fault;
 mod host;
@@ -8,6 +9,7 @@ mod kernel;
 mod links;
 mod machine;
 mod node;
+mod pcap;
 mod random;
 mod raw;
 mod run;

@@ -278,6 +278,11 @@ impl Kernel {
         }
         let host = end.host;
         let has_unread = !end.unread.is_empty();
+        let how = match self.nodes[host as usize].power {
+            Power::On => how,
+            // Its program was killed: it says nothing any more.
+            Power::Idle | Power::Off => Close::Plain,
+        };
         let lingers = self.nodes[host as usize].linger.filter(|_| how == Close::Linger);
         match lingers {
             Some((most, time)) => {
