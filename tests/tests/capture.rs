@@ -85,7 +85,10 @@ fn tshark_opens_a_capture_and_finds_nothing_wrong_with_it() {
     };
     let arrived = trace.to_string().matches(" <- ").count();
     assert_eq!(all.len(), arrived);
-    assert!(all.contains(&"10.0.0.2\t0x0002".to_owned()), "ann asks: {all:?}");
+    assert!(
+        all.contains(&"10.0.0.2\t0x0002".to_owned()),
+        "ann asks: {all:?}"
+    );
 
     // Checksums, sequence numbers, acknowledgements: tshark analyses them all.
     let wrong = "tcp.analysis.flags || ip.checksum.status != Good || tcp.checksum.status != Good";
@@ -101,6 +104,12 @@ fn tshark_opens_a_capture_and_finds_nothing_wrong_with_it() {
     let sum: usize = lengths.iter().map(|it| it.parse::<usize>().unwrap()).sum();
     assert_eq!(sum, 5000);
     let resets = tshark(&capture, "tcp.flags.reset == 1", &["ip.dst"]).unwrap();
-    assert!(resets.contains(&"10.0.0.4".to_owned()), "carl was refused: {resets:?}");
-    assert!(resets.contains(&"10.0.0.1".to_owned()), "bob has no manners: {resets:?}");
+    assert!(
+        resets.contains(&"10.0.0.4".to_owned()),
+        "carl was refused: {resets:?}"
+    );
+    assert!(
+        resets.contains(&"10.0.0.1".to_owned()),
+        "bob has no manners: {resets:?}"
+    );
 }

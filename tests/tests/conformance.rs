@@ -7,7 +7,9 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use torsade_testing::conformance::{Cell, Column, FILTERED_STRING, PUMP, SIMULATED, STRING, contracts};
+use torsade_testing::conformance::{
+    Cell, Column, FILTERED_STRING, PUMP, SIMULATED, STRING, contracts,
+};
 use torsade_tests::runner::{self, PATIENCE, elsewhere};
 
 fn main() -> io::Result<ExitCode> {

@@ -12,8 +12,8 @@ use crate::listener::{Listening, News};
 use crate::shared::{Shared, State, StopAsked};
 use crate::timers::Action;
 use crate::{
-    ConnectError, Endpoint, EndpointError, Factory, Gone, Limits, ListenError, Listener, ListenerId, Protocol, Remote, Time,
-    Timer, ToEndpoint, Transport, connect, hooks,
+    ConnectError, Endpoint, EndpointError, Factory, Gone, Limits, ListenError, Listener,
+    ListenerId, Protocol, Remote, Time, Timer, ToEndpoint, Transport, connect, hooks,
 };
 
 /// The local handle of a reactor, and what programs are written against: a real reactor gives

@@ -28,7 +28,9 @@ impl Protocol for Counter {
         transport.call_later(SECOND, |me, transport| me.connection_made(transport));
     }
     fn data_received(&mut self, _: &Transport<Self>, data: &[u8]) {
-        self.back.borrow_mut().push_str(&String::from_utf8_lossy(data));
+        self.back
+            .borrow_mut()
+            .push_str(&String::from_utf8_lossy(data));
     }
     fn connection_lost(&mut self, _: &Transport<Self>, reason: &Disconnect) {
         self.lost.borrow_mut().push(reason.clone());
@@ -72,14 +74,20 @@ impl Counting {
     }
 
     fn back(&self) -> usize {
-        self.back.borrow().split(' ').filter(|word| !word.is_empty()).count()
+        self.back
+            .borrow()
+            .split(' ')
+            .filter(|word| !word.is_empty())
+            .count()
     }
 
     /// Whether all that came back is in order and whole.
     fn is_right(&self) -> bool {
         let back = self.back.borrow();
         let words = back.split(' ').filter(|word| !word.is_empty());
-        words.enumerate().all(|(place, word)| word == place.to_string())
+        words
+            .enumerate()
+            .all(|(place, word)| word == place.to_string())
     }
 }
 
@@ -103,7 +111,10 @@ fn a_partition_that_lasts_is_the_end() {
     assert_eq!(*it.lost.borrow(), []);
     it.net.advance(2 * 60 * SECOND);
     let lost = it.lost.borrow().clone();
-    assert!(matches!(&lost[..], [Disconnect::Io(error)] if error.kind() == ErrorKind::TimedOut), "{lost:?}");
+    assert!(
+        matches!(&lost[..], [Disconnect::Io(error)] if error.kind() == ErrorKind::TimedOut),
+        "{lost:?}"
+    );
 }
 
 #[test]
@@ -128,7 +139,11 @@ fn a_clog_takes_longer_one_way() {
     it.net.advance(9 * SECOND);
     let so_far = it.back();
     it.net.advance(5 * SECOND);
-    assert!(so_far <= 2 && it.back() >= 3, "{so_far}, then {}", it.back());
+    assert!(
+        so_far <= 2 && it.back() >= 3,
+        "{so_far}, then {}",
+        it.back()
+    );
     clog.heal();
     it.net.advance(30 * SECOND);
     assert!(it.is_right());
@@ -137,7 +152,9 @@ fn a_clog_takes_longer_one_way() {
 #[test]
 fn lost_segments_are_sent_again() {
     let mut it = Counting::new();
-    let lossy = it.net.drop_some(["client", "server"], ["client", "server"], 3);
+    let lossy = it
+        .net
+        .drop_some(["client", "server"], ["client", "server"], 3);
     it.net.advance(300 * SECOND);
     drop(lossy);
     it.net.advance(60 * SECOND);
@@ -299,7 +316,10 @@ fn what_a_killed_program_still_does_goes_nowhere() {
     let mut net = Sim::new(1);
     net.host("heir").boot(serve);
     net.host("server").boot(serve);
-    net.host("client").net().connect("server:7", Testament).detach();
+    net.host("client")
+        .net()
+        .connect("server:7", Testament)
+        .detach();
     net.settle();
     let killed = net.kill("client");
     net.advance(10 * SECOND);
@@ -320,7 +340,15 @@ fn every_seed_has_a_mix_of_its_own() {
     };
     assert_eq!(described(3), described(3));
     assert_ne!(described(3), described(4));
-    let words = ["partition", "gets from", "clog", "drop", "refuses", "descriptors", "not read"];
+    let words = [
+        "partition",
+        "gets from",
+        "clog",
+        "drop",
+        "refuses",
+        "descriptors",
+        "not read",
+    ];
     let others = ["1 turn in", "clock of", "killed", "crashes"];
     let all: String = (0..60).map(described).collect();
     for word in words.iter().chain(&others) {
@@ -334,7 +362,10 @@ fn calm_ends_what_was_planned() {
     let mut net = Sim::new(5);
     net.host("a");
     net.host("b").boot(serve);
-    let swarm = Faults::none().with(FaultKind::Kill).within(60 * SECOND).about(50);
+    let swarm = Faults::none()
+        .with(FaultKind::Kill)
+        .within(60 * SECOND)
+        .about(50);
     net.swarm(swarm);
     net.advance(30 * SECOND);
     net.calm();
@@ -364,6 +395,12 @@ fn a_limit_of_a_host_is_its_own() {
     let net = Sim::new(1);
     let mut limits = Limits::default();
     limits.max_connections = 3;
-    assert_eq!(net.host_with("small", limits).net().limits().max_connections, 3);
+    assert_eq!(
+        net.host_with("small", limits)
+            .net()
+            .limits()
+            .max_connections,
+        3
+    );
     assert_eq!(net.host("other").net().limits().max_connections, usize::MAX);
 }

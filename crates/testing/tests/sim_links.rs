@@ -90,7 +90,10 @@ fn pair(net: &mut Sim) -> (Seat, Seat) {
     let connecting = net.host("client").net();
     connecting.connect("server:7", client.protocol()).detach();
     net.settle();
-    assert_eq!((server.lines(), client.lines()), (vec!["made".into()], vec!["made".into()]));
+    assert_eq!(
+        (server.lines(), client.lines()),
+        (vec!["made".into()], vec!["made".into()])
+    );
     (server, client)
 }
 
@@ -126,7 +129,10 @@ fn segments_are_cut_anywhere_and_stay_in_order() {
 
 #[test]
 fn cuts_can_be_chosen() {
-    for (cuts, pieces) in [(Cuts::Whole, vec![1460, 1460, 80]), (Cuts::Bytewise, vec![1; 3000])] {
+    for (cuts, pieces) in [
+        (Cuts::Whole, vec![1460, 1460, 80]),
+        (Cuts::Bytewise, vec![1; 3000]),
+    ] {
         let mut net = Sim::new(1);
         let mut links = Links::default();
         links.cuts = cuts;
@@ -173,7 +179,10 @@ fn jitter_stays_in_its_bounds_and_lets_nothing_overtake() {
         net.run_until(|| received.borrow().len() == 2);
         assert_eq!(*server.received.borrow(), b"ab");
         let took = net.now() - begin;
-        assert!(took >= SECOND && took <= 2 * SECOND + SECOND / 100, "{took:?}");
+        assert!(
+            took >= SECOND && took <= 2 * SECOND + SECOND / 100,
+            "{took:?}"
+        );
     }
 }
 
@@ -202,7 +211,10 @@ fn nobody_listens_so_it_is_refused() {
     net.host("server");
     let connecting = connect(&net, "server:7");
     net.settle();
-    assert_eq!(refused_with(connecting.try_take().ok()), Some(ErrorKind::ConnectionRefused));
+    assert_eq!(
+        refused_with(connecting.try_take().ok()),
+        Some(ErrorKind::ConnectionRefused)
+    );
 }
 
 #[test]
@@ -213,7 +225,10 @@ fn nobody_is_there_so_it_times_out() {
     assert!(!connecting.is_settled());
     net.advance(SECOND);
     let timed_out = connecting.try_take().unwrap().unwrap_err();
-    assert!(matches!(timed_out, Failure::Error(ConnectError::TimedOut { .. })));
+    assert!(matches!(
+        timed_out,
+        Failure::Error(ConnectError::TimedOut { .. })
+    ));
 }
 
 #[test]
@@ -221,7 +236,10 @@ fn a_name_that_no_host_has_is_an_error_at_once() {
     let net = Sim::new(1);
     let connecting = connect(&net, "elsewhere:7");
     let error = connecting.try_take().unwrap().unwrap_err();
-    assert!(matches!(error, Failure::Error(ConnectError::Endpoint(_))), "{error:?}");
+    assert!(
+        matches!(error, Failure::Error(ConnectError::Endpoint(_))),
+        "{error:?}"
+    );
 }
 
 #[test]
@@ -229,7 +247,12 @@ fn addresses_of_others_are_not_listened_on() {
     let net = Sim::new(1);
     net.host("other");
     let server = net.host("server").net();
-    let wanted = [("other:7", false), ("server:7", true), ("127.0.0.1:7", true), ("0.0.0.0:7", false)];
+    let wanted = [
+        ("other:7", false),
+        ("server:7", true),
+        ("127.0.0.1:7", true),
+        ("0.0.0.0:7", false),
+    ];
     for (at, works) in wanted {
         let listening = server.listen(at, factory(|_| Seat::default().protocol()));
         assert_eq!(listening.is_ok(), works, "{at}");
@@ -243,10 +266,22 @@ fn each_end_can_be_ended_by_itself() {
     let (server, client) = pair(&mut net);
     client.connection().close_write();
     net.settle();
-    assert_eq!(server.lines()[1..], ["eof".to_owned(), format!("lost: {}", Disconnect::PeerClosed)]);
+    assert_eq!(
+        server.lines()[1..],
+        [
+            "eof".to_owned(),
+            format!("lost: {}", Disconnect::PeerClosed)
+        ]
+    );
     // The other direction was open still.
     assert_eq!(*client.received.borrow(), b"bye");
-    assert_eq!(client.lines()[2..], ["eof".to_owned(), format!("lost: {}", Disconnect::PeerClosed)]);
+    assert_eq!(
+        client.lines()[2..],
+        [
+            "eof".to_owned(),
+            format!("lost: {}", Disconnect::PeerClosed)
+        ]
+    );
 }
 
 #[test]
@@ -257,13 +292,19 @@ fn a_close_flushes_and_an_abort_resets() {
     client.connection().close();
     net.settle();
     assert_eq!(*server.received.borrow(), b"last words");
-    assert_eq!(server.lines().last().unwrap(), &format!("lost: {}", Disconnect::PeerClosed));
+    assert_eq!(
+        server.lines().last().unwrap(),
+        &format!("lost: {}", Disconnect::PeerClosed)
+    );
 
     let mut net = Sim::new(1);
     let (server, client) = pair(&mut net);
     client.connection().abort();
     net.settle();
-    assert_eq!(server.lines().last().unwrap(), &format!("lost: {}", Disconnect::Reset));
+    assert_eq!(
+        server.lines().last().unwrap(),
+        &format!("lost: {}", Disconnect::Reset)
+    );
 }
 
 #[test]
@@ -279,7 +320,10 @@ fn data_stays_readable_after_a_reset() {
     server.connection().resume_reading();
     net.settle();
     assert_eq!(*server.received.borrow(), b"before");
-    assert_eq!(server.lines().last().unwrap(), &format!("lost: {}", Disconnect::Reset));
+    assert_eq!(
+        server.lines().last().unwrap(),
+        &format!("lost: {}", Disconnect::Reset)
+    );
 }
 
 #[test]
@@ -325,7 +369,10 @@ fn who_sends_to_one_that_hung_up_is_reset_after_the_first_send() {
         .unwrap();
     let (ticks, lost) = (Rc::new(Cell::new(0)), Rc::new(RefCell::new(None)));
     let ticker = Ticker(Rc::clone(&ticks), Rc::clone(&lost));
-    net.host("client").net().connect("server:7", ticker).detach();
+    net.host("client")
+        .net()
+        .connect("server:7", ticker)
+        .detach();
     net.settle();
     let hung_up = net.kill("server");
     net.advance(3 * SECOND);

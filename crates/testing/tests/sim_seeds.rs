@@ -39,7 +39,10 @@ fn ticking(seed: u64) -> Sim {
         // It may fail when descriptors are short.
         let _ = net.listen("0.0.0.0:7", factory(|_| Echo));
     });
-    net.host("client").net().connect("server:7", Ticking).detach();
+    net.host("client")
+        .net()
+        .connect("server:7", Ticking)
+        .detach();
     net.swarm(Faults::all().about(20));
     net.advance(60 * SECOND);
     net
@@ -60,7 +63,10 @@ fn a_seed_that_fails_is_explained_and_can_be_repeated() {
     assert!(said.contains("a reset"), "the trace: {said}");
     // Of about twenty faults the fewest that do it are left.
     let with = said.lines().find(|line| line.starts_with("with ")).unwrap();
-    assert!(with.starts_with("with 1 of its ") || with.starts_with("with 2 of its "), "{with}");
+    assert!(
+        with.starts_with("with 1 of its ") || with.starts_with("with 2 of its "),
+        "{with}"
+    );
 
     let again = said.lines().last().unwrap();
     let numbers: Vec<u64> = again
@@ -71,13 +77,17 @@ fn a_seed_that_fails_is_explained_and_can_be_repeated() {
     let only: Vec<usize> = numbers[1..].iter().map(|it| *it as usize).collect();
     let repeat = || {
         message(|| {
-            Replay::seed(numbers[0]).faults(&only).run(|seed| drop(ticking(seed)));
+            Replay::seed(numbers[0])
+                .faults(&only)
+                .run(|seed| drop(ticking(seed)));
         })
     };
     assert_eq!(repeat(), repeat());
     assert!(repeat().contains("that never happens"));
     // Without them it does not fail.
-    Replay::seed(numbers[0]).faults(&[]).run(|seed| drop(ticking(seed)));
+    Replay::seed(numbers[0])
+        .faults(&[])
+        .run(|seed| drop(ticking(seed)));
 }
 
 #[test]
@@ -92,7 +102,10 @@ fn what_is_not_the_same_in_every_run_is_found() {
             net.say("hello");
         });
     });
-    assert!(said.contains("two runs of seed 0 differ, first here"), "{said}");
+    assert!(
+        said.contains("two runs of seed 0 differ, first here"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -147,13 +160,19 @@ fn a_failed_assertion_in_a_protocol_fails_the_test() {
     let said = message(|| run(false));
     assert!(said.contains("server: panic in data_received"), "{said}");
     assert!(said.contains("sim_seeds.rs"), "where: {said}");
-    assert!(said.contains("ann     #1 connection_made"), "the trace: {said}");
+    assert!(
+        said.contains("ann     #1 connection_made"),
+        "the trace: {said}"
+    );
 }
 
 #[test]
 fn what_is_expected_and_does_not_happen_fails_too() {
     let said = message(|| Sim::new(1).expect_panic("the sky falls"));
-    assert!(said.contains("expected, and did not happen: the sky falls"), "{said}");
+    assert!(
+        said.contains("expected, and did not happen: the sky falls"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -165,7 +184,10 @@ fn errors_that_nobody_takes_and_timers_that_are_left_fail_it() {
         host.call_later(SECOND, |_| ());
     });
     assert!(said.contains("nobody cares"), "{said}");
-    assert!(said.contains("host: a timer is still armed that was set at"), "{said}");
+    assert!(
+        said.contains("host: a timer is still armed that was set at"),
+        "{said}"
+    );
     let mut net = Sim::new(1);
     net.expect_unhandled("nobody cares");
     drop(Deferred::<(), &str>::fail("nobody cares"));
@@ -178,7 +200,9 @@ fn two_networks_have_nothing_to_do_with_each_other() {
     let rang = Rc::new(RefCell::new(Vec::new()));
     for (net, name) in [(&one, "one"), (&other, "other")] {
         let bell = Rc::clone(&rang);
-        net.host("host").net().call_later(SECOND, move |_| bell.borrow_mut().push(name));
+        net.host("host")
+            .net()
+            .call_later(SECOND, move |_| bell.borrow_mut().push(name));
     }
     one.advance(SECOND);
     assert_eq!(*rang.borrow(), ["one"]);

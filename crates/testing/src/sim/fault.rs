@@ -52,7 +52,9 @@ impl Drop for Fault {
 
 impl fmt::Debug for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Fault").field("number", &self.number).finish()
+        f.debug_struct("Fault")
+            .field("number", &self.number)
+            .finish()
     }
 }
 

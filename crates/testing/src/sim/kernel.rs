@@ -149,6 +149,11 @@ impl Kernel {
         self.names.get(name).copied()
     }
 
+    /// The address of a host.
+    pub(super) fn ip(&self, host: u32) -> Ipv4Addr {
+        self.nodes[host as usize].ip
+    }
+
     pub(super) fn name_of(&self, host: u32) -> String {
         let node = self.nodes.get(host as usize);
         node.map_or_else(|| "-".to_owned(), |node| node.name.clone())
@@ -332,8 +337,7 @@ impl Kernel {
 
     /// Whether the program of a host gets no descriptor.
     pub(super) fn is_short(&self, host: u32) -> bool {
-        !self.weather.is_fine()
-            && self.nodes[host as usize].open >= self.weather.descriptors(host)
+        !self.weather.is_fine() && self.nodes[host as usize].open >= self.weather.descriptors(host)
     }
 
     /// Who has waited longest at this listener, or at any.

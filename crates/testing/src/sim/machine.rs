@@ -185,7 +185,13 @@ impl Machine {
     }
 
     /// Tell the engine what a poller would say of an end.
-    fn tell(&self, engine: &mut Engine<Socket>, wire: &mut SimWire, key: Key, buffer: &mut [u8]) -> usize {
+    fn tell(
+        &self,
+        engine: &mut Engine<Socket>,
+        wire: &mut SimWire,
+        key: Key,
+        buffer: &mut [u8],
+    ) -> usize {
         let found = self.kernel.borrow().ends.get(key).and_then(|end| {
             let writable = end.interest.writable && end.is_writable();
             Some((end.connection?, writable))

@@ -117,7 +117,11 @@ impl State {
             0 => (self.flow.opener, self.flow.asked),
             _ => (self.flow.asked, self.flow.opener),
         };
-        let acknowledged = if packet == Packet::Syn { 0 } else { acknowledged };
+        let acknowledged = if packet == Packet::Syn {
+            0
+        } else {
+            acknowledged
+        };
         tcp(from, to, (sequence, acknowledged), flags, bytes)
     }
 }

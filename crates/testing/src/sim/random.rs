@@ -9,11 +9,8 @@ use std::time::Duration;
 pub(crate) struct Random(u64);
 
 impl Random {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    /// Another sequence, which stays the same however many numbers are taken of this one.
+    /// One of the sequences of a seed: each stays the same however many numbers are taken of the
+    /// others.
     pub(crate) fn fork(seed: u64, which: u64) -> Self {
         let mut forked = Self(seed ^ which.wrapping_mul(0xd134_2543_de82_ef95));
         Self(forked.next())
@@ -57,16 +54,16 @@ mod tests {
     #[test]
     fn a_seed_is_a_sequence() {
         let take = |mut random: Random| [0; 4].map(|_: u64| random.next());
-        assert_eq!(take(Random::new(7)), take(Random::new(7)));
-        assert_ne!(take(Random::new(7)), take(Random::new(8)));
+        assert_eq!(take(Random(7)), take(Random(7)));
+        assert_ne!(take(Random(7)), take(Random(8)));
         assert_ne!(take(Random::fork(7, 1)), take(Random::fork(7, 2)));
         // What the generator's authors give for the seed 0.
-        assert_eq!(Random::new(0).next(), 0xe220_a839_7b1d_cdaf);
+        assert_eq!(Random(0).next(), 0xe220_a839_7b1d_cdaf);
     }
 
     #[test]
     fn numbers_stay_below_their_bound_and_get_everywhere() {
-        let mut random = Random::new(1);
+        let mut random = Random(1);
         let mut seen = [false; 5];
         for _ in 0..200 {
             seen[random.below(5)] = true;

@@ -212,7 +212,10 @@ fn shrunk(seed: u64, planned: usize, test: &impl Fn(u64)) -> Vec<usize> {
             fewer.drain(from..to);
             tries -= 1;
             let only = fewer.iter().copied().collect();
-            if attempt(seed, Keeps::Nothing, Some(only), test).failure.is_some() {
+            if attempt(seed, Keeps::Nothing, Some(only), test)
+                .failure
+                .is_some()
+            {
                 left = fewer;
             } else {
                 from = to;
@@ -251,6 +254,9 @@ fn difference(seed: u64, test: &impl Fn(u64)) -> String {
     let (one, other) = (one.unwrap_or_default(), other.unwrap_or_default());
     let mut pairs = one.lines().zip(other.lines());
     let first = pairs.find(|(one, other)| one != other);
-    let (one, other) = first.unwrap_or(("one ends", "the other goes on, or differs in what is not shown"));
+    let (one, other) = first.unwrap_or((
+        "one ends",
+        "the other goes on, or differs in what is not shown",
+    ));
     format!("two runs of seed {seed} differ, first here:\n  {one}\n  {other}")
 }

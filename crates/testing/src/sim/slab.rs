@@ -105,8 +105,12 @@ mod tests {
         let two = slab.insert("two");
         assert_eq!(slab.remove(one), Some("one"));
         let three = slab.insert("three"); // in the same place
-        assert_eq!((slab.get(one), slab.remove(one)), (None, None));
-        assert_eq!((slab.get(two), slab.get(three)), (Some(&"two"), Some(&"three")));
+        assert_eq!(slab.get(one), None);
+        assert_eq!(slab.remove(one), None);
+        assert_eq!(
+            (slab.get(two), slab.get(three)),
+            (Some(&"two"), Some(&"three"))
+        );
         assert_eq!((slab.len(), slab.iter().count()), (2, 2));
     }
 }

@@ -1,6 +1,6 @@
 use std::cell::Cell;
-use std::net::{IpAddr, SocketAddr};
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
 use torsade_core::driver::{Caught, Chunk, Close, Closing, Host, Interest, Sending, Wire};

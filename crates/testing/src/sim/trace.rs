@@ -290,7 +290,10 @@ impl Trace {
                 && before.host == entry.host
                 && let What::Reads { flow } = before.what
             {
-                lines.push(Line::of(before, format!("#{flow} data_received {}", shown(&before.bytes))));
+                lines.push(Line::of(
+                    before,
+                    format!("#{flow} data_received {}", shown(&before.bytes)),
+                ));
                 read = None;
                 continue;
             }
@@ -322,7 +325,9 @@ impl Trace {
                     Packet::Reset => format!("#{flow} <- {from}: a reset"),
                 }
             }
-            What::Lost { flow, from } => format!("#{flow} lost on the way from {}", self.name(*from)),
+            What::Lost { flow, from } => {
+                format!("#{flow} lost on the way from {}", self.name(*from))
+            }
             What::Sends { flow, len } => format!("#{flow} sends {len}"),
             What::Reads { flow } => format!("#{flow} reads {}", shown(&entry.bytes)),
             What::Made { .. } => return None,

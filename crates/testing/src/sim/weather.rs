@@ -79,9 +79,7 @@ impl Weather {
     /// One in how many gets lost, for each fault of that kind.
     pub(super) fn losses(&self, from: u32, to: u32) -> impl Iterator<Item = u32> {
         self.faults.values().filter_map(move |fault| match fault {
-            Trouble::Drop(one, other, times) => {
-                is_between(one, other, from, to).then_some(*times)
-            }
+            Trouble::Drop(one, other, times) => is_between(one, other, from, to).then_some(*times),
             _ => None,
         })
     }
@@ -123,11 +121,11 @@ impl Weather {
 
     /// At how many millionths of its speed a host's clock runs.
     pub(super) fn pace(&self, host: u32) -> u32 {
-        let paces = self.faults.values().filter_map(|fault| match fault {
+        let mut paces = self.faults.values().filter_map(|fault| match fault {
             Trouble::Skew(whose, pace) if *whose == host => Some(*pace),
             _ => None,
         });
-        paces.last().unwrap_or(EVEN)
+        paces.next_back().unwrap_or(EVEN)
     }
 
     pub(super) fn is_down(&self, host: u32) -> bool {
@@ -168,7 +166,9 @@ impl fmt::Display for Described<'_> {
             Trouble::Mute(a, b) => write!(f, "nothing gets from {} to {}", all(a), all(b)),
             Trouble::Clog(a, b, by) => write!(f, "clog {} -> {} by {by:?}", all(a), all(b)),
             Trouble::Drop(a, b, n) => write!(f, "drop 1 in {n} from {} to {}", all(a), all(b)),
-            Trouble::Corrupt(a, b, n) => write!(f, "corrupt 1 in {n} from {} to {}", all(a), all(b)),
+            Trouble::Corrupt(a, b, n) => {
+                write!(f, "corrupt 1 in {n} from {} to {}", all(a), all(b))
+            }
             Trouble::Refuse(host) => write!(f, "{} refuses connections", one(host)),
             Trouble::Exhaust(host, n) => write!(f, "{} has {n} descriptors", one(host)),
             Trouble::PauseReading(host) => write!(f, "{} does not read", one(host)),
