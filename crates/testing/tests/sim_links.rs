@@ -187,7 +187,7 @@ fn jitter_stays_in_its_bounds_and_lets_nothing_overtake() {
 }
 
 #[test]
-fn both_queues_are_finite_and_a_writer_hears_of_room_when_a_third_is_free() {
+fn both_queues_are_finite() {
     let mut net = Sim::new(1);
     let mut links = Links::ideal();
     links.send_buffer = 3000;

@@ -147,7 +147,7 @@ impl Sim {
     /// Its kernel closes what it had: peers see an end, or a reset where something was unread, and
     /// who connects is refused. Its protocols are told `ReactorGone`, because what they hold must
     /// go somewhere; nothing of what they do then leaves the host. What was
-    /// [booted](Host::boot) is run again, with a new `Net`.
+    /// [booted](super::Host::boot) is run again, with a new `Net`.
     ///
     /// ```
     /// # use torsade_core::{Net, Protocol, Transport, factory};

@@ -13,7 +13,7 @@ use torsade_core::Time;
 ///
 /// ```
 /// use torsade_core::{Protocol, Transport, factory};
-/// use torsade_testing::sim::Sim;
+/// use torsade_testing::sim::{Links, Sim};
 ///
 /// # struct Echo;
 /// # impl Protocol for Echo {
@@ -32,6 +32,7 @@ use torsade_core::Time;
 /// }
 ///
 /// let mut net = Sim::new(1);
+/// net.links(Links::ideal()); // which cut nothing
 /// net.host("server").net().listen("0.0.0.0:7", factory(|_| Echo))?;
 /// net.host("ann").net().connect("server:7", Hello).detach();
 /// net.settle();
