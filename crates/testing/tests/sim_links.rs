@@ -143,6 +143,12 @@ fn cuts_can_be_chosen() {
         client.connection().write(vec![7; 3000]);
         net.settle();
         assert_eq!(server.pieces(), pieces);
+        let segments = net
+            .trace()
+            .to_string()
+            .matches("server  #1 <- client: \"")
+            .count();
+        assert_eq!(segments, pieces.len());
     }
 }
 
@@ -434,6 +440,7 @@ fn a_slow_callback_is_slow_for_its_host_only() {
     client.connection().write("y");
     net.advance(2 * SECOND);
     // The second one is read when the first callback has returned.
+    assert_eq!(*client.received.borrow(), b"at last");
     net.advance(30 * SECOND);
     assert_eq!(*client.received.borrow(), b"at lastat last");
 }

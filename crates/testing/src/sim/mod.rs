@@ -125,7 +125,7 @@
 //!
 //! Not there: congestion windows and slow start, delayed acknowledgements and Nagle's algorithm, IPv6
 //! between hosts (`::1` is there), and a bound on ports. A turn takes no time unless a callback
-//! [stalls](crate::Clock::stall).
+//! [stalls](crate::Clock::stall); what such a turn sends has left when it began.
 //!
 //! # The same every time
 //! All chance comes from the seed, all time from the network's clock, and nothing depends on the

@@ -114,18 +114,13 @@ impl Host for SimHost {
     }
 
     fn listen(&self, address: SocketAddr, listener: ListenerId) -> io::Result<SocketAddr> {
-        if !self.alive.get() {
-            return Err(io::ErrorKind::NetworkDown.into());
-        }
         self.kernel
             .borrow_mut()
             .listen(self.host, address, listener)
     }
 
     fn close_listener(&self, listener: ListenerId) {
-        if self.alive.get() {
-            self.kernel.borrow_mut().close_listener(self.host, listener);
-        }
+        self.kernel.borrow_mut().close_listener(self.host, listener);
     }
 
     fn resolve(&self, name: &str) -> Vec<IpAddr> {
