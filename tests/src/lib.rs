@@ -11,5 +11,6 @@ pub mod fuzz;
 #[cfg(unix)]
 mod logged;
 pub mod runner;
+pub mod simulated;
 #[cfg(unix)]
 pub mod tcp;

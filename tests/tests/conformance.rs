@@ -7,7 +7,9 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use torsade_testing::conformance::{Cell, Column, FILTERED_STRING, PUMP, STRING, contracts};
+use torsade_testing::conformance::{
+    Cell, Column, FILTERED_STRING, PUMP, SIMULATED, STRING, contracts,
+};
 use torsade_tests::runner::{self, PATIENCE, elsewhere};
 
 fn main() -> io::Result<ExitCode> {
@@ -18,6 +20,7 @@ fn main() -> io::Result<ExitCode> {
     let columns = [
         with_threads(STRING),
         with_threads(PUMP),
+        with_threads(SIMULATED),
         #[cfg(unix)]
         torsade_tests::tcp::TCP,
         #[cfg(target_os = "linux")]

@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
 
-use torsade_deferred::{Deferred, Failure, Resolver};
+use torsade_deferred::{Deferred, Resolver};
 
 use crate::link::{Ending, Link};
 use crate::shared::Shared;
@@ -226,9 +226,8 @@ impl<P: Protocol> Attempt for Connecting<P> {
 
     fn gone(&self) {
         drop(self.protocol.take());
-        if let Some(resolver) = self.resolver.take() {
-            resolver.settle(Err(Failure::Abandoned));
-        }
+        // Dropped, which is abandoned: no news to who has let go of the result as well.
+        drop(self.resolver.take());
     }
 
     fn take_deadline(&self) -> Option<Key> {

@@ -177,7 +177,10 @@ impl ToEndpoint for str {
                 SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), port),
             ]));
         }
-        Err(EndpointError::Name { host: host.into() })
+        Err(EndpointError::Name {
+            host: host.into(),
+            port,
+        })
     }
 }
 

@@ -81,11 +81,14 @@ pub enum EndpointError {
         /// What was given.
         text: String,
     },
-    /// The host part is no numeric address and not `localhost`: names are not looked up here.
+    /// The host part is no numeric address and not `localhost`, and what drives the engine knows
+    /// no such name: a real reactor knows none.
     #[error("{host:?} is not a numeric address: names are not looked up, give 127.0.0.1 or [::1]")]
     Name {
         /// The host part of what was given.
         host: String,
+        /// The port, as given.
+        port: u16,
     },
 }
 

@@ -1,9 +1,9 @@
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::guard::Caught;
 use crate::threads::{NoThreads, NotTaken, Work};
-use crate::{ListenerId, Time};
+use crate::{ConnectionId, ListenerId, Time};
 
 /// What must be answered at once, by whatever drives an engine: a reactor, a fake, a simulated
 /// host. Everything else is a fact or an operation.
@@ -34,6 +34,25 @@ pub trait Host: 'static {
     /// A stop is complete, or the engine is at its end: drop what no thread has begun, and wait for
     /// the threads. They may be asked for anew.
     fn join_threads(&self) {}
+
+    /// The addresses of a name that is no address and not `localhost`, in the order in which to
+    /// try them; none if it is not known. Asked in the middle of user code, so it must not wait:
+    /// a driver answers from a table, or not at all.
+    fn resolve(&self, name: &str) -> Vec<IpAddr> {
+        let _ = name;
+        Vec::new()
+    }
+
+    /// Whether [`calls`](Self::calls) is to be told. Asked once, when an engine is made.
+    fn notes_calls(&self) -> bool {
+        false
+    }
+
+    /// The engine is about to make this callback on a connection: `data_received`, or
+    /// `a continuation`. For those who draw what happens.
+    fn calls(&self, connection: ConnectionId, place: &'static str) {
+        let _ = (connection, place);
+    }
 
     /// A panic of user code was caught. Logs it as an error; a test makes a failure of it.
     fn caught(&self, caught: &Caught) {

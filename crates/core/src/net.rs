@@ -1,5 +1,6 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::net::SocketAddr;
 use std::panic::Location;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -11,8 +12,8 @@ use crate::listener::{Listening, News};
 use crate::shared::{Shared, State, StopAsked};
 use crate::timers::Action;
 use crate::{
-    ConnectError, Factory, Gone, Limits, ListenError, Listener, ListenerId, Protocol, Remote, Time,
-    Timer, ToEndpoint, Transport, connect, hooks,
+    ConnectError, Endpoint, EndpointError, Factory, Gone, Limits, ListenError, Listener,
+    ListenerId, Protocol, Remote, Time, Timer, ToEndpoint, Transport, connect, hooks,
 };
 
 /// The local handle of a reactor, and what programs are written against: a real reactor gives
@@ -64,7 +65,7 @@ impl Net {
         }
         let id = ListenerId(shared.listening.borrow().next_key());
         let mut refused = None;
-        let endpoint = at.to_endpoint()?;
+        let endpoint = self.endpoint(&at)?;
         for &wanted in endpoint.addresses() {
             match shared.host().listen(wanted, id) {
                 Ok(address) => {
@@ -88,7 +89,7 @@ impl Net {
                 }
             }
         }
-        Err(refused.unwrap_or(ListenError::Endpoint(crate::EndpointError::Empty)))
+        Err(refused.unwrap_or(ListenError::Endpoint(EndpointError::Empty)))
     }
 
     /// Connect `protocol` to `to`, trying its addresses in order.
@@ -105,10 +106,26 @@ impl Net {
         to: impl ToEndpoint,
         protocol: P,
     ) -> Deferred<Transport<P>, ConnectError> {
-        match to.to_endpoint() {
+        match self.endpoint(&to) {
             Ok(endpoint) => connect::connect(&self.0, endpoint, protocol),
             Err(error) => Deferred::fail(error.into()),
         }
+    }
+
+    /// What is meant, with a name looked up where the host knows it.
+    fn endpoint(&self, meant: &impl ToEndpoint) -> Result<Endpoint, EndpointError> {
+        let error = match meant.to_endpoint() {
+            Err(EndpointError::Name { host, port }) => {
+                let found = self.0.host().resolve(&host);
+                if !found.is_empty() {
+                    let addresses = found.into_iter().map(|ip| SocketAddr::new(ip, port));
+                    return Ok(Endpoint::new(addresses.collect::<Vec<_>>()));
+                }
+                EndpointError::Name { host, port }
+            }
+            other => return other,
+        };
+        Err(error)
     }
 
     /// Run `f` after this long. It belongs to no connection; see

@@ -31,6 +31,8 @@ pub(crate) struct Shared {
     host: Rc<dyn Host>,
     waker: Waker,
     limits: Limits,
+    /// Whether the host is told of every callback.
+    notes_calls: bool,
     state: Cell<State>,
     /// Whether the driver was woken since the last turn began.
     woken: Cell<bool>,
@@ -100,6 +102,7 @@ impl Shared {
     pub(crate) fn new(host: Rc<dyn Host>, waker: Waker, limits: Limits) -> Rc<Self> {
         let mailbox = Arc::new(Mailbox::new(waker.clone()));
         Rc::new(Self {
+            notes_calls: host.notes_calls(),
             host,
             waker,
             limits,
@@ -135,6 +138,14 @@ impl Shared {
 
     pub(crate) fn host(&self) -> &dyn Host {
         &*self.host
+    }
+
+    /// A callback is about to be made.
+    #[inline(always)]
+    pub(crate) fn note_call(&self, connection: ConnectionId, place: &'static str) {
+        if self.notes_calls {
+            self.host.calls(connection, place);
+        }
     }
 
     pub(crate) fn limits(&self) -> &Limits {

@@ -11,7 +11,8 @@ thread_local! {
 /// still until a test turns it.
 ///
 /// `advance` of any test transport turns it too, and then runs what has come due; this one only
-/// turns it, as a callback does that takes long.
+/// turns it, as a callback does that takes long. Inside a callback on a host of a
+/// [`Sim`](crate::sim::Sim) it is that host's clock.
 ///
 /// ```
 /// use std::time::Duration;
@@ -39,5 +40,15 @@ impl Clock {
 
     pub(crate) fn set(now: Time) {
         NOW.set(now.max(NOW.get()));
+    }
+
+    /// From here on it is a simulated host's. Returns what it showed.
+    pub(crate) fn enter(host: Time) -> Time {
+        NOW.replace(host)
+    }
+
+    /// It is what it was. Returns what the host's shows.
+    pub(crate) fn leave(outside: Time) -> Time {
+        NOW.replace(outside)
     }
 }

@@ -11,6 +11,7 @@ use torsade_deferred::report::{self, Report, Sink};
 thread_local! {
     static LEDGER: Ledger = const { Ledger::new() };
     static LAST_PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
+    static QUIET: Cell<bool> = const { Cell::new(false) };
 }
 
 struct Ledger {
@@ -116,6 +117,14 @@ pub(crate) fn last_panic() -> Option<String> {
     LAST_PANIC.take()
 }
 
+/// Do something whose panics are known already, so that nothing is printed of them.
+pub(crate) fn quietly<R>(work: impl FnOnce() -> R) -> R {
+    let before = QUIET.replace(true);
+    let result = work();
+    QUIET.set(before);
+    result
+}
+
 /// From now on [`last_panic`] knows.
 pub(crate) fn note_panics() {
     static HOOK: Once = Once::new();
@@ -127,6 +136,8 @@ fn note_where_panics_happen() {
     panic::set_hook(Box::new(move |info| {
         let place = info.location().map(ToString::to_string);
         let _ = LAST_PANIC.try_with(|last| *last.borrow_mut() = place);
-        before(info);
+        if !QUIET.try_with(Cell::get).unwrap_or(false) {
+            before(info);
+        }
     }));
 }

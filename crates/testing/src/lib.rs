@@ -10,6 +10,7 @@
 //! | one protocol | [`StringTransport`] | the test: it feeds bytes, and takes what was sent |
 //! | two protocols that talk to each other, with queues as small as you like | [`Pump`] | each other |
 //! | a program: whatever takes a `&Net`, and listens, connects and stops | [`MemoryReactor`] | the test, or another program |
+//! | programs on many hosts, with the network between them, and what goes wrong there | [`sim::Sim`] | each other |
 //!
 //! Most tests are of the first kind. A [`FarEnd`] is what the test holds of a connection: a string
 //! transport is one, and a memory reactor gives one for each.
@@ -103,6 +104,32 @@
 //! # Ok::<(), ListenError>(())
 //! ```
 //!
+//! # A network
+//! In a [simulated network](sim) every program has a host. Latency, lost segments, partitions,
+//! crashes and clocks that differ are there, and a seed that repeats them:
+//! ```
+//! use std::time::Duration;
+//! use torsade_core::{ListenError, Protocol, Transport, factory};
+//! use torsade_testing::sim::Sim;
+//!
+//! # struct Echo;
+//! # impl Protocol for Echo {
+//! #     fn data_received(&mut self, transport: &Transport<Self>, data: &[u8]) {
+//! #         transport.write(data);
+//! #     }
+//! # }
+//! let mut net = Sim::new(7);
+//! net.host("server").net().listen("0.0.0.0:7", factory(|_| Echo))?;
+//! let connecting = net.host("ann").net().connect("server:7", Echo);
+//! net.settle();
+//! assert!(connecting.try_take().unwrap().is_ok());
+//!
+//! let crashed = net.crash("server");
+//! net.advance(Duration::from_secs(3600)); // at once
+//! drop(crashed);
+//! # Ok::<(), ListenError>(())
+//! ```
+//!
 //! # What fails a test by itself
 //! A caught panic, a Deferred error that nobody took, and a timer that is still armed though
 //! nothing is left that could need it: each with where it came from, when the fake is dropped.
@@ -123,6 +150,7 @@ mod memory_reactor;
 mod network;
 mod pending_connect;
 mod pump;
+pub mod sim;
 mod string_transport;
 mod world;
 mod xor;

@@ -83,6 +83,7 @@ impl<S> Slot<S> {
     #[inline(always)]
     pub(super) fn callback(&mut self, place: &'static str, call: impl FnOnce(&mut dyn Stack)) {
         self.link.begin_callback();
+        self.link.shared().note_call(self.link.id(), place);
         let stack = &mut self.stack;
         if let Err(panic) = guard::run(|| call(&mut **stack)) {
             self.panicked(place, panic);
@@ -169,6 +170,8 @@ impl<S> Slot<S> {
     pub(super) fn deliver_inbox(&mut self, spare: &mut Spare) {
         self.link.take_unread();
         self.link.begin_callback();
+        let id = self.link.id();
+        self.link.shared().note_call(id, "data_received");
         let (stack, data) = (&mut *self.stack, self.inbox.bytes());
         let outcome = guard::run(|| stack.data(data));
         if let Err(panic) = outcome {

@@ -2,9 +2,9 @@
 //!
 //! What torsade promises (contracts C1 to C18) it promises on every transport. So each promise is
 //! checked by the same code everywhere: a *cell* checks one sentence, on a [`Harness`], which is a
-//! driver with the other end of its connections in the test's hands. Two harnesses are here, on
-//! the [string transport](STRING) and on the [pump](PUMP); whoever writes a driver writes one for
-//! it and runs the same cells.
+//! driver with the other end of its connections in the test's hands. Three harnesses are here, on
+//! the [string transport](STRING), on the [pump](PUMP) and on a [simulated host](SIMULATED);
+//! whoever writes a driver writes one for it and runs the same cells.
 //!
 //! ```
 //! use torsade_testing::conformance::{PUMP, STRING, run};
@@ -47,6 +47,7 @@ mod harness;
 mod probe;
 mod pump;
 mod report;
+mod simulated;
 mod string;
 mod tools;
 
@@ -54,6 +55,7 @@ pub use self::harness::{Column, End, Harness, Role, Seen, Work, not_here};
 pub use self::probe::{Log, Probe, Seat};
 pub use self::pump::PUMP;
 pub use self::report::{Cell, Contract, Outcome, Report};
+pub use self::simulated::SIMULATED;
 pub use self::string::{FILTERED_STRING, STRING, THROUGH_A_FILTER, nothing_ahead};
 
 /// Lists cells under their names.

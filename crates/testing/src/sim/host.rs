@@ -1,0 +1,93 @@
+use std::fmt;
+use std::net::IpAddr;
+use std::rc::Rc;
+
+use torsade_core::Net;
+
+use super::machine::Machine;
+
+/// A host of a [`Sim`](super::Sim): a machine with an address and programs.
+///
+/// ```
+/// let net = torsade_testing::sim::Sim::new(1);
+/// let server = net.host("server");
+/// assert_eq!((server.name().as_str(), server.address().to_string().as_str()), ("server", "10.0.0.1"));
+/// ```
+#[derive(Clone)]
+pub struct Host(Rc<Machine>);
+
+impl Host {
+    pub(super) fn new(machine: Rc<Machine>) -> Self {
+        Self(machine)
+    }
+
+    pub(super) fn number(&self) -> u32 {
+        self.0.number
+    }
+
+    /// Its name, which [`Net::connect`] knows on every host.
+    pub fn name(&self) -> String {
+        self.0.kernel.borrow().name_of(self.0.number)
+    }
+
+    /// Its address. A program may listen there, at a loopback address, or at all (`0.0.0.0`).
+    pub fn address(&self) -> IpAddr {
+        IpAddr::V4(self.0.kernel.borrow().ip(self.0.number))
+    }
+
+    /// What programs are written against. After a [kill](super::Sim::kill) it is another one.
+    pub fn net(&self) -> Net {
+        self.0.net()
+    }
+
+    /// Run a program, once.
+    ///
+    /// ```
+    /// # use torsade_core::{ListenError, Net, Protocol, Transport, factory};
+    /// # struct Quiet;
+    /// # impl Protocol for Quiet {
+    /// #     fn data_received(&mut self, _: &Transport<Self>, _: &[u8]) {}
+    /// # }
+    /// fn serve(net: &Net) -> Result<(), ListenError> {
+    ///     net.listen("server:7", factory(|_| Quiet)).map(drop)
+    /// }
+    ///
+    /// let net = torsade_testing::sim::Sim::new(1);
+    /// net.host("server").run(serve)?;
+    /// # Ok::<(), ListenError>(())
+    /// ```
+    pub fn run<R>(&self, program: impl FnOnce(&Net) -> R) -> R {
+        program(&self.net())
+    }
+
+    /// Run a program, now and whenever the host is started again after a
+    /// [kill](super::Sim::kill) or a [crash](super::Sim::crash).
+    ///
+    /// ```
+    /// # use std::{cell::Cell, rc::Rc};
+    /// let mut net = torsade_testing::sim::Sim::new(1);
+    /// let starts = Rc::new(Cell::new(0));
+    /// let count = Rc::clone(&starts);
+    /// net.host("server").boot(move |_| count.set(count.get() + 1));
+    /// net.kill("server").heal();
+    /// net.settle();
+    /// assert_eq!(starts.get(), 2);
+    /// ```
+    pub fn boot(&self, program: impl Fn(&Net) + 'static) {
+        self.0.boot(Rc::new(program));
+    }
+
+    /// Whether a [`Net::stop`] has been completed: a real reactor's `run` would have returned.
+    pub fn has_stopped(&self) -> bool {
+        self.0.has_stopped()
+    }
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Host")
+            .field("name", &self.name())
+            .field("address", &self.address())
+            .finish()
+    }
+}

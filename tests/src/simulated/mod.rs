@@ -1,0 +1,3 @@
+//! Programs on the simulated network, under faults.
+
+pub mod chat;
