@@ -23,6 +23,7 @@ pub struct ReactorBuilder {
     limits: Limits,
     clock: Option<Clock>,
     driver: Option<Driver>,
+    slots: u32,
 }
 
 impl ReactorBuilder {
@@ -105,6 +106,6 @@ impl ReactorBuilder {
     /// [`DriverUnavailable`](crate::DriverUnavailable) around it.
     pub fn build(self) -> io::Result<Reactor> {
         let clock = self.clock.unwrap_or_else(Clock::system);
-        driver::make(self.driver, self.limits, clock).map(Reactor::new_around)
+        driver::make(self.driver, self.slots, self.limits, clock).map(Reactor::new_around)
     }
 }

@@ -12,6 +12,8 @@ use crate::event_loop::EventLoop;
 use crate::poller::Poller;
 use crate::portable::Portable;
 use crate::readiness::ReadinessLoop;
+#[cfg(all(target_os = "linux", feature = "io-uring"))]
+use crate::uring::{RingLoop, Rings};
 
 /// What a reactor asks the system with. Programs, and the order of their callbacks, are the same
 /// on each; what differs is how many system calls a message costs.
@@ -64,35 +66,36 @@ const VARIABLE: &str = "TORSADE_DRIVER";
 /// the best that the machine allows.
 pub(crate) fn make(
     named: Option<Driver>,
+    slots: u32,
     limits: Limits,
     clock: Clock,
 ) -> io::Result<Box<dyn EventLoop>> {
     let opened = match named {
-        Some(driver) => driver.open().map_err(|cause| {
+        Some(driver) => driver.open(slots, &limits).map_err(|cause| {
             let kind = cause.kind();
             io::Error::new(kind, DriverUnavailable { driver, cause })
         })?,
-        None => open_automatically()?,
+        None => open_automatically(slots, &limits)?,
     };
     let made = opened.make(limits, clock);
     log::info!("the reactor's driver is {}", made.driver());
     Ok(made)
 }
 
-fn open_automatically() -> io::Result<Opened> {
+fn open_automatically(slots: u32, limits: &Limits) -> io::Result<Opened> {
     if let Some(driver) = named_by_environment() {
-        match driver.open() {
+        match driver.open(slots, limits) {
             Ok(opened) => return Ok(opened),
             Err(error) => log::warn!("{VARIABLE} asks for {driver}, which cannot be had: {error}"),
         }
     }
     if cfg!(target_os = "linux") {
-        match Driver::Epoll.open() {
+        match Driver::Epoll.open(slots, limits) {
             Ok(opened) => return Ok(opened),
             Err(error) => log::warn!("epoll cannot be had: {error}"),
         }
     }
-    Driver::Polling.open()
+    Driver::Polling.open(slots, limits)
 }
 
 /// What the environment asks for; `None` if it leaves the choice to us.
@@ -114,21 +117,30 @@ enum Opened {
     Polling(Portable),
     #[cfg(target_os = "linux")]
     Epoll(Epoll),
+    #[cfg(all(target_os = "linux", feature = "io-uring"))]
+    IoUring(Rings),
 }
 
 impl Driver {
-    fn open(self) -> io::Result<Opened> {
+    fn open(self, slots: u32, limits: &Limits) -> io::Result<Opened> {
         match self {
             Self::Polling => Portable::new().map(Opened::Polling),
             #[cfg(target_os = "linux")]
             Self::Epoll => Epoll::new().map(Opened::Epoll),
             #[cfg(not(target_os = "linux"))]
             Self::Epoll => Err(missing("the system has no epoll")),
-            Self::IoUring => Err(missing("this build has no io_uring")),
+            #[cfg(all(target_os = "linux", feature = "io-uring"))]
+            Self::IoUring => Rings::new(slots, limits).map(Opened::IoUring),
+            #[cfg(not(all(target_os = "linux", feature = "io-uring")))]
+            Self::IoUring => {
+                let _ = (slots, limits);
+                Err(missing("this build has no io_uring"))
+            }
         }
     }
 }
 
+#[cfg(not(all(target_os = "linux", feature = "io-uring")))]
 fn missing(why: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::Unsupported, why)
 }
@@ -139,6 +151,8 @@ impl Opened {
             Self::Polling(poller) => Box::new(ReadinessLoop::new(poller, limits, clock)),
             #[cfg(target_os = "linux")]
             Self::Epoll(poller) => Box::new(ReadinessLoop::new(poller, limits, clock)),
+            #[cfg(all(target_os = "linux", feature = "io-uring"))]
+            Self::IoUring(rings) => Box::new(RingLoop::new(rings, limits, clock)),
         }
     }
 }

@@ -30,6 +30,11 @@ pub(crate) trait EventLoop: fmt::Debug {
     /// Wait for events, no longer than `longest`, and take one turn.
     fn turn(&mut self, longest: Option<Duration>) -> io::Result<Next>;
 
+    /// The next turn is not known to follow at once: what was asked for goes to the system now.
+    fn rest(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
     fn counters(&self) -> Counters;
 
     /// Whether the next turn has something to do without waiting.

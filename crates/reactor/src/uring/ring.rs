@@ -1,0 +1,830 @@
+//! The ring, with everything that the kernel may touch: the one file of this driver with `unsafe`.
+//!
+//! # Why it is sound
+//! The kernel reads and writes memory of ours from the moment an operation is pushed until its
+//! last completion is taken out of the ring. So all such memory belongs to this file for that
+//! time, and to nobody else:
+//!
+//! - *What an operation points to* (a chunk that is sent, an address, the count of a doorbell)
+//!   moves into its [`Op`] together with a reference to its file, and comes out only with the last
+//!   completion. It lies in boxes, so moving the `Op` does not move it. Nothing here looks into it
+//!   meanwhile.
+//! - *What is received into* lies in the [`Pool`]. A buffer is either the kernel's or a [`Filled`],
+//!   never both: the kernel says by a completion that it gave one up, out of that one completion
+//!   one `Filled` is made, and only its drop gives the buffer back.
+//! - *A file* is named by a number, which must not come to mean another file before the kernel
+//!   has looked it up. The reference that the `Op` holds keeps it open for longer than that.
+//! - *The end*: [`Ring::drain`] cancels every operation and takes completions until none is under
+//!   way. A kernel that does not give all of them back in time keeps the memory: it is leaked, not
+//!   freed. The `Pool` is also kept by each `Filled`, which may outlive the ring.
+//!
+//! Nothing is shared between threads: neither [`Ring`] nor `Pool` nor `Filled` can be sent.
+#![expect(
+    unsafe_code,
+    reason = "the kernel reads and writes the memory of operations while they are under way; the \
+              types of this file own it as long, so that nobody else has to promise that"
+)]
+
+use std::alloc::{self, Layout};
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::fmt;
+use std::io;
+use std::mem;
+use std::net::SocketAddr;
+use std::ops::Deref;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::ptr;
+use std::rc::Rc;
+use std::slice;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
+
+use io_uring::types::{
+    BufRingEntry, CancelBuilder, DestinationSlot, Fd, Fixed, SubmitArgs, Timespec,
+};
+use io_uring::{IoUring, cqueue, opcode, squeue};
+use slab::Slab;
+use socket2::{SockAddr, SockAddrStorage, Socket};
+use torsade_core::driver::{Chunk, Interest};
+
+use super::file::{Closing, File, Slot};
+use super::probe;
+use super::tag::Tag;
+
+/// What an operation is to be about, by either kind of name that files have.
+macro_rules! on_file {
+    ($file:expr, |$fd:ident| $entry:expr) => {
+        match &**$file {
+            File::Descriptor(socket) => {
+                let $fd = Fd(socket.as_raw_fd());
+                $entry
+            }
+            File::Slot(slot) => {
+                let $fd = Fixed(slot.number());
+                $entry
+            }
+        }
+    };
+}
+
+/// One ring of the kernel's.
+#[derive(Debug)]
+pub(crate) struct Ring {
+    inner: RefCell<Inner>,
+    pool: Rc<Pool>,
+}
+
+struct Inner {
+    uring: IoUring,
+    ops: Slab<Op>,
+    /// Entries that found the submission queue full and could not be submitted either.
+    backlog: VecDeque<squeue::Entry>,
+    /// Told apart by it are operations that had the same place one after the other.
+    generation: u32,
+    /// Whether the last submission was refused for want of memory, or because completions wait.
+    refused: bool,
+    has_min_wait: bool,
+    /// Completions that were taken out of the ring before their time.
+    reaped: VecDeque<Completion>,
+    /// Slots of the ring's own table that nobody has any more.
+    closing: Closing,
+}
+
+/// An operation under way, and what the kernel needs until it is over.
+struct Op {
+    tag: Tag,
+    generation: u32,
+    /// Keeps the file open; the entry names it by its number.
+    file: Rc<File>,
+    load: Load,
+}
+
+enum Load {
+    Nothing,
+    Chunk(Box<Chunk>),
+    Pieces(Box<Pieces>),
+    /// Kept, not looked at: where a connect goes to.
+    #[expect(dead_code, reason = "the kernel looks at it")]
+    Address(Box<SockAddr>),
+    /// What reading a doorbell yields.
+    #[expect(dead_code, reason = "the kernel writes it")]
+    Count(Box<u64>),
+    Accepting,
+    /// Into the ring's own table, with room for where from.
+    AcceptingDirect(Box<From>),
+    Receiving,
+}
+
+/// Where the kernel writes who was accepted.
+struct From {
+    address: SockAddrStorage,
+    len: libc::socklen_t,
+}
+
+/// A chunk of several pieces, with the lists of them that the kernel reads.
+struct Pieces {
+    chunk: Box<Chunk>,
+    slices: [libc::iovec; PIECES],
+    message: libc::msghdr,
+}
+
+/// Pieces of a chunk that are sent at once.
+const PIECES: usize = 64;
+
+/// Names an operation, to cancel it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct OpId(u64);
+
+/// What the kernel says about an operation.
+#[derive(Debug)]
+pub(crate) struct Completion {
+    pub(crate) tag: Tag,
+    pub(crate) op: OpId,
+    /// Whether the operation is over.
+    pub(crate) last: bool,
+    pub(crate) result: io::Result<usize>,
+    pub(crate) brought: Brought,
+}
+
+/// What comes with a completion.
+#[derive(Debug)]
+pub(crate) enum Brought {
+    Nothing,
+    /// The chunk that was sent, as it was.
+    Chunk(Box<Chunk>),
+    /// Bytes that were received.
+    Bytes(Filled),
+    /// A connection that was accepted.
+    Socket(Socket),
+    /// The same in the ring's own table, and who it is.
+    Slot(Slot, Option<SocketAddr>),
+}
+
+/// How many connections a listener is to accept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Accepts {
+    One,
+    /// Until it is cancelled or fails.
+    All,
+    /// One, into the ring's own table.
+    Direct,
+}
+
+/// Entries of the submission queue; more than that are submitted in several calls.
+const ENTRIES: u32 = 256;
+/// Completions for which there is room. The kernel keeps what is beyond it, at a price.
+const COMPLETIONS: u32 = 4096;
+/// Completions of operations that nobody asks about.
+const NOBODY: u64 = u64::MAX;
+/// Where multishot receives find the pool.
+const GROUP: u16 = 0;
+/// A flag for sends: a peer that is gone is an error, not a signal.
+const NO_SIGNAL: i32 = libc::MSG_NOSIGNAL;
+/// How long a wait goes on for sends that were expected to be over at once.
+const MIN_WAIT_MICROS: u32 = 50;
+/// How long a wait is at most after the kernel refused a submission, which is then tried again.
+const REFUSED_WAIT: Duration = Duration::from_millis(5);
+/// How often `drain` waits for completions, and how long each time: a second in all.
+const DRAIN_ROUNDS: usize = 100;
+const DRAIN_WAIT: Duration = Duration::from_millis(10);
+
+impl Ring {
+    /// A ring with so many buffers of so many bytes to receive into, and a table of its own for so
+    /// many sockets.
+    ///
+    /// It never asks for a kernel thread (SQPOLL): completions are worked on when the reactor
+    /// waits, in its own thread.
+    pub(crate) fn new(buffers: u16, size: usize, slots: u32) -> io::Result<Self> {
+        let uring = IoUring::builder()
+            .setup_single_issuer()
+            .setup_defer_taskrun()
+            .setup_taskrun_flag()
+            .setup_submit_all()
+            .setup_cqsize(COMPLETIONS)
+            .build(ENTRIES)
+            .map_err(probe::explain)?;
+        probe::check(&uring)?;
+        let has_min_wait = uring.params().is_feature_min_timeout();
+        let pool = Rc::new(Pool::new(buffers, size));
+        // SAFETY: the entries are aligned to a page and stay where they are until the pool is
+        // freed, which it is after the ring is closed and drained, or never.
+        unsafe {
+            uring.submitter().register_buf_ring_with_flags(
+                pool.entries.addr() as u64,
+                buffers,
+                GROUP,
+                0,
+            )?;
+        }
+        if slots > 0 {
+            uring.submitter().register_files_sparse(slots)?;
+        }
+        let inner = RefCell::new(Inner {
+            uring,
+            ops: Slab::new(),
+            backlog: VecDeque::new(),
+            generation: 0,
+            refused: false,
+            has_min_wait,
+            reaped: VecDeque::new(),
+            closing: Closing::default(),
+        });
+        Ok(Self { inner, pool })
+    }
+
+    /// The ring's descriptor, readable when there are completions.
+    pub(crate) fn descriptor(&self) -> io::Result<OwnedFd> {
+        let inner = self.inner.borrow();
+        // SAFETY: the ring is open, and stays so for as long as the borrow is used here.
+        let descriptor = unsafe { BorrowedFd::borrow_raw(inner.uring.as_raw_fd()) };
+        descriptor.try_clone_to_owned()
+    }
+
+    /// Buffers that are not with the kernel.
+    pub(crate) fn buffers_out(&self) -> usize {
+        self.pool.out.get()
+    }
+
+    /// Operations that are not over.
+    pub(crate) fn under_way(&self) -> usize {
+        self.inner.borrow().ops.len()
+    }
+}
+
+/// Operations. None of them fails here: what is wrong is said by its completion.
+impl Ring {
+    /// Receive until it is cancelled, the stream ends, or the buffers do.
+    pub(crate) fn receive(&self, file: &Rc<File>, tag: Tag) -> OpId {
+        let entry = on_file!(file, |fd| opcode::RecvMulti::new(fd, GROUP).build());
+        self.begin(file, tag, Load::Receiving, entry)
+    }
+
+    /// Send a chunk: all or a part of it, as with any send.
+    pub(crate) fn send(&self, file: &Rc<File>, tag: Tag, chunk: Box<Chunk>) -> OpId {
+        if let Some(bytes) = chunk.as_slice() {
+            let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+            let entry = on_file!(file, |fd| opcode::Send::new(fd, bytes.as_ptr(), len)
+                .flags(NO_SIGNAL)
+                .build());
+            return self.begin(file, tag, Load::Chunk(chunk), entry);
+        }
+        let pieces = Pieces::new(chunk);
+        let message = &raw const pieces.message;
+        let entry = on_file!(file, |fd| opcode::SendMsg::new(fd, message)
+            .flags(NO_SIGNAL as u32)
+            .build());
+        self.begin(file, tag, Load::Pieces(pieces), entry)
+    }
+
+    /// Accept connections of a listener.
+    pub(crate) fn accept(&self, file: &Rc<File>, tag: Tag, accepts: Accepts) -> OpId {
+        const CLOEXEC: i32 = libc::SOCK_CLOEXEC;
+        match accepts {
+            Accepts::All => {
+                let entry = on_file!(file, |fd| opcode::AcceptMulti::new(fd)
+                    .flags(CLOEXEC)
+                    .build());
+                self.begin(file, tag, Load::Accepting, entry)
+            }
+            Accepts::One => {
+                let entry = on_file!(file, |fd| {
+                    let accept = opcode::Accept::new(fd, ptr::null_mut(), ptr::null_mut());
+                    accept.flags(CLOEXEC).build()
+                });
+                self.begin(file, tag, Load::Accepting, entry)
+            }
+            Accepts::Direct => {
+                let mut from = Box::new(From::new());
+                let (address, len) = (&raw mut from.address, &raw mut from.len);
+                let slot = Some(DestinationSlot::auto_target());
+                let entry = on_file!(file, |fd| {
+                    let accept = opcode::Accept::new(fd, address.cast(), len);
+                    accept.file_index(slot).build()
+                });
+                self.begin(file, tag, Load::AcceptingDirect(from), entry)
+            }
+        }
+    }
+
+    pub(crate) fn connect(&self, file: &Rc<File>, tag: Tag, address: SockAddr) -> OpId {
+        let address = Box::new(address);
+        let (pointer, len) = (address.as_ptr().cast(), address.len());
+        let entry = on_file!(file, |fd| opcode::Connect::new(fd, pointer, len).build());
+        self.begin(file, tag, Load::Address(address), entry)
+    }
+
+    /// Say once when a descriptor is ready.
+    pub(crate) fn poll(&self, file: &Rc<File>, tag: Tag, interest: Interest) -> OpId {
+        let mut events = 0;
+        if interest.readable {
+            events |= libc::POLLIN;
+        }
+        if interest.writable {
+            events |= libc::POLLOUT;
+        }
+        let entry = on_file!(file, |fd| opcode::PollAdd::new(fd, events as u32).build());
+        self.begin(file, tag, Load::Nothing, entry)
+    }
+
+    /// Say once that an eventfd was written to.
+    pub(crate) fn hear(&self, eventfd: &Rc<File>, tag: Tag) -> OpId {
+        let mut count = Box::new(0_u64);
+        let pointer = (&raw mut *count).cast();
+        let entry = on_file!(eventfd, |fd| opcode::Read::new(fd, pointer, 8).build());
+        self.begin(eventfd, tag, Load::Count(count), entry)
+    }
+
+    /// End our side of a stream, once what was sent before is sent.
+    pub(crate) fn shutdown(&self, file: &Rc<File>, tag: Tag) -> OpId {
+        let entry = on_file!(file, |fd| opcode::Shutdown::new(fd, libc::SHUT_WR).build());
+        self.begin(file, tag, Load::Nothing, entry)
+    }
+
+    /// End an operation early. Its last completion comes all the same.
+    pub(crate) fn cancel(&self, op: OpId) {
+        let entry = opcode::AsyncCancel::new(op.0)
+            .build()
+            .flags(squeue::Flags::SKIP_SUCCESS)
+            .user_data(NOBODY);
+        // SAFETY: it points to nothing.
+        unsafe { self.inner.borrow_mut().push(entry) };
+    }
+
+    fn begin(&self, file: &Rc<File>, tag: Tag, load: Load, entry: squeue::Entry) -> OpId {
+        let mut inner = self.inner.borrow_mut();
+        inner.generation = inner.generation.wrapping_add(1) & (u32::MAX >> 1);
+        let generation = inner.generation;
+        let place = inner.ops.insert(Op {
+            tag,
+            generation,
+            file: Rc::clone(file),
+            load,
+        });
+        // Never `NOBODY`: a generation has one bit less.
+        let id = u64::from(generation) << 32 | place as u64 & u64::from(u32::MAX);
+        // SAFETY: what it points to, and the file that it names, are in the table now.
+        unsafe { inner.push(entry.user_data(id)) };
+        OpId(id)
+    }
+}
+
+/// Submitting, waiting, and what comes of it.
+impl Ring {
+    /// Submit what was begun, without waiting.
+    pub(crate) fn submit(&self) -> io::Result<()> {
+        self.inner.borrow_mut().enter(0, Some(Duration::ZERO))
+    }
+
+    /// Submit what was begun and wait for a completion, at most so long. `swift` of the sends
+    /// among it are expected to be over at once, and are not what is waited for.
+    pub(crate) fn wait(&self, timeout: Option<Duration>, swift: usize) -> io::Result<()> {
+        let mut inner = self.inner.borrow_mut();
+        let zero = timeout == Some(Duration::ZERO);
+        let want = match (zero, inner.has_min_wait) {
+            (true, _) => 0,
+            (false, true) => 1 + swift,
+            (false, false) => 1,
+        };
+        inner.enter(want, timeout)
+    }
+
+    /// Submit what was begun, and have the files of operations that are over closed. What there
+    /// is to say about them is said in its time.
+    pub(crate) fn settle(&self) -> io::Result<()> {
+        let mut inner = self.inner.borrow_mut();
+        inner.enter(0, Some(Duration::ZERO))?;
+        while let Some(completion) = inner.take(&self.pool) {
+            inner.reaped.push_back(completion);
+        }
+        Ok(())
+    }
+
+    /// The next completion that has come.
+    #[inline]
+    pub(crate) fn pop(&self) -> Option<Completion> {
+        let mut inner = self.inner.borrow_mut();
+        match inner.reaped.pop_front() {
+            Some(completion) => Some(completion),
+            None => inner.take(&self.pool),
+        }
+    }
+
+    /// The completions that have come for a tag, before their time.
+    pub(crate) fn take_out(&self, is_meant: impl Fn(Tag) -> bool, mut each: impl FnMut(Completion)) {
+        let mut found = Vec::new();
+        {
+            let mut inner = self.inner.borrow_mut();
+            let mut all = mem::take(&mut inner.reaped);
+            while let Some(completion) = inner.take(&self.pool) {
+                all.push_back(completion);
+            }
+            for completion in all {
+                if is_meant(completion.tag) {
+                    found.push(completion);
+                } else {
+                    inner.reaped.push_back(completion);
+                }
+            }
+        }
+        found.into_iter().for_each(&mut each);
+    }
+
+    /// How many completions have come.
+    pub(crate) fn ready(&self) -> usize {
+        let mut inner = self.inner.borrow_mut();
+        inner.reaped.len() + inner.uring.completion().len()
+    }
+
+    /// Cancel everything and wait until the kernel has let go of it, but for a second at most.
+    /// `each` is given what comes back; what it does must not begin anything. Returns whether the
+    /// kernel has.
+    pub(crate) fn drain(&self, mut each: impl FnMut(Completion)) -> bool {
+        for _ in 0..DRAIN_ROUNDS {
+            while let Some(completion) = self.pop() {
+                each(completion);
+            }
+            let mut inner = self.inner.borrow_mut();
+            if inner.ops.is_empty() {
+                return true;
+            }
+            let entry = opcode::AsyncCancel2::new(CancelBuilder::any()).build();
+            let entry = entry.flags(squeue::Flags::SKIP_SUCCESS).user_data(NOBODY);
+            // SAFETY: it points to nothing.
+            unsafe { inner.push(entry) };
+            if inner.enter(1, Some(DRAIN_WAIT)).is_err() {
+                return false;
+            }
+        }
+        self.under_way() == 0
+    }
+}
+
+impl Drop for Ring {
+    fn drop(&mut self) {
+        if !self.drain(drop) {
+            let ops = mem::take(&mut self.inner.borrow_mut().ops);
+            log::error!(
+                "the kernel keeps {} operations of a ring that is gone, so their memory is leaked",
+                ops.len()
+            );
+            mem::forget(ops);
+            mem::forget(Rc::clone(&self.pool));
+        }
+    }
+}
+
+impl Inner {
+    /// # Safety
+    /// What the entry points to, and the file that it names, must stay until its last completion.
+    unsafe fn push(&mut self, entry: squeue::Entry) {
+        if self.backlog.is_empty() {
+            // SAFETY: the caller's promise.
+            if unsafe { self.uring.submission().push(&entry) }.is_ok() {
+                return;
+            }
+            // Full: make room. If that fails, the backlog has it, and the next call tries again.
+            let _ = self.enter(0, Some(Duration::ZERO));
+        }
+        // SAFETY: the caller's promise.
+        unsafe { self.push_back(entry) };
+    }
+
+    /// The same without making room.
+    ///
+    /// # Safety
+    /// As for `push`.
+    unsafe fn push_back(&mut self, entry: squeue::Entry) {
+        // SAFETY: the caller's promise.
+        if !self.backlog.is_empty() || unsafe { self.uring.submission().push(&entry) }.is_err() {
+            self.backlog.push_back(entry);
+        }
+    }
+
+    /// Submit and wait. Errors that only say that there is nothing yet are none.
+    fn enter(&mut self, want: usize, timeout: Option<Duration>) -> io::Result<()> {
+        self.close_slots();
+        while self.refill() {
+            self.call(0, Some(Duration::ZERO))?;
+            if self.refused {
+                break;
+            }
+        }
+        if mem::take(&mut self.refused) && want > 0 {
+            let timeout = timeout.map_or(REFUSED_WAIT, |timeout| timeout.min(REFUSED_WAIT));
+            return self.call(1, Some(timeout));
+        }
+        self.call(want, timeout)
+    }
+
+    /// Give back the slots that nobody has any more. Operations on them were pushed before.
+    fn close_slots(&mut self) {
+        while let Some(slot) = self.closing.take() {
+            let entry = opcode::Close::new(Fixed(slot)).build();
+            let entry = entry.flags(squeue::Flags::SKIP_SUCCESS).user_data(NOBODY);
+            // SAFETY: it points to nothing, and whoever had the slot has dropped it.
+            unsafe { self.push_back(entry) };
+        }
+    }
+
+    /// Move the backlog to the submission queue. Returns whether some of it found no room.
+    fn refill(&mut self) -> bool {
+        let mut queue = self.uring.submission();
+        while let Some(entry) = self.backlog.pop_front() {
+            // SAFETY: whoever put it into the backlog promised what is needed.
+            if unsafe { queue.push(&entry) }.is_err() {
+                self.backlog.push_front(entry);
+                return true;
+            }
+        }
+        false
+    }
+
+    fn call(&mut self, want: usize, timeout: Option<Duration>) -> io::Result<()> {
+        if want == 0 && self.has_nothing_to_say() {
+            return Ok(());
+        }
+        let submitter = self.uring.submitter();
+        let timespec = timeout.map(Timespec::from);
+        let mut args = SubmitArgs::new();
+        if want > 1 {
+            args = args.min_wait_usec(MIN_WAIT_MICROS);
+        }
+        let entered = match &timespec {
+            Some(timespec) if want > 0 => {
+                submitter.submit_with_args(want, &args.timespec(timespec))
+            }
+            _ => submitter.submit_with_args(want, &args),
+        };
+        match entered.map_err(|error| (error.raw_os_error(), error)) {
+            Ok(_) | Err((Some(libc::EINTR | libc::ETIME), _)) => Ok(()),
+            Err((Some(libc::EAGAIN | libc::EBUSY | libc::ENOMEM), _)) => {
+                self.refused = true;
+                Ok(())
+            }
+            Err((_, error)) => Err(error),
+        }
+    }
+
+    /// Whether the kernel and we have no news for each other.
+    fn has_nothing_to_say(&mut self) -> bool {
+        let queue = self.uring.submission();
+        queue.is_empty() && !queue.taskrun() && !queue.cq_overflow()
+    }
+
+    /// Take the next completion out of the ring. Those that nobody asks about are passed over.
+    #[inline]
+    fn take(&mut self, pool: &Rc<Pool>) -> Option<Completion> {
+        loop {
+            let entry = self.uring.completion().next()?;
+            if entry.user_data() != NOBODY
+                && let Some(completion) = self.complete(&entry, pool)
+            {
+                return Some(completion);
+            }
+        }
+    }
+
+    fn complete(&mut self, entry: &cqueue::Entry, pool: &Rc<Pool>) -> Option<Completion> {
+        let id = entry.user_data();
+        let place = (id & u64::from(u32::MAX)) as usize;
+        let op = self.ops.get(place)?;
+        debug_assert_eq!(u64::from(op.generation), id >> 32);
+        let tag = op.tag;
+        let last = !cqueue::more(entry.flags());
+        let result = match usize::try_from(entry.result()) {
+            Ok(n) => Ok(n),
+            Err(_) => Err(io::Error::from_raw_os_error(-entry.result())),
+        };
+        let mut brought = match (&op.load, &result) {
+            (Load::Receiving, _) => match cqueue::buffer_select(entry.flags()) {
+                // SAFETY: the kernel gives the buffer up by this completion, which is taken once.
+                Some(id) => Brought::Bytes(unsafe { Filled::new(pool, id, &result) }),
+                None => Brought::Nothing,
+            },
+            (Load::Accepting, Ok(_)) => {
+                // SAFETY: the kernel made the descriptor for this completion, which is taken once.
+                Brought::Socket(unsafe { Socket::from_raw_fd(entry.result()) })
+            }
+            _ => Brought::Nothing,
+        };
+        if last {
+            match (self.ops.remove(place).load, &result) {
+                (Load::Chunk(chunk), _) => brought = Brought::Chunk(chunk),
+                (Load::Pieces(pieces), _) => brought = Brought::Chunk(pieces.chunk),
+                (Load::AcceptingDirect(from), Ok(_)) => {
+                    let slot = Slot::new(entry.result().unsigned_abs(), &self.closing);
+                    brought = Brought::Slot(slot, from.address());
+                }
+                _ => {}
+            }
+        }
+        Some(Completion {
+            tag,
+            op: OpId(id),
+            last,
+            result,
+            brought,
+        })
+    }
+}
+
+impl Pieces {
+    fn new(chunk: Box<Chunk>) -> Box<Self> {
+        let nothing = libc::iovec {
+            iov_base: ptr::null_mut(),
+            iov_len: 0,
+        };
+        let mut pieces = Box::new(Self {
+            chunk,
+            slices: [nothing; PIECES],
+            // SAFETY: all of its fields are numbers and pointers, for which zeroes are nothing.
+            message: unsafe { mem::zeroed() },
+        });
+        let Self {
+            chunk,
+            slices,
+            message,
+        } = &mut *pieces;
+        let mut filled = 0;
+        for (slice, piece) in slices.iter_mut().zip(chunk.pieces()) {
+            slice.iov_base = piece.as_ptr().cast_mut().cast();
+            slice.iov_len = piece.len();
+            filled += 1;
+        }
+        message.msg_iov = slices.as_mut_ptr();
+        message.msg_iovlen = filled;
+        pieces
+    }
+}
+
+impl From {
+    fn new() -> Self {
+        let address = SockAddrStorage::zeroed();
+        let len = address.size_of();
+        Self { address, len }
+    }
+
+    fn address(self) -> Option<SocketAddr> {
+        // SAFETY: the kernel wrote an address into it and said how long that is; or nothing, and
+        // zeroes are an address of no family.
+        unsafe { SockAddr::new(self.address, self.len) }.as_socket()
+    }
+}
+
+/// Who is at the other end of a socket, also when that end is gone already.
+/// `like` is an address of the same family: the system refuses to fill more room than it needs.
+pub(crate) fn peer(socket: &Socket, like: SocketAddr) -> Option<SocketAddr> {
+    let mut from = From::new();
+    from.len = SockAddr::from(like).len();
+    // SAFETY: there is room for what it writes, and it is told how much.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_PEERNAME,
+            (&raw mut from.address).cast(),
+            &raw mut from.len,
+        )
+    };
+    if result == 0 { from.address() } else { None }
+}
+
+/// Buffers that the kernel takes one of whenever there is something to receive.
+#[derive(Debug)]
+struct Pool {
+    /// The list of buffers that are the kernel's, in a shape that it knows. Its length is a power
+    /// of two.
+    entries: *mut BufRingEntry,
+    bytes: *mut u8,
+    count: u16,
+    size: usize,
+    /// Where the next entry goes, counted without end.
+    tail: Cell<u16>,
+    /// Buffers that the kernel does not have.
+    out: Cell<usize>,
+}
+
+impl Pool {
+    fn new(count: u16, size: usize) -> Self {
+        assert!(count.is_power_of_two() && size > 0, "a pool has buffers");
+        let (list, room) = Self::layouts(count, size);
+        // SAFETY: neither layout has a size of zero.
+        let (entries, bytes) = unsafe { (alloc::alloc_zeroed(list), alloc::alloc_zeroed(room)) };
+        for (pointer, layout) in [(entries, list), (bytes, room)] {
+            if pointer.is_null() {
+                alloc::handle_alloc_error(layout);
+            }
+        }
+        let pool = Self {
+            entries: entries.cast(),
+            bytes,
+            count,
+            size,
+            tail: Cell::new(0),
+            out: Cell::new(usize::from(count)),
+        };
+        for id in 0..count {
+            pool.give(id);
+        }
+        pool
+    }
+
+    fn layouts(count: u16, size: usize) -> (Layout, Layout) {
+        const PAGE: usize = 4096;
+        let list = usize::from(count) * size_of::<BufRingEntry>();
+        let room = usize::from(count).saturating_mul(size);
+        let layout = |len| Layout::from_size_align(len, PAGE);
+        match (layout(list), layout(room)) {
+            (Ok(list), Ok(room)) => (list, room),
+            _ => panic!("buffers for all of memory"),
+        }
+    }
+
+    /// Let the kernel have a buffer, which nobody else has.
+    fn give(&self, id: u16) {
+        let tail = self.tail.get();
+        let place = usize::from(tail & (self.count - 1));
+        // SAFETY: the place is in the list, which is `count` long; the buffer is in the room, which
+        // is as many sizes long. The entry is ours to write, because there are as many places as
+        // buffers, and the kernel looks at those before the tail only. The tail lies in the first
+        // entry's unused field, aligned as a `u16` is, and only this thread writes it.
+        unsafe {
+            let entry = &mut *self.entries.add(place);
+            entry.set_addr(self.bytes.add(usize::from(id) * self.size).expose_provenance() as u64);
+            entry.set_len(self.size as u32);
+            entry.set_bid(id);
+            let shared = BufRingEntry::tail(self.entries).cast_mut();
+            AtomicU16::from_ptr(shared).store(tail.wrapping_add(1), Ordering::Release);
+        }
+        self.tail.set(tail.wrapping_add(1));
+        self.out.set(self.out.get() - 1);
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        let (list, room) = Self::layouts(self.count, self.size);
+        // SAFETY: they were allocated with these layouts. The kernel has no use for them: the ring
+        // that knows of them was drained, or else it holds a reference and we are not here; and
+        // no `Filled` is left, because each holds one too.
+        unsafe {
+            alloc::dealloc(self.entries.cast(), list);
+            alloc::dealloc(self.bytes, room);
+        }
+    }
+}
+
+/// Bytes that were received, in a buffer that is the kernel's again when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Filled {
+    pool: Rc<Pool>,
+    id: u16,
+    len: u32,
+}
+
+impl Filled {
+    /// # Safety
+    /// The kernel must have given the buffer up just now.
+    unsafe fn new(pool: &Rc<Pool>, id: u16, received: &io::Result<usize>) -> Self {
+        assert!(id < pool.count, "the kernel gave up a buffer of another");
+        let len = received.as_ref().map_or(0, |len| (*len).min(pool.size));
+        pool.out.set(pool.out.get() + 1);
+        Self {
+            pool: Rc::clone(pool),
+            id,
+            len: len as u32,
+        }
+    }
+}
+
+impl Deref for Filled {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        let pool = &*self.pool;
+        // SAFETY: the buffer is in the room and has at least `len` bytes, all of them written: it
+        // was zeroed when it was made. Until `self` is dropped nobody writes to it.
+        unsafe {
+            let start = pool.bytes.add(usize::from(self.id) * pool.size);
+            slice::from_raw_parts(start, self.len as usize)
+        }
+    }
+}
+
+impl Drop for Filled {
+    fn drop(&mut self) {
+        self.pool.give(self.id);
+    }
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inner")
+            .field("ops", &self.ops.len())
+            .field("backlog", &self.backlog.len())
+            .field("refused", &self.refused)
+            .finish_non_exhaustive()
+    }
+}

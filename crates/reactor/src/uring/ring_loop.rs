@@ -1,0 +1,466 @@
+use std::fmt;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use torsade_core::driver::{Engine, Op};
+use torsade_core::{Limits, ListenerId, Net, Time};
+
+use super::doorbell::{Bell, Door};
+use super::file::File;
+use super::host::RingHost;
+use super::ring::{Brought, Completion, Ring};
+use super::streams::{End, Late, News, Socket};
+use super::system::RingSystem;
+use super::tag::Tag;
+use crate::accepting::Accepted;
+use crate::clock::Clock;
+use crate::counters::Counters;
+use crate::event_loop::{Doorbell, EventLoop, Next, waker};
+use crate::signals::Signals;
+use crate::system::earlier;
+use crate::watcher::Watcher;
+use crate::Driver;
+
+/// Everything that had to be asked of the system, and was given.
+#[derive(Debug)]
+pub(crate) struct Rings {
+    ring: Rc<Ring>,
+    bell: Arc<Bell>,
+    door: Arc<Door>,
+    reader: Rc<File>,
+    direct: bool,
+}
+
+/// The loop over a ring: one call submits what the last turn asked for and waits for what comes of
+/// it.
+pub(crate) struct RingLoop {
+    engine: Engine<Socket>,
+    system: RingSystem,
+    door: Arc<Door>,
+    /// What the ring reads to be woken.
+    reader: Rc<File>,
+    signals: Option<Signals>,
+    turn_bytes: usize,
+    turn_accepts: usize,
+    turns: u64,
+    events: u64,
+    /// Whether a turn of ours is under way; it stays so if one is left by a panic.
+    in_turn: bool,
+}
+
+/// Buffers that everybody's input goes through, and the size of each. A connection whose input is
+/// not wanted keeps none of them.
+const BUFFERS: u16 = 256;
+const BUFFER: usize = 16 * 1024;
+
+impl Rings {
+    /// A ring, with a table of its own for so many accepted connections.
+    pub(crate) fn new(slots: u32, limits: &Limits) -> io::Result<Self> {
+        let size = BUFFER.min(limits.turn_connection_bytes.max(1));
+        let ring = Rc::new(Ring::new(BUFFERS, size, slots)?);
+        let bell = Arc::new(Bell::new()?);
+        let door = Arc::new(Door::new(&bell, &ring)?);
+        let reader = Rc::new(File::Descriptor(bell.reader()?.into()));
+        ring.hear(&reader, Tag::Doorbell);
+        ring.settle()?;
+        Ok(Self {
+            ring,
+            bell,
+            door,
+            reader,
+            direct: slots > 0,
+        })
+    }
+}
+
+impl RingLoop {
+    pub(crate) fn new(rings: Rings, limits: Limits, clock: Clock) -> Self {
+        let host = Rc::new(RingHost::new(clock, &rings.ring, &limits, rings.direct));
+        let system = RingSystem::new(rings.ring, Rc::clone(&host), &limits);
+        let (turn_bytes, turn_accepts) = (limits.turn_bytes, limits.turn_accepts.max(1));
+        Self {
+            engine: Engine::new(host, waker(rings.bell), limits),
+            system,
+            door: rings.door,
+            reader: rings.reader,
+            signals: None,
+            turn_bytes,
+            turn_accepts,
+            turns: 0,
+            events: 0,
+            in_turn: false,
+        }
+    }
+}
+
+impl EventLoop for RingLoop {
+    fn driver(&self) -> Driver {
+        Driver::IoUring
+    }
+
+    fn net(&self) -> &Net {
+        self.engine.net()
+    }
+
+    fn turn(&mut self, longest: Option<Duration>) -> io::Result<Next> {
+        let timeout = self.timeout(longest);
+        let swift = self.system.streams.take_swift();
+        self.system.ring.wait(timeout, swift)?;
+        self.turns += 1;
+        self.system.streams.begin();
+        self.engine.begin(&mut self.system);
+        self.in_turn = true;
+        let all_told = self.tell();
+        self.system.strike();
+        // What the ring has beyond this turn's budget is not known.
+        if !all_told {
+            self.engine.facts_left();
+        }
+        self.engine.end(&mut self.system);
+        self.in_turn = false;
+        if self.system.accepting.is_waiting() && self.engine.may_accept() {
+            self.system.accepting.there_is_room();
+        }
+        Ok(self.carry_out())
+    }
+
+    fn rest(&mut self) -> io::Result<()> {
+        self.system.ring.submit()
+    }
+
+    fn counters(&self) -> Counters {
+        let net = self.net();
+        Counters {
+            turns: self.turns,
+            events: self.events,
+            accepts: net.accepted(),
+            accept_calls: self.system.accepting.calls(),
+            shed: net.shed(),
+            connections: net.connections(),
+            lingering: self.system.streams.lingering(),
+            buffered: net.buffered(),
+            dropped_writes: net.dropped_writes(),
+        }
+    }
+
+    fn has_work(&self) -> bool {
+        self.engine.has_work() || self.system.has_work() || self.system.ring.ready() > 0
+    }
+
+    fn next_deadline(&self) -> Option<Time> {
+        if self.has_work() {
+            return Some(self.system.host.clock.now());
+        }
+        self.deadline()
+    }
+
+    fn shut_down(&mut self) {
+        self.engine.shut_down(&mut self.system);
+        self.let_go();
+    }
+
+    fn shut_down_in_job(&mut self) {
+        self.engine.shut_down_in_job(&mut self.system);
+        self.let_go();
+    }
+
+    fn is_in_turn(&self) -> bool {
+        self.in_turn
+    }
+
+    fn doorbell(&self) -> Arc<dyn Doorbell> {
+        Arc::<Door>::clone(&self.door)
+    }
+
+    fn watcher(&self) -> Watcher {
+        Watcher::new(&self.system.watches, self.net())
+    }
+
+    fn listen_for_signals(&mut self) -> io::Result<()> {
+        if self.signals.is_none() {
+            self.signals = Some(Signals::listen(&self.system.registrar)?);
+        }
+        Ok(())
+    }
+}
+
+/// Around the turns.
+impl RingLoop {
+    fn deadline(&self) -> Option<Time> {
+        earlier(self.engine.next_deadline(), self.system.deadline())
+    }
+
+    /// How long to wait. Not rounded: the kernel counts in nanoseconds too.
+    fn timeout(&self, longest: Option<Duration>) -> Option<Duration> {
+        if self.has_work() {
+            return Some(Duration::ZERO);
+        }
+        let Some(deadline) = self.deadline() else {
+            return longest;
+        };
+        let left = deadline - self.system.host.clock.now();
+        Some(longest.map_or(left, |longest| longest.min(left)))
+    }
+
+    /// Do the rare things that the engine asks for.
+    fn carry_out(&mut self) -> Next {
+        let mut next = Next::Turn;
+        while let Some(op) = self.engine.poll_op() {
+            match op {
+                Op::Connect { attempt, address } => self.system.connect(attempt, address),
+                Op::CancelConnect { attempt } => self.system.connecting.cancel(attempt),
+                Op::Stop => {
+                    if let Some(signals) = &mut self.signals {
+                        signals.forget();
+                    }
+                    next = Next::Stop;
+                }
+                // The enum may grow; an engine that asks for more comes with a driver that can.
+                _ => {}
+            }
+        }
+        next
+    }
+
+    /// The end: the kernel gives back all it has. What its drop is worth is the user's business,
+    /// so that each is dropped by itself.
+    fn let_go(&mut self) {
+        self.system.watches.clear();
+        self.signals = None;
+        self.system.ring.drain(|completion| {
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(completion)));
+        });
+    }
+}
+
+/// What came.
+impl RingLoop {
+    /// Tell what there is, as far as this turn's budget goes. Returns whether that was all.
+    fn tell(&mut self) -> bool {
+        for _ in 0..self.system.failed.len() {
+            if let Some((attempt, error)) = self.system.failed.pop_front() {
+                self.engine
+                    .connect_failed(&mut self.system, attempt, error);
+            }
+        }
+        let mut left = self.turn_bytes.max(1);
+        let all = self.tell_put_off(&mut left)
+            && self.tell_completions(&mut left)
+            && self.tell_late(&mut left);
+        for _ in 0..self.system.host.listeners.due() {
+            if let Some(id) = self.system.host.listeners.next_due() {
+                self.tell_arrived(id);
+            }
+        }
+        all
+    }
+
+    fn tell_put_off(&mut self, left: &mut usize) -> bool {
+        for _ in 0..self.system.streams.put_off() {
+            if *left == 0 {
+                return false;
+            }
+            if let Some(completion) = self.system.streams.next_put_off() {
+                *left = left.saturating_sub(self.tell_completion(completion));
+            }
+        }
+        true
+    }
+
+    fn tell_completions(&mut self, left: &mut usize) -> bool {
+        // Those present now: what is submitted meanwhile, because the queue is full, can wait.
+        for _ in 0..self.system.ring.ready() {
+            if *left == 0 {
+                return false;
+            }
+            if let Some(completion) = self.system.ring.pop() {
+                *left = left.saturating_sub(self.tell_completion(completion));
+            }
+        }
+        true
+    }
+
+    fn tell_late(&mut self, left: &mut usize) -> bool {
+        for _ in 0..self.system.streams.due() {
+            if *left == 0 {
+                return false;
+            }
+            let Some((place, late)) = self.system.streams.next_late() else {
+                continue;
+            };
+            match late {
+                Late::Bytes(id, bytes) => {
+                    *left = left.saturating_sub(bytes.len());
+                    self.engine.received(&mut self.system, id, &bytes);
+                    self.engine.input_left(id);
+                }
+                Late::End(id, end) => self.tell_end(id, end),
+            }
+            self.system.streams.go_on(place);
+        }
+        true
+    }
+
+    /// Tell one completion; returns how many bytes it brought.
+    #[inline]
+    fn tell_completion(&mut self, completion: Completion) -> usize {
+        if completion.tag != Tag::Doorbell {
+            self.events += 1;
+        }
+        match completion.tag {
+            Tag::Receive(place) => return self.tell_received(place, completion),
+            Tag::Send(place) => self.tell_sent(place, completion),
+            Tag::Shutdown(place) => {
+                self.system.streams.was_shut_down(place);
+                self.tell_if_closed(place);
+            }
+            Tag::Listener(id) => self.system.host.listeners.came(id, completion),
+            Tag::Attempt(attempt) => match self.system.connecting.ended(attempt, &completion) {
+                Some(Ok((file, peer))) => {
+                    let socket = Socket::New(file);
+                    self.engine
+                        .connected(&mut self.system, attempt, socket, peer);
+                }
+                Some(Err(error)) => {
+                    self.engine
+                        .connect_failed(&mut self.system, attempt, error);
+                }
+                None => {}
+            },
+            Tag::Watched(number) => {
+                if self.system.registrar.came(completion.tag, completion.op) {
+                    self.system.watches.tell(number);
+                }
+            }
+            Tag::Signals => {
+                if self.system.registrar.came(completion.tag, completion.op) {
+                    self.hear_signals();
+                }
+            }
+            Tag::Doorbell => {
+                self.system.ring.hear(&self.reader, Tag::Doorbell);
+            }
+        }
+        0
+    }
+
+    #[inline]
+    fn tell_received(&mut self, place: usize, completion: Completion) -> usize {
+        match self.system.streams.received(place, completion) {
+            News::Nothing => {}
+            News::Bytes(id, filled) => {
+                self.engine.received(&mut self.system, id, &filled);
+                let bytes = filled.len();
+                // The kernel's again before it is to receive more.
+                drop(filled);
+                self.system.streams.receive(place);
+                return bytes;
+            }
+            News::End(id, end) => self.tell_end(id, end),
+            News::Left(id) => self.engine.input_left(id),
+            News::Closed(id) => self.closed(id),
+        }
+        0
+    }
+
+    fn tell_end(&mut self, id: torsade_core::ConnectionId, end: End) {
+        match end {
+            End::Ended => self.engine.input_ended(&mut self.system, id),
+            End::Failed(error) => self.engine.failed(&mut self.system, id, error),
+        }
+    }
+
+    #[inline]
+    fn tell_sent(&mut self, place: usize, completion: Completion) {
+        let Brought::Chunk(chunk) = completion.brought else {
+            return;
+        };
+        let (sent, error) = match completion.result {
+            Ok(sent) => (sent, None),
+            Err(error) => match error.raw_os_error() {
+                // Nothing went, and nothing is wrong.
+                Some(libc::EINTR | libc::EAGAIN) => (0, None),
+                _ => (0, Some(error)),
+            },
+        };
+        let whole = sent == chunk.len();
+        match self.system.streams.sent(place, whole) {
+            Some(id) => self.engine.sent(&mut self.system, id, chunk, sent, error),
+            None => {
+                let _ = catch_unwind(AssertUnwindSafe(|| drop(chunk)));
+            }
+        }
+        self.tell_if_closed(place);
+    }
+
+    #[inline]
+    fn tell_if_closed(&mut self, place: usize) {
+        if let Some(id) = self.system.streams.free_if_over(place) {
+            self.closed(id);
+        }
+    }
+
+    fn closed(&mut self, id: Option<torsade_core::ConnectionId>) {
+        self.system.accepting.relieve();
+        if let Some(id) = id {
+            self.engine.closed(id);
+        }
+    }
+
+    fn tell_arrived(&mut self, listener: ListenerId) {
+        for _ in 0..self.turn_accepts {
+            if !self.engine.may_accept() {
+                self.system.accepting.wait_for_room(listener);
+                return;
+            }
+            match self.system.accept(listener) {
+                Accepted::Made(socket, peer) => {
+                    self.engine
+                        .accepted(&mut self.system, listener, socket, peer);
+                }
+                Accepted::Shed(peer, error) => {
+                    self.engine
+                        .accept_failed(&mut self.system, listener, peer, error);
+                }
+                Accepted::Broken => {}
+                Accepted::None => {
+                    if !self.system.accepting.is_resting(listener) {
+                        let short = self.system.accepting.is_short();
+                        self.system.host.listeners.go_on(listener, short);
+                    }
+                    return;
+                }
+            }
+        }
+        self.system.host.listeners.put_off(listener);
+    }
+
+    /// The first signal stops the reactor, the second one ends its patience.
+    fn hear_signals(&mut self) {
+        if let Some(signals) = &mut self.signals {
+            let heard = signals.heard();
+            if heard > 0 {
+                self.engine.net().stop();
+            }
+            if heard > 1 {
+                self.engine.abort_all();
+            }
+        }
+    }
+}
+
+impl fmt::Debug for RingLoop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reactor")
+            .field("driver", &Driver::IoUring)
+            .field("engine", &self.engine)
+            .field("listeners", &self.system.host.listeners.len())
+            .field("connecting", &self.system.connecting.len())
+            .field("lingering", &self.system.streams.lingering())
+            .field("has_work", &self.has_work())
+            .finish()
+    }
+}

@@ -1,0 +1,586 @@
+use std::collections::VecDeque;
+use std::io;
+use std::net::Shutdown;
+use std::rc::Rc;
+use std::time::Duration;
+
+use slab::Slab;
+use torsade_core::driver::{Chunk, Close, Closing};
+use torsade_core::{ConnectionId, Limits, Time};
+
+use super::file::File;
+use super::ring::{Brought, Completion, Filled, OpId, Ring};
+use super::tag::Tag;
+use crate::accepting;
+
+/// Every socket that bytes go through: those of connections, those that linger (contract C4), and
+/// those that wait for the kernel to let go of them.
+///
+/// ```text
+///              close, with the end sent             the peer ended; its time is over
+///   connection -------------------------> lingers -----------------------------------+
+///        |                                                                           v
+///        +--------------------------------------------------------------> cancelled, closing
+///                      close                                                         |
+///                                        its operations are over: the place is free  v
+/// ```
+///
+/// The kernel works on a socket for as long as an operation is under way, so a place is given to
+/// nobody else before the last completion came.
+#[derive(Debug)]
+pub(crate) struct Streams {
+    ring: Rc<Ring>,
+    table: Slab<Stream>,
+    /// In the order in which they came, which is that of their numbers and of their deadlines.
+    lingering: VecDeque<Lingers>,
+    next_number: u64,
+    most_lingering: usize,
+    linger: Duration,
+    /// Input that is put off because its connection has had its share of the turn.
+    put_off: VecDeque<Completion>,
+    /// Streams that may be told what they were held back from.
+    due: VecDeque<usize>,
+    /// Told apart by it are turns.
+    turn: u32,
+    /// Bytes that one connection may have in a turn.
+    share: usize,
+    pace: Pace,
+}
+
+/// The engine's handle of a socket.
+#[derive(Debug)]
+pub(crate) enum Socket {
+    /// Nothing was asked of it yet. Dropped, it is closed.
+    New(Rc<File>),
+    /// It has a place in [`Streams`], until it is closed there.
+    Placed(usize),
+}
+
+#[derive(Debug)]
+struct Stream {
+    /// `None` once it is closing: then only its operations have it.
+    file: Option<Rc<File>>,
+    owner: Owner,
+    receiving: Receiving,
+    sending: Option<OpId>,
+    ending: Option<OpId>,
+    /// Whether its owner wants input now.
+    wants: bool,
+    output: Output,
+    /// The turn in which it last had input, and how much that was.
+    turn: u32,
+    taken: usize,
+    held: Option<Box<Held>>,
+    /// Whether it is in the list of those that may be told what was held.
+    is_due: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owner {
+    Connection(ConnectionId),
+    /// By its number.
+    Lingering(u64),
+    /// Whom to tell, if anybody.
+    Closing(Option<ConnectionId>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Receiving {
+    No,
+    UnderWay(OpId),
+    /// It is to end; until its last completion comes, there is no other.
+    Cancelled(OpId),
+}
+
+/// How sends of a stream end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Output {
+    /// It never sent.
+    Untried,
+    /// The last one took everything at once.
+    Flows,
+    /// The last one took a part: the peer is slow.
+    Blocked,
+}
+
+/// What came while nobody wanted it, copied out of the ring's buffers: those are for everybody.
+#[derive(Debug, Default)]
+struct Held {
+    bytes: Vec<u8>,
+    end: Option<End>,
+}
+
+#[derive(Debug)]
+pub(crate) enum End {
+    Ended,
+    Failed(io::Error),
+}
+
+#[derive(Debug)]
+struct Lingers {
+    number: u64,
+    until: Time,
+    place: usize,
+}
+
+/// How many sends of this turn are expected to be over as soon as they are submitted.
+#[derive(Clone, Copy, Debug, Default)]
+struct Pace {
+    swift: usize,
+    /// There is one of which that is not known.
+    unsure: bool,
+}
+
+/// What the engine is to be told.
+#[derive(Debug)]
+pub(crate) enum News {
+    Nothing,
+    Bytes(ConnectionId, Filled),
+    End(ConnectionId, End),
+    /// There is more for this connection, in the next turn.
+    Left(ConnectionId),
+    /// The kernel has let go of a socket, and perhaps a connection is to hear of it.
+    Closed(Option<ConnectionId>),
+}
+
+/// What was held back, a part of it.
+#[derive(Debug)]
+pub(crate) enum Late {
+    Bytes(ConnectionId, Vec<u8>),
+    End(ConnectionId, End),
+}
+
+impl Streams {
+    pub(crate) fn new(ring: &Rc<Ring>, limits: &Limits) -> Self {
+        Self {
+            ring: Rc::clone(ring),
+            table: Slab::new(),
+            lingering: VecDeque::new(),
+            next_number: 0,
+            most_lingering: limits.lingering,
+            linger: limits.linger,
+            put_off: VecDeque::new(),
+            due: VecDeque::new(),
+            turn: 0,
+            share: limits.turn_connection_bytes.max(1),
+            pace: Pace::default(),
+        }
+    }
+
+    /// A turn begins.
+    pub(crate) fn begin(&mut self) {
+        self.turn = self.turn.wrapping_add(1);
+    }
+
+    /// Sends that a wait need not end for.
+    pub(crate) fn take_swift(&mut self) -> usize {
+        let pace = std::mem::take(&mut self.pace);
+        if pace.unsure { 0 } else { pace.swift }
+    }
+
+    /// Whether there is something to tell without any completion.
+    pub(crate) fn has_work(&self) -> bool {
+        !self.put_off.is_empty() || !self.due.is_empty()
+    }
+
+    pub(crate) fn put_off(&self) -> usize {
+        self.put_off.len()
+    }
+
+    pub(crate) fn next_put_off(&mut self) -> Option<Completion> {
+        self.put_off.pop_front()
+    }
+
+    fn stream(&mut self, place: usize) -> Option<&mut Stream> {
+        self.table.get_mut(place)
+    }
+}
+
+/// What the engine asks for.
+impl Streams {
+    /// The place of a socket, which is a connection's from now on.
+    #[inline]
+    pub(crate) fn place(&mut self, socket: &mut Socket, id: ConnectionId) -> usize {
+        match socket {
+            Socket::Placed(place) => *place,
+            Socket::New(file) => {
+                let place = self.table.insert(Stream {
+                    file: Some(Rc::clone(file)),
+                    owner: Owner::Connection(id),
+                    receiving: Receiving::No,
+                    sending: None,
+                    ending: None,
+                    wants: false,
+                    output: Output::Untried,
+                    turn: 0,
+                    taken: 0,
+                    held: None,
+                    is_due: false,
+                });
+                *socket = Socket::Placed(place);
+                place
+            }
+        }
+    }
+
+    /// Input is wanted, or not. What is under way stays so: if something comes that is not wanted,
+    /// it is held, and only then the kernel is told. Most pauses are over before.
+    pub(crate) fn want(&mut self, place: usize, wants: bool) {
+        let Some(stream) = self.table.get_mut(place) else {
+            return;
+        };
+        stream.wants = wants;
+        if !wants {
+            return;
+        }
+        self.go_on(place);
+    }
+
+    /// Have the kernel receive, if it does not and somebody wants it.
+    pub(crate) fn receive(&mut self, place: usize) {
+        let Some(stream) = self.table.get_mut(place) else {
+            return;
+        };
+        if let Some(file) = &stream.file
+            && stream.receiving == Receiving::No
+            && stream.held.is_none()
+            && (stream.wants || matches!(stream.owner, Owner::Lingering(_)))
+        {
+            let op = self.ring.receive(file, Tag::Receive(place));
+            stream.receiving = Receiving::UnderWay(op);
+        }
+    }
+
+    /// Send a chunk. It comes back with its completion.
+    pub(crate) fn send(&mut self, place: usize, chunk: Box<Chunk>) -> Result<(), Box<Chunk>> {
+        let Some(stream) = self.table.get_mut(place) else {
+            return Err(chunk);
+        };
+        let Some(file) = &stream.file else {
+            return Err(chunk);
+        };
+        match stream.output {
+            Output::Flows => self.pace.swift += 1,
+            Output::Untried => self.pace.unsure = true,
+            Output::Blocked => {}
+        }
+        stream.sending = Some(self.ring.send(file, Tag::Send(place), chunk));
+        Ok(())
+    }
+
+    /// A send is over. Whose it was.
+    pub(crate) fn sent(&mut self, place: usize, whole: bool) -> Option<ConnectionId> {
+        let stream = self.stream(place)?;
+        stream.sending = None;
+        stream.output = if whole { Output::Flows } else { Output::Blocked };
+        match stream.owner {
+            Owner::Connection(id) | Owner::Closing(Some(id)) => Some(id),
+            Owner::Lingering(_) | Owner::Closing(None) => None,
+        }
+    }
+
+    /// End our side. False if that failed.
+    pub(crate) fn shutdown(&mut self, place: usize) -> bool {
+        let Some(stream) = self.table.get_mut(place) else {
+            return false;
+        };
+        let Some(file) = &stream.file else {
+            return false;
+        };
+        match &**file {
+            File::Descriptor(socket) => socket.shutdown(Shutdown::Write).is_ok(),
+            File::Slot(_) => {
+                stream.ending = Some(self.ring.shutdown(file, Tag::Shutdown(place)));
+                true
+            }
+        }
+    }
+
+    /// The end of a stream's output was sent.
+    pub(crate) fn was_shut_down(&mut self, place: usize) {
+        if let Some(stream) = self.stream(place) {
+            stream.ending = None;
+        }
+    }
+
+    pub(crate) fn file(&self, place: usize) -> Option<&File> {
+        self.table.get(place)?.file.as_deref()
+    }
+
+    /// The engine is done with a socket.
+    pub(crate) fn close(
+        &mut self,
+        mut socket: Socket,
+        id: ConnectionId,
+        how: Close,
+        now: Time,
+    ) -> Closing {
+        let place = self.place(&mut socket, id);
+        let ended = self.has_ended(place);
+        if how == Close::Reset
+            && let Some(socket) = self.file(place).and_then(File::descriptor)
+        {
+            let _ = socket.set_linger(Some(Duration::ZERO));
+        }
+        // If the end cannot be sent, there is nothing on its way that could be saved.
+        if how == Close::Linger && self.shutdown(place) && !ended && self.keep(place, now) {
+            return Closing::Closed;
+        }
+        self.give_up(place, Some(id));
+        match self.free_if_over(place) {
+            Some(_) => Closing::Closed,
+            None => Closing::Pending,
+        }
+    }
+
+    /// Whether the peer's end has come, though nobody was told.
+    fn has_ended(&self, place: usize) -> bool {
+        let held = self.table.get(place).and_then(|it| it.held.as_ref());
+        held.is_some_and(|held| held.end.is_some())
+    }
+
+    /// Close a stream, as soon as the kernel has let go of it.
+    fn give_up(&mut self, place: usize, id: Option<ConnectionId>) {
+        let Some(stream) = self.table.get_mut(place) else {
+            return;
+        };
+        stream.owner = Owner::Closing(id);
+        stream.wants = false;
+        stream.held = None;
+        if let Receiving::UnderWay(op) = stream.receiving {
+            self.ring.cancel(op);
+            stream.receiving = Receiving::Cancelled(op);
+        }
+        for op in [stream.sending, stream.ending].into_iter().flatten() {
+            self.ring.cancel(op);
+        }
+        // Closed here and now, or else with the last of its operations.
+        stream.file = None;
+    }
+
+    /// If a stream is closing and its operations are over, its place is free: whom to tell.
+    pub(crate) fn free_if_over(&mut self, place: usize) -> Option<Option<ConnectionId>> {
+        let stream = self.table.get(place)?;
+        let Owner::Closing(id) = stream.owner else {
+            return None;
+        };
+        if !stream.is_at_rest() {
+            return None;
+        }
+        self.table.remove(place);
+        Some(id)
+    }
+}
+
+impl Stream {
+    fn is_at_rest(&self) -> bool {
+        self.receiving == Receiving::No && self.sending.is_none() && self.ending.is_none()
+    }
+}
+
+/// Input.
+impl Streams {
+    /// Something was received, or it is over.
+    pub(crate) fn received(&mut self, place: usize, completion: Completion) -> News {
+        let (turn, share) = (self.turn, self.share);
+        let Some(stream) = self.table.get_mut(place) else {
+            return News::Nothing;
+        };
+        if let Owner::Connection(id) = stream.owner {
+            if stream.turn != turn {
+                (stream.turn, stream.taken) = (turn, 0);
+            }
+            if stream.taken >= share {
+                self.put_off.push_back(completion);
+                return News::Left(id);
+            }
+        }
+        if completion.last {
+            stream.receiving = Receiving::No;
+        }
+        match stream.owner {
+            Owner::Connection(id) => self.tell_or_hold(place, id, completion),
+            Owner::Lingering(number) => self.discard(place, number, &completion),
+            Owner::Closing(_) => self.free_if_over(place).map_or(News::Nothing, News::Closed),
+        }
+    }
+
+    fn tell_or_hold(&mut self, place: usize, id: ConnectionId, completion: Completion) -> News {
+        let Some(stream) = self.table.get_mut(place) else {
+            return News::Nothing;
+        };
+        let Some(input) = Input::read(completion) else {
+            self.receive(place);
+            return News::Nothing;
+        };
+        if stream.wants && stream.held.is_none() {
+            return match input {
+                Input::Bytes(filled) => {
+                    stream.taken += filled.len();
+                    News::Bytes(id, filled)
+                }
+                Input::End(end) => News::End(id, end),
+            };
+        }
+        let held = stream.held.get_or_insert_default();
+        match input {
+            Input::Bytes(filled) => held.bytes.extend_from_slice(&filled),
+            Input::End(end) => held.end = Some(end),
+        }
+        if let Receiving::UnderWay(op) = stream.receiving {
+            self.ring.cancel(op);
+            stream.receiving = Receiving::Cancelled(op);
+        }
+        News::Nothing
+    }
+
+    /// The next part of what was held back from somebody who wants it now.
+    pub(crate) fn next_late(&mut self) -> Option<(usize, Late)> {
+        let place = self.due.pop_front()?;
+        let (turn, share) = (self.turn, self.share);
+        let stream = self.table.get_mut(place)?;
+        stream.is_due = false;
+        let Owner::Connection(id) = stream.owner else {
+            return None;
+        };
+        if !stream.wants {
+            return None;
+        }
+        let held = stream.held.as_mut()?;
+        if held.bytes.is_empty() {
+            let end = stream.held.take()?.end?;
+            return Some((place, Late::End(id, end)));
+        }
+        let rest = held.bytes.split_off(held.bytes.len().min(share));
+        let bytes = std::mem::replace(&mut held.bytes, rest);
+        // What comes behind it in this turn is put off.
+        (stream.turn, stream.taken) = (turn, share);
+        Some((place, Late::Bytes(id, bytes)))
+    }
+
+    pub(crate) fn due(&self) -> usize {
+        self.due.len()
+    }
+
+    /// What was told of the held input has been taken: on to the rest of it, or to new input.
+    pub(crate) fn go_on(&mut self, place: usize) {
+        let Some(stream) = self.table.get_mut(place) else {
+            return;
+        };
+        if let Some(held) = &stream.held
+            && held.bytes.is_empty()
+            && held.end.is_none()
+        {
+            stream.held = None;
+        }
+        if stream.held.is_some() {
+            if stream.wants && !std::mem::replace(&mut stream.is_due, true) {
+                self.due.push_back(place);
+            }
+        } else {
+            self.receive(place);
+        }
+    }
+}
+
+/// What a completion of a receive says.
+enum Input {
+    Bytes(Filled),
+    End(End),
+}
+
+impl Input {
+    /// `None` if it says nothing but that there should be another receive.
+    fn read(completion: Completion) -> Option<Self> {
+        match (completion.result, completion.brought) {
+            (Ok(0), _) => Some(Self::End(End::Ended)),
+            (Ok(_), Brought::Bytes(filled)) => Some(Self::Bytes(filled)),
+            (Ok(_), _) => None,
+            (Err(error), _) => match error.raw_os_error() {
+                Some(libc::ENOBUFS | libc::ECANCELED | libc::EINTR | libc::EAGAIN) => None,
+                _ => Some(Self::End(End::Failed(error))),
+            },
+        }
+    }
+}
+
+/// Lingering.
+impl Streams {
+    /// Keep a socket whose end was sent, if that is wanted. If too many linger, the oldest goes.
+    fn keep(&mut self, place: usize, now: Time) -> bool {
+        if self.most_lingering == 0 || self.linger.is_zero() {
+            return false;
+        }
+        while self.lingering.len() >= self.most_lingering {
+            self.give_up_oldest();
+        }
+        let number = self.next_number;
+        self.next_number += 1;
+        let Some(stream) = self.stream(place) else {
+            return false;
+        };
+        stream.owner = Owner::Lingering(number);
+        stream.held = None;
+        self.lingering.push_back(Lingers {
+            number,
+            until: now + self.linger,
+            place,
+        });
+        self.receive(place);
+        true
+    }
+
+    fn give_up_oldest(&mut self) {
+        if let Some(oldest) = self.lingering.pop_front() {
+            self.give_up(oldest.place, None);
+            self.free_if_over(oldest.place);
+        }
+    }
+
+    /// What a socket that lingers still receives.
+    fn discard(&mut self, place: usize, number: u64, completion: &Completion) -> News {
+        let goes_on = match &completion.result {
+            Ok(n) => *n > 0,
+            Err(error) => matches!(
+                error.raw_os_error(),
+                Some(libc::ENOBUFS | libc::ECANCELED | libc::EINTR | libc::EAGAIN)
+            ),
+        };
+        if goes_on {
+            self.receive(place);
+            return News::Nothing;
+        }
+        if let Ok(index) = self.lingering.binary_search_by_key(&number, |it| it.number) {
+            self.lingering.remove(index);
+        }
+        self.give_up(place, None);
+        self.free_if_over(place).map_or(News::Nothing, News::Closed)
+    }
+
+    pub(crate) fn lingering(&self) -> usize {
+        self.lingering.len()
+    }
+
+    /// When the next one's time is over.
+    pub(crate) fn deadline(&self) -> Option<Time> {
+        self.lingering.front().map(|it| it.until)
+    }
+
+    /// Close those whose time is over.
+    pub(crate) fn expire(&mut self, now: Time) {
+        while self.lingering.front().is_some_and(|it| it.until <= now) {
+            self.give_up_oldest();
+        }
+    }
+}
+
+impl accepting::Lingers for Streams {
+    fn give_way(&mut self) -> bool {
+        let were_some = !self.lingering.is_empty();
+        while !self.lingering.is_empty() {
+            self.give_up_oldest();
+        }
+        // If that fails, they are closed with the next wait.
+        were_some && self.ring.settle().is_ok()
+    }
+}
