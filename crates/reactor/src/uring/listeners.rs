@@ -92,7 +92,7 @@ impl Listeners {
         self.table.borrow_mut().insert(id, listening);
         self.resume(id);
         // At once, because nobody knows when there is a turn.
-        self.settle();
+        self.submit();
         Ok(address)
     }
 
@@ -107,16 +107,16 @@ impl Listeners {
         }
         self.cancel(&listening.ops);
         drop(listening);
-        self.settle();
+        self.submit();
         if self.table.borrow().is_empty() {
             self.reserve.release();
         }
     }
 
-    fn settle(&self) {
+    fn submit(&self) {
         if let Some(ring) = self.ring.upgrade() {
             // What fails now is tried again by the next wait, which says so if it fails too.
-            let _ = ring.settle();
+            let _ = ring.submit();
         }
     }
 

@@ -80,7 +80,7 @@ impl event_loop::Registrar for Registrar {
             interest,
         };
         self.0.table.borrow_mut().insert(number(tag), polled);
-        ring.settle()?;
+        ring.submit()?;
         Ok(Box::new(Registered {
             file,
             tag,
@@ -130,7 +130,7 @@ impl Drop for Registered {
             ring.cancel(polled.op);
             drop(polled);
             // At once, because others may wait for it to be closed. If it fails now, then later.
-            let _ = ring.settle();
+            let _ = ring.submit();
         }
     }
 }

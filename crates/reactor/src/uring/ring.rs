@@ -85,6 +85,8 @@ struct Inner {
     /// Whether the last submission was refused for want of memory, or because completions wait.
     refused: bool,
     has_min_wait: bool,
+    /// Operations that the kernel was, or is about to be, told to cancel.
+    cancelled: Vec<OpId>,
     /// Completions that were taken out of the ring before their time.
     reaped: VecDeque<Completion>,
     /// Slots of the ring's own table that nobody has any more.
@@ -95,8 +97,9 @@ struct Inner {
 struct Op {
     tag: Tag,
     generation: u32,
-    /// Keeps the file open; the entry names it by its number.
-    file: Rc<File>,
+    /// Keeps the file open, because the entry names it by its number. Gone once the kernel, which
+    /// then has a reference of its own, was told to cancel the operation.
+    file: Option<Rc<File>>,
     load: Load,
 }
 
@@ -135,6 +138,16 @@ const PIECES: usize = 64;
 /// Names an operation, to cancel it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct OpId(u64);
+
+impl OpId {
+    fn place(self) -> usize {
+        (self.0 & u64::from(u32::MAX)) as usize
+    }
+
+    fn generation(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+}
 
 /// What the kernel says about an operation.
 #[derive(Debug)]
@@ -227,6 +240,7 @@ impl Ring {
             generation: 0,
             refused: false,
             has_min_wait,
+            cancelled: Vec::new(),
             reaped: VecDeque::new(),
             closing: Closing::default(),
         });
@@ -347,8 +361,10 @@ impl Ring {
             .build()
             .flags(squeue::Flags::SKIP_SUCCESS)
             .user_data(NOBODY);
+        let mut inner = self.inner.borrow_mut();
+        inner.cancelled.push(op);
         // SAFETY: it points to nothing.
-        unsafe { self.inner.borrow_mut().push(entry) };
+        unsafe { inner.push(entry) };
     }
 
     fn begin(&self, file: &Rc<File>, tag: Tag, load: Load, entry: squeue::Entry) -> OpId {
@@ -358,7 +374,7 @@ impl Ring {
         let place = inner.ops.insert(Op {
             tag,
             generation,
-            file: Rc::clone(file),
+            file: Some(Rc::clone(file)),
             load,
         });
         // Never `NOBODY`: a generation has one bit less.
@@ -387,17 +403,6 @@ impl Ring {
             (false, false) => 1,
         };
         inner.enter(want, timeout)
-    }
-
-    /// Submit what was begun, and have the files of operations that are over closed. What there
-    /// is to say about them is said in its time.
-    pub(crate) fn settle(&self) -> io::Result<()> {
-        let mut inner = self.inner.borrow_mut();
-        inner.enter(0, Some(Duration::ZERO))?;
-        while let Some(completion) = inner.take(&self.pool) {
-            inner.reaped.push_back(completion);
-        }
-        Ok(())
     }
 
     /// The next completion that has come.
@@ -556,6 +561,9 @@ impl Inner {
             }
             _ => submitter.submit_with_args(want, &args),
         };
+        if !self.cancelled.is_empty() {
+            self.release_cancelled();
+        }
         match entered.map_err(|error| (error.raw_os_error(), error)) {
             Ok(_) | Err((Some(libc::EINTR | libc::ETIME), _)) => Ok(()),
             Err((Some(libc::EAGAIN | libc::EBUSY | libc::ENOMEM), _)) => {
@@ -563,6 +571,20 @@ impl Inner {
                 Ok(())
             }
             Err((_, error)) => Err(error),
+        }
+    }
+
+    /// Close the files of cancelled operations for our part, if the kernel has seen all entries.
+    fn release_cancelled(&mut self) {
+        if !self.backlog.is_empty() || !self.uring.submission().is_empty() {
+            return;
+        }
+        for id in mem::take(&mut self.cancelled) {
+            if let Some(op) = self.ops.get_mut(id.place())
+                && op.generation == id.generation()
+            {
+                op.file = None;
+            }
         }
     }
 
@@ -586,10 +608,10 @@ impl Inner {
     }
 
     fn complete(&mut self, entry: &cqueue::Entry, pool: &Rc<Pool>) -> Option<Completion> {
-        let id = entry.user_data();
-        let place = (id & u64::from(u32::MAX)) as usize;
+        let id = OpId(entry.user_data());
+        let place = id.place();
         let op = self.ops.get(place)?;
-        debug_assert_eq!(u64::from(op.generation), id >> 32);
+        debug_assert_eq!(op.generation, id.generation());
         let tag = op.tag;
         let last = !cqueue::more(entry.flags());
         let result = match usize::try_from(entry.result()) {
@@ -621,7 +643,7 @@ impl Inner {
         }
         Some(Completion {
             tag,
-            op: OpId(id),
+            op: id,
             last,
             result,
             brought,

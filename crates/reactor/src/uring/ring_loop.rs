@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use torsade_core::driver::{Engine, Op};
-use torsade_core::{Limits, ListenerId, Net, Time};
+use torsade_core::{ConnectionId, Limits, ListenerId, Net, Time};
 
 use super::doorbell::{Bell, Door};
 use super::file::File;
@@ -44,6 +44,8 @@ pub(crate) struct RingLoop {
     reader: Rc<File>,
     signals: Option<Signals>,
     turn_bytes: usize,
+    /// What is left of them in this turn.
+    left: usize,
     turn_accepts: usize,
     turns: u64,
     events: u64,
@@ -65,7 +67,7 @@ impl Rings {
         let door = Arc::new(Door::new(&bell, &ring)?);
         let reader = Rc::new(File::Descriptor(bell.reader()?.into()));
         ring.hear(&reader, Tag::Doorbell);
-        ring.settle()?;
+        ring.submit()?;
         Ok(Self {
             ring,
             bell,
@@ -88,6 +90,7 @@ impl RingLoop {
             reader: rings.reader,
             signals: None,
             turn_bytes,
+            left: 0,
             turn_accepts,
             turns: 0,
             events: 0,
@@ -246,72 +249,63 @@ impl RingLoop {
                     .connect_failed(&mut self.system, attempt, error);
             }
         }
-        let mut left = self.turn_bytes.max(1);
-        let all = self.tell_put_off(&mut left)
-            && self.tell_completions(&mut left)
-            && self.tell_late(&mut left);
+        self.left = self.turn_bytes.max(1);
+        // Those who wait since the last turn, what is new, and who had to wait for others of it.
+        let waiting = self.system.streams.due();
+        self.tell_late(waiting);
+        // Those present now: what is submitted meanwhile, because the queue is full, can wait.
+        for _ in 0..self.system.ring.ready() {
+            if let Some(completion) = self.system.ring.pop() {
+                self.tell_completion(completion);
+            }
+        }
+        let waiting = self.system.streams.due();
+        self.tell_late(waiting);
         for _ in 0..self.system.host.listeners.due() {
             if let Some(id) = self.system.host.listeners.next_due() {
                 self.tell_arrived(id);
             }
         }
-        all
+        self.system.streams.due() == 0
     }
 
-    fn tell_put_off(&mut self, left: &mut usize) -> bool {
-        for _ in 0..self.system.streams.put_off() {
-            if *left == 0 {
-                return false;
+    /// Tell so many streams what is held for them.
+    fn tell_late(&mut self, streams: usize) {
+        for _ in 0..streams {
+            if self.left == 0 {
+                return;
             }
-            if let Some(completion) = self.system.streams.next_put_off() {
-                *left = left.saturating_sub(self.tell_completion(completion));
-            }
-        }
-        true
-    }
-
-    fn tell_completions(&mut self, left: &mut usize) -> bool {
-        // Those present now: what is submitted meanwhile, because the queue is full, can wait.
-        for _ in 0..self.system.ring.ready() {
-            if *left == 0 {
-                return false;
-            }
-            if let Some(completion) = self.system.ring.pop() {
-                *left = left.saturating_sub(self.tell_completion(completion));
-            }
-        }
-        true
-    }
-
-    fn tell_late(&mut self, left: &mut usize) -> bool {
-        for _ in 0..self.system.streams.due() {
-            if *left == 0 {
-                return false;
-            }
-            let Some((place, late)) = self.system.streams.next_late() else {
+            let Some(place) = self.system.streams.next_due() else {
                 continue;
             };
-            match late {
-                Late::Bytes(id, bytes) => {
-                    *left = left.saturating_sub(bytes.len());
-                    self.engine.received(&mut self.system, id, &bytes);
-                    self.engine.input_left(id);
+            while self.left > 0
+                && let Some(late) = self.system.streams.next_late(place)
+            {
+                match late {
+                    Late::Copied(id, bytes) => self.tell_bytes(id, &bytes),
+                    Late::Filled(id, filled) => self.tell_bytes(id, &filled),
+                    Late::End(id, end) => self.tell_end(id, end),
                 }
-                Late::End(id, end) => self.tell_end(id, end),
             }
-            self.system.streams.go_on(place);
+            if let Some(id) = self.system.streams.go_on(place) {
+                self.engine.input_left(id);
+            }
         }
-        true
     }
 
-    /// Tell one completion; returns how many bytes it brought.
     #[inline]
-    fn tell_completion(&mut self, completion: Completion) -> usize {
+    fn tell_bytes(&mut self, id: ConnectionId, bytes: &[u8]) {
+        self.left = self.left.saturating_sub(bytes.len());
+        self.engine.received(&mut self.system, id, bytes);
+    }
+
+    #[inline]
+    fn tell_completion(&mut self, completion: Completion) {
         if completion.tag != Tag::Doorbell {
             self.events += 1;
         }
         match completion.tag {
-            Tag::Receive(place) => return self.tell_received(place, completion),
+            Tag::Receive(place) => self.tell_received(place, completion),
             Tag::Send(place) => self.tell_sent(place, completion),
             Tag::Shutdown(place) => {
                 self.system.streams.was_shut_down(place);
@@ -344,29 +338,25 @@ impl RingLoop {
                 self.system.ring.hear(&self.reader, Tag::Doorbell);
             }
         }
-        0
     }
 
     #[inline]
-    fn tell_received(&mut self, place: usize, completion: Completion) -> usize {
-        match self.system.streams.received(place, completion) {
+    fn tell_received(&mut self, place: usize, completion: Completion) {
+        let spent = self.left == 0;
+        match self.system.streams.received(place, completion, spent) {
             News::Nothing => {}
             News::Bytes(id, filled) => {
-                self.engine.received(&mut self.system, id, &filled);
-                let bytes = filled.len();
+                self.tell_bytes(id, &filled);
                 // The kernel's again before it is to receive more.
                 drop(filled);
                 self.system.streams.receive(place);
-                return bytes;
             }
             News::End(id, end) => self.tell_end(id, end),
-            News::Left(id) => self.engine.input_left(id),
             News::Closed(id) => self.closed(id),
         }
-        0
     }
 
-    fn tell_end(&mut self, id: torsade_core::ConnectionId, end: End) {
+    fn tell_end(&mut self, id: ConnectionId, end: End) {
         match end {
             End::Ended => self.engine.input_ended(&mut self.system, id),
             End::Failed(error) => self.engine.failed(&mut self.system, id, error),
@@ -403,7 +393,7 @@ impl RingLoop {
         }
     }
 
-    fn closed(&mut self, id: Option<torsade_core::ConnectionId>) {
+    fn closed(&mut self, id: Option<ConnectionId>) {
         self.system.accepting.relieve();
         if let Some(id) = id {
             self.engine.closed(id);

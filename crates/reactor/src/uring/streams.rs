@@ -36,9 +36,7 @@ pub(crate) struct Streams {
     next_number: u64,
     most_lingering: usize,
     linger: Duration,
-    /// Input that is put off because its connection has had its share of the turn.
-    put_off: VecDeque<Completion>,
-    /// Streams that may be told what they were held back from.
+    /// Streams that are to be told what is held for them, in the order of their waiting.
     due: VecDeque<usize>,
     /// Told apart by it are turns.
     turn: u32,
@@ -103,12 +101,31 @@ enum Output {
     Blocked,
 }
 
-/// What came while nobody wanted it, copied out of the ring's buffers: those are for everybody.
+/// What came and could not be told.
 #[derive(Debug, Default)]
 struct Held {
-    bytes: Vec<u8>,
+    /// What came while nobody wanted it, copied out of the ring's buffers: those are for everybody.
+    copied: Vec<u8>,
+    /// What came behind it and is wanted, but not in this turn.
+    filled: VecDeque<Filled>,
     end: Option<End>,
 }
+
+impl Held {
+    fn is_empty(&self) -> bool {
+        self.copied.is_empty() && self.filled.is_empty() && self.end.is_none()
+    }
+
+    /// Let the ring have its buffers back.
+    fn copy(&mut self) {
+        for filled in self.filled.drain(..) {
+            self.copied.extend_from_slice(&filled);
+        }
+    }
+}
+
+/// Buffers that one connection may keep of those that are for everybody.
+const KEPT: usize = 8;
 
 #[derive(Debug)]
 pub(crate) enum End {
@@ -137,16 +154,15 @@ pub(crate) enum News {
     Nothing,
     Bytes(ConnectionId, Filled),
     End(ConnectionId, End),
-    /// There is more for this connection, in the next turn.
-    Left(ConnectionId),
     /// The kernel has let go of a socket, and perhaps a connection is to hear of it.
     Closed(Option<ConnectionId>),
 }
 
-/// What was held back, a part of it.
+/// A part of what was held.
 #[derive(Debug)]
 pub(crate) enum Late {
-    Bytes(ConnectionId, Vec<u8>),
+    Copied(ConnectionId, Vec<u8>),
+    Filled(ConnectionId, Filled),
     End(ConnectionId, End),
 }
 
@@ -159,7 +175,6 @@ impl Streams {
             next_number: 0,
             most_lingering: limits.lingering,
             linger: limits.linger,
-            put_off: VecDeque::new(),
             due: VecDeque::new(),
             turn: 0,
             share: limits.turn_connection_bytes.max(1),
@@ -178,17 +193,15 @@ impl Streams {
         if pace.unsure { 0 } else { pace.swift }
     }
 
-    /// Whether there is something to tell without any completion.
-    pub(crate) fn has_work(&self) -> bool {
-        !self.put_off.is_empty() || !self.due.is_empty()
+    /// How many streams are to be told what is held for them.
+    pub(crate) fn due(&self) -> usize {
+        self.due.len()
     }
 
-    pub(crate) fn put_off(&self) -> usize {
-        self.put_off.len()
-    }
-
-    pub(crate) fn next_put_off(&mut self) -> Option<Completion> {
-        self.put_off.pop_front()
+    pub(crate) fn next_due(&mut self) -> Option<usize> {
+        let place = self.due.pop_front()?;
+        self.stream(place)?.is_due = false;
+        Some(place)
     }
 
     fn stream(&mut self, place: usize) -> Option<&mut Stream> {
@@ -373,6 +386,14 @@ impl Streams {
 }
 
 impl Stream {
+    /// How many bytes it may still have in this turn.
+    fn left(&mut self, turn: u32, share: usize) -> usize {
+        if self.turn != turn {
+            (self.turn, self.taken) = (turn, 0);
+        }
+        share.saturating_sub(self.taken)
+    }
+
     fn is_at_rest(&self) -> bool {
         self.receiving == Receiving::No && self.sending.is_none() && self.ending.is_none()
     }
@@ -380,32 +401,31 @@ impl Stream {
 
 /// Input.
 impl Streams {
-    /// Something was received, or it is over.
-    pub(crate) fn received(&mut self, place: usize, completion: Completion) -> News {
-        let (turn, share) = (self.turn, self.share);
+    /// Something was received, or it is over. If the turn's budget is spent it is held.
+    pub(crate) fn received(&mut self, place: usize, completion: Completion, spent: bool) -> News {
         let Some(stream) = self.table.get_mut(place) else {
             return News::Nothing;
         };
-        if let Owner::Connection(id) = stream.owner {
-            if stream.turn != turn {
-                (stream.turn, stream.taken) = (turn, 0);
-            }
-            if stream.taken >= share {
-                self.put_off.push_back(completion);
-                return News::Left(id);
-            }
-        }
         if completion.last {
             stream.receiving = Receiving::No;
         }
         match stream.owner {
-            Owner::Connection(id) => self.tell_or_hold(place, id, completion),
+            Owner::Connection(id) => self.tell_or_hold(place, id, completion, spent),
             Owner::Lingering(number) => self.discard(place, number, &completion),
             Owner::Closing(_) => self.free_if_over(place).map_or(News::Nothing, News::Closed),
         }
     }
 
-    fn tell_or_hold(&mut self, place: usize, id: ConnectionId, completion: Completion) -> News {
+    fn tell_or_hold(
+        &mut self,
+        place: usize,
+        id: ConnectionId,
+        completion: Completion,
+        spent: bool,
+    ) -> News {
+        // Nobody is told twice before those who wait were told once.
+        let crowded = spent || !self.due.is_empty();
+        let (turn, share) = (self.turn, self.share);
         let Some(stream) = self.table.get_mut(place) else {
             return News::Nothing;
         };
@@ -413,7 +433,7 @@ impl Streams {
             self.receive(place);
             return News::Nothing;
         };
-        if stream.wants && stream.held.is_none() {
+        if stream.wants && stream.held.is_none() && !crowded && stream.left(turn, share) > 0 {
             return match input {
                 Input::Bytes(filled) => {
                     stream.taken += filled.len();
@@ -424,62 +444,74 @@ impl Streams {
         }
         let held = stream.held.get_or_insert_default();
         match input {
-            Input::Bytes(filled) => held.bytes.extend_from_slice(&filled),
+            Input::Bytes(filled) => held.filled.push_back(filled),
             Input::End(end) => held.end = Some(end),
         }
-        if let Receiving::UnderWay(op) = stream.receiving {
+        if !stream.wants {
+            held.copy();
+        }
+        // The kernel is to keep what comes next, so that the peer is slowed down.
+        if (!stream.wants || held.filled.len() >= KEPT)
+            && let Receiving::UnderWay(op) = stream.receiving
+        {
             self.ring.cancel(op);
             stream.receiving = Receiving::Cancelled(op);
         }
+        self.go_on(place);
         News::Nothing
     }
 
-    /// The next part of what was held back from somebody who wants it now.
-    pub(crate) fn next_late(&mut self) -> Option<(usize, Late)> {
-        let place = self.due.pop_front()?;
+    /// The next part of what is held for somebody who wants it and has not had a share yet.
+    pub(crate) fn next_late(&mut self, place: usize) -> Option<Late> {
         let (turn, share) = (self.turn, self.share);
         let stream = self.table.get_mut(place)?;
-        stream.is_due = false;
+        let Owner::Connection(id) = stream.owner else {
+            return None;
+        };
+        let left = stream.left(turn, share);
+        let held = stream.held.as_mut()?;
+        if !stream.wants {
+            held.copy();
+            return None;
+        }
+        if left == 0 {
+            return None;
+        }
+        if !held.copied.is_empty() {
+            let rest = held.copied.split_off(held.copied.len().min(left));
+            let bytes = std::mem::replace(&mut held.copied, rest);
+            stream.taken += bytes.len();
+            return Some(Late::Copied(id, bytes));
+        }
+        if let Some(filled) = held.filled.pop_front() {
+            stream.taken += filled.len();
+            return Some(Late::Filled(id, filled));
+        }
+        let end = stream.held.take()?.end?;
+        Some(Late::End(id, end))
+    }
+
+    /// On with what is held, or else with receiving. Returns whose input is held although it is
+    /// wanted.
+    pub(crate) fn go_on(&mut self, place: usize) -> Option<ConnectionId> {
+        let stream = self.table.get_mut(place)?;
+        if stream.held.as_ref().is_some_and(|held| held.is_empty()) {
+            stream.held = None;
+        }
+        if stream.held.is_none() {
+            self.receive(place);
+            return None;
+        }
         let Owner::Connection(id) = stream.owner else {
             return None;
         };
         if !stream.wants {
             return None;
         }
-        let held = stream.held.as_mut()?;
-        if held.bytes.is_empty() {
-            let end = stream.held.take()?.end?;
-            return Some((place, Late::End(id, end)));
+        if !std::mem::replace(&mut stream.is_due, true) {
+            self.due.push_back(place);
         }
-        let rest = held.bytes.split_off(held.bytes.len().min(share));
-        let bytes = std::mem::replace(&mut held.bytes, rest);
-        // What comes behind it in this turn is put off.
-        (stream.turn, stream.taken) = (turn, share);
-        Some((place, Late::Bytes(id, bytes)))
-    }
-
-    pub(crate) fn due(&self) -> usize {
-        self.due.len()
-    }
-
-    /// What was told of the held input has been taken: on to the rest of it, or to new input.
-    pub(crate) fn go_on(&mut self, place: usize) {
-        let Some(stream) = self.table.get_mut(place) else {
-            return;
-        };
-        if let Some(held) = &stream.held
-            && held.bytes.is_empty()
-            && held.end.is_none()
-        {
-            stream.held = None;
-        }
-        if stream.held.is_some() {
-            if stream.wants && !std::mem::replace(&mut stream.is_due, true) {
-                self.due.push_back(place);
-            }
-        } else {
-            self.receive(place);
-        }
+        Some(id)
     }
 }
 
@@ -581,6 +613,6 @@ impl accepting::Lingers for Streams {
             self.give_up_oldest();
         }
         // If that fails, they are closed with the next wait.
-        were_some && self.ring.settle().is_ok()
+        were_some && self.ring.submit().is_ok()
     }
 }

@@ -79,7 +79,7 @@ impl RingSystem {
 
     /// Whether there is something to tell without any wait.
     pub(crate) fn has_work(&self) -> bool {
-        !self.failed.is_empty() || self.streams.has_work() || self.host.listeners.due() > 0
+        !self.failed.is_empty() || self.streams.due() > 0 || self.host.listeners.due() > 0
     }
 }
 
