@@ -139,7 +139,11 @@ impl<D: Doors> Accepting<D> {
     }
 
     /// Ask for one connection. Sockets that only linger must not keep new ones out.
-    pub(crate) fn accept(&mut self, id: ListenerId, lingering: &mut impl Lingers) -> Accepted<D::Socket> {
+    pub(crate) fn accept(
+        &mut self,
+        id: ListenerId,
+        lingering: &mut impl Lingers,
+    ) -> Accepted<D::Socket> {
         match self.short_now() {
             None => self.accept_plainly(id, lingering),
             Some(0) => {
@@ -161,7 +165,11 @@ impl<D: Doors> Accepting<D> {
         Some(short.left)
     }
 
-    fn accept_plainly(&mut self, id: ListenerId, lingering: &mut impl Lingers) -> Accepted<D::Socket> {
+    fn accept_plainly(
+        &mut self,
+        id: ListenerId,
+        lingering: &mut impl Lingers,
+    ) -> Accepted<D::Socket> {
         match self.ask(id) {
             Accept::Made(socket, peer) => {
                 if self.short.is_none() {
@@ -229,7 +237,11 @@ impl<D: Doors> Accepting<D> {
 
     /// Accept with the descriptor that was kept for it. If there is another one after that, the
     /// connection can be served; otherwise it makes room for the next.
-    fn accept_from_reserve(&mut self, id: ListenerId, lingering: &mut impl Lingers) -> Accepted<D::Socket> {
+    fn accept_from_reserve(
+        &mut self,
+        id: ListenerId,
+        lingering: &mut impl Lingers,
+    ) -> Accepted<D::Socket> {
         let doors = Rc::clone(&self.doors);
         let reserve = doors.reserve();
         if reserve.take().is_err() {

@@ -37,7 +37,8 @@ pub(crate) trait EventLoop: fmt::Debug {
 
     fn counters(&self) -> Counters;
 
-    /// Whether the next turn has something to do without waiting.
+    /// Whether the next turn has something to do without waiting, of which the descriptor does not
+    /// tell.
     fn has_work(&self) -> bool;
 
     /// When the next turn is due; `None` if nothing but an event is waited for.

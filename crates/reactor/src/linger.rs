@@ -118,7 +118,6 @@ impl<P: Poller> Lingering<P> {
     pub(crate) fn len(&self) -> usize {
         self.sockets.len()
     }
-
 }
 
 impl<P: Poller> accepting::Lingers for Lingering<P> {

@@ -95,7 +95,12 @@ impl<P: Poller> Listeners<P> {
         }
     }
 
-    fn prepare(&self, socket: Socket, remote: SocketAddr, listening: SocketAddr) -> Accept<Registered<P>> {
+    fn prepare(
+        &self,
+        socket: Socket,
+        remote: SocketAddr,
+        listening: SocketAddr,
+    ) -> Accept<Registered<P>> {
         let mut local = Some(listening);
         if listening.ip().is_unspecified() {
             local = socket.local_addr().ok().and_then(|local| local.as_socket());

@@ -144,7 +144,9 @@ impl Listeners {
         }
         match (completion.brought, completion.result) {
             (Brought::Socket(socket), _) => {
-                listening.arrived.push_back((File::Descriptor(socket), None));
+                listening
+                    .arrived
+                    .push_back((File::Descriptor(socket), None));
             }
             (Brought::Slot(slot, from), _) => {
                 listening.arrived.push_back((File::Slot(slot), from));
@@ -197,7 +199,9 @@ impl Listeners {
                     readable: true,
                     writable: false,
                 };
-                listening.ops.push(ring.poll(&listening.file, tag, readable));
+                listening
+                    .ops
+                    .push(ring.poll(&listening.file, tag, readable));
             }
             return;
         }
@@ -267,7 +271,11 @@ impl Listeners {
         match socket.accept() {
             Ok((socket, from)) => {
                 let _ = socket.set_tcp_nodelay(true);
-                prepare(File::Descriptor(socket), from.as_socket(), listening.address)
+                prepare(
+                    File::Descriptor(socket),
+                    from.as_socket(),
+                    listening.address,
+                )
             }
             Err(error) => Accept::refused(error),
         }

@@ -255,11 +255,6 @@ impl Ring {
         descriptor.try_clone_to_owned()
     }
 
-    /// Buffers that are not with the kernel.
-    pub(crate) fn buffers_out(&self) -> usize {
-        self.pool.out.get()
-    }
-
     /// Operations that are not over.
     pub(crate) fn under_way(&self) -> usize {
         self.inner.borrow().ops.len()
@@ -416,7 +411,11 @@ impl Ring {
     }
 
     /// The completions that have come for a tag, before their time.
-    pub(crate) fn take_out(&self, is_meant: impl Fn(Tag) -> bool, mut each: impl FnMut(Completion)) {
+    pub(crate) fn take_out(
+        &self,
+        is_meant: impl Fn(Tag) -> bool,
+        mut each: impl FnMut(Completion),
+    ) {
         let mut found = Vec::new();
         {
             let mut inner = self.inner.borrow_mut();
@@ -433,6 +432,11 @@ impl Ring {
             }
         }
         found.into_iter().for_each(&mut each);
+    }
+
+    /// How many completions were taken out of the ring before their time.
+    pub(crate) fn reaped(&self) -> usize {
+        self.inner.borrow().reaped.len()
     }
 
     /// How many completions have come.
@@ -773,7 +777,11 @@ impl Pool {
         // entry's unused field, aligned as a `u16` is, and only this thread writes it.
         unsafe {
             let entry = &mut *self.entries.add(place);
-            entry.set_addr(self.bytes.add(usize::from(id) * self.size).expose_provenance() as u64);
+            entry.set_addr(
+                self.bytes
+                    .add(usize::from(id) * self.size)
+                    .expose_provenance() as u64,
+            );
             entry.set_len(self.size as u32);
             entry.set_bid(id);
             let shared = BufRingEntry::tail(self.entries).cast_mut();

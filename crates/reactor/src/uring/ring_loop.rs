@@ -15,6 +15,7 @@ use super::ring::{Brought, Completion, Ring};
 use super::streams::{End, Late, News, Socket};
 use super::system::RingSystem;
 use super::tag::Tag;
+use crate::Driver;
 use crate::accepting::Accepted;
 use crate::clock::Clock;
 use crate::counters::Counters;
@@ -22,7 +23,6 @@ use crate::event_loop::{Doorbell, EventLoop, Next, waker};
 use crate::signals::Signals;
 use crate::system::earlier;
 use crate::watcher::Watcher;
-use crate::Driver;
 
 /// Everything that had to be asked of the system, and was given.
 #[derive(Debug)]
@@ -150,11 +150,12 @@ impl EventLoop for RingLoop {
     }
 
     fn has_work(&self) -> bool {
-        self.engine.has_work() || self.system.has_work() || self.system.ring.ready() > 0
+        // Completions make the descriptor readable by themselves.
+        self.engine.has_work() || self.system.has_work() || self.system.ring.reaped() > 0
     }
 
     fn next_deadline(&self) -> Option<Time> {
-        if self.has_work() {
+        if self.need_not_wait() {
             return Some(self.system.host.clock.now());
         }
         self.deadline()
@@ -196,9 +197,13 @@ impl RingLoop {
         earlier(self.engine.next_deadline(), self.system.deadline())
     }
 
+    fn need_not_wait(&self) -> bool {
+        self.has_work() || self.system.ring.ready() > 0
+    }
+
     /// How long to wait. Not rounded: the kernel counts in nanoseconds too.
     fn timeout(&self, longest: Option<Duration>) -> Option<Duration> {
-        if self.has_work() {
+        if self.need_not_wait() {
             return Some(Duration::ZERO);
         }
         let Some(deadline) = self.deadline() else {
@@ -245,8 +250,7 @@ impl RingLoop {
     fn tell(&mut self) -> bool {
         for _ in 0..self.system.failed.len() {
             if let Some((attempt, error)) = self.system.failed.pop_front() {
-                self.engine
-                    .connect_failed(&mut self.system, attempt, error);
+                self.engine.connect_failed(&mut self.system, attempt, error);
             }
         }
         self.left = self.turn_bytes.max(1);
@@ -319,8 +323,7 @@ impl RingLoop {
                         .connected(&mut self.system, attempt, socket, peer);
                 }
                 Some(Err(error)) => {
-                    self.engine
-                        .connect_failed(&mut self.system, attempt, error);
+                    self.engine.connect_failed(&mut self.system, attempt, error);
                 }
                 None => {}
             },
@@ -450,7 +453,7 @@ impl fmt::Debug for RingLoop {
             .field("listeners", &self.system.host.listeners.len())
             .field("connecting", &self.system.connecting.len())
             .field("lingering", &self.system.streams.lingering())
-            .field("has_work", &self.has_work())
+            .field("has_work", &self.need_not_wait())
             .finish()
     }
 }

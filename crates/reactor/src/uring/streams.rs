@@ -285,7 +285,11 @@ impl Streams {
     pub(crate) fn sent(&mut self, place: usize, whole: bool) -> Option<ConnectionId> {
         let stream = self.stream(place)?;
         stream.sending = None;
-        stream.output = if whole { Output::Flows } else { Output::Blocked };
+        stream.output = if whole {
+            Output::Flows
+        } else {
+            Output::Blocked
+        };
         match stream.owner {
             Owner::Connection(id) | Owner::Closing(Some(id)) => Some(id),
             Owner::Lingering(_) | Owner::Closing(None) => None,
