@@ -192,9 +192,10 @@ const COMPLETIONS: u32 = 4096;
 const NOBODY: u64 = u64::MAX;
 /// Where multishot receives find the pool.
 const GROUP: u16 = 0;
-/// A flag for sends: a peer that is gone is an error, not a signal.
-const NO_SIGNAL: i32 = libc::MSG_NOSIGNAL;
-/// How long a wait goes on for sends that were expected to be over at once.
+/// Of sends: a peer that is gone is an error, not a signal; and one that is slow is no reason for
+/// the kernel to wait, which it would do in a thread.
+const SEND_FLAGS: i32 = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
+/// How long a wait goes on when nothing but ends of sends came.
 const MIN_WAIT_MICROS: u32 = 50;
 /// How long a wait is at most after the kernel refused a submission, which is then tried again.
 const REFUSED_WAIT: Duration = Duration::from_millis(5);
@@ -269,19 +270,19 @@ impl Ring {
         self.begin(file, tag, Load::Receiving, entry)
     }
 
-    /// Send a chunk: all or a part of it, as with any send.
+    /// Send of a chunk what there is room for. It is over as soon as it is submitted.
     pub(crate) fn send(&self, file: &Rc<File>, tag: Tag, chunk: Box<Chunk>) -> OpId {
         if let Some(bytes) = chunk.as_slice() {
             let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
             let entry = on_file!(file, |fd| opcode::Send::new(fd, bytes.as_ptr(), len)
-                .flags(NO_SIGNAL)
+                .flags(SEND_FLAGS)
                 .build());
             return self.begin(file, tag, Load::Chunk(chunk), entry);
         }
         let pieces = Pieces::new(chunk);
         let message = &raw const pieces.message;
         let entry = on_file!(file, |fd| opcode::SendMsg::new(fd, message)
-            .flags(NO_SIGNAL as u32)
+            .flags(SEND_FLAGS as u32)
             .build());
         self.begin(file, tag, Load::Pieces(pieces), entry)
     }
@@ -336,6 +337,17 @@ impl Ring {
         self.begin(file, tag, Load::Nothing, entry)
     }
 
+    /// Say each time that a socket comes to have room, until it is cancelled.
+    pub(crate) fn poll_for_room(&self, file: &Rc<File>, tag: Tag) -> OpId {
+        // Not once at a time: a poll is also over when the peer has ended its side, so that one
+        // after the other would spin.
+        let events = libc::POLLOUT as u32;
+        let entry = on_file!(file, |fd| opcode::PollAdd::new(fd, events)
+            .multi(true)
+            .build());
+        self.begin(file, tag, Load::Nothing, entry)
+    }
+
     /// Say once that an eventfd was written to.
     pub(crate) fn hear(&self, eventfd: &Rc<File>, tag: Tag) -> OpId {
         let mut count = Box::new(0_u64);
@@ -387,8 +399,14 @@ impl Ring {
         self.inner.borrow_mut().enter(0, Some(Duration::ZERO))
     }
 
-    /// Submit what was begun and wait for a completion, at most so long. `swift` of the sends
-    /// among it are expected to be over at once, and are not what is waited for.
+    /// Submit what was begun, and let the kernel do what it has put off.
+    pub(crate) fn flush(&self) -> io::Result<()> {
+        self.inner.borrow_mut().enter(1, Some(Duration::ZERO))
+    }
+
+    /// Submit what was begun and wait for a completion, at most so long. `swift` of them come of
+    /// sends, at once, and are not what is waited for; but if there are no others for a moment,
+    /// they end the wait.
     pub(crate) fn wait(&self, timeout: Option<Duration>, swift: usize) -> io::Result<()> {
         let mut inner = self.inner.borrow_mut();
         let zero = timeout == Some(Duration::ZERO);

@@ -311,6 +311,10 @@ impl RingLoop {
         match completion.tag {
             Tag::Receive(place) => self.tell_received(place, completion),
             Tag::Send(place) => self.tell_sent(place, completion),
+            Tag::Room(place) => match self.system.streams.has_room(place, &completion) {
+                Some(id) => self.engine.writable(&mut self.system, id),
+                None => self.tell_if_closed(place),
+            },
             Tag::Shutdown(place) => {
                 self.system.streams.was_shut_down(place);
                 self.tell_if_closed(place);

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use slab::Slab;
-use torsade_core::driver::{Chunk, Close, Closing};
+use torsade_core::driver::{Chunk, Close, Closing, Sending};
 use torsade_core::{ConnectionId, Limits, Time};
 
 use super::file::File;
@@ -62,8 +62,12 @@ struct Stream {
     receiving: Receiving,
     sending: Option<OpId>,
     ending: Option<OpId>,
+    /// Waits for room for output.
+    polling: Polling,
     /// Whether its owner wants input now.
     wants: bool,
+    /// Whether its owner has output that found no room.
+    wants_room: bool,
     output: Output,
     /// The turn in which it last had input, and how much that was.
     turn: u32,
@@ -87,8 +91,19 @@ enum Receiving {
     No,
     UnderWay(OpId),
     /// It is to end; until its last completion comes, there is no other.
-    Cancelled(OpId),
+    Cancelled,
 }
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Polling {
+    No,
+    UnderWay(OpId),
+    /// As with receiving.
+    Cancelled,
+}
+
+/// What a poll says when sending is worth a try: room, or an error.
+const ROOM: usize = (libc::POLLOUT | libc::POLLERR | libc::POLLHUP) as usize;
 
 /// How sends of a stream end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,7 +112,7 @@ enum Output {
     Untried,
     /// The last one took everything at once.
     Flows,
-    /// The last one took a part: the peer is slow.
+    /// The last one took a part: the peer is slow, and the next waits for room.
     Blocked,
 }
 
@@ -223,7 +238,9 @@ impl Streams {
                     receiving: Receiving::No,
                     sending: None,
                     ending: None,
+                    polling: Polling::No,
                     wants: false,
+                    wants_room: false,
                     output: Output::Untried,
                     turn: 0,
                     taken: 0,
@@ -264,21 +281,63 @@ impl Streams {
         }
     }
 
-    /// Send a chunk. It comes back with its completion.
-    pub(crate) fn send(&mut self, place: usize, chunk: Box<Chunk>) -> Result<(), Box<Chunk>> {
+    /// Send a chunk. It comes back with its completion, or at once if there is no room.
+    pub(crate) fn send(&mut self, place: usize, chunk: Box<Chunk>) -> Sending {
         let Some(stream) = self.table.get_mut(place) else {
-            return Err(chunk);
+            return Sending::Failed(chunk, io::ErrorKind::NotConnected.into());
         };
         let Some(file) = &stream.file else {
-            return Err(chunk);
+            return Sending::Failed(chunk, io::ErrorKind::NotConnected.into());
         };
         match stream.output {
             Output::Flows => self.pace.swift += 1,
             Output::Untried => self.pace.unsure = true,
-            Output::Blocked => {}
+            Output::Blocked => return Sending::Done(chunk),
         }
         stream.sending = Some(self.ring.send(file, Tag::Send(place), chunk));
-        Ok(())
+        Sending::Pending
+    }
+
+    /// Somebody waits for room, or does not any more.
+    pub(crate) fn want_room(&mut self, place: usize, wants: bool) {
+        let Some(stream) = self.table.get_mut(place) else {
+            return;
+        };
+        stream.wants_room = wants;
+        match (&stream.file, stream.polling, wants) {
+            (Some(file), Polling::No, true) => {
+                let op = self.ring.poll_for_room(file, Tag::Room(place));
+                stream.polling = Polling::UnderWay(op);
+            }
+            (_, Polling::UnderWay(op), false) => {
+                self.ring.cancel(op);
+                stream.polling = Polling::Cancelled;
+            }
+            _ => {}
+        }
+    }
+
+    /// The system tells of a stream that had no room for output. Whom it is for, if it is room, or
+    /// an error that sending tells.
+    pub(crate) fn has_room(&mut self, place: usize, said: &Completion) -> Option<ConnectionId> {
+        let stream = self.stream(place)?;
+        if said.last {
+            stream.polling = Polling::No;
+        }
+        let wants = stream.wants_room;
+        let Owner::Connection(id) = stream.owner else {
+            return None;
+        };
+        if said.last && wants {
+            self.want_room(place, true);
+        }
+        let events = said.result.as_ref().map_or(0, |events| *events);
+        // The end of the peer's output is told with every poll, and is no room.
+        let is_room = events & ROOM != 0 && wants;
+        if is_room && let Some(stream) = self.stream(place) {
+            stream.output = Output::Untried;
+        }
+        is_room.then_some(id)
     }
 
     /// A send is over. Whose it was.
@@ -344,10 +403,18 @@ impl Streams {
             return Closing::Closed;
         }
         self.give_up(place, Some(id));
-        match self.free_if_over(place) {
-            Some(_) => Closing::Closed,
-            None => Closing::Pending,
+        if self.free_if_over(place).is_some() {
+            return Closing::Closed;
         }
+        // The socket is to be closed when the connection hears of its loss.
+        if self.ring.flush().is_ok()
+            && let Some(stream) = self.stream(place)
+            && stream.sending.is_none()
+        {
+            stream.owner = Owner::Closing(None);
+            return Closing::Closed;
+        }
+        Closing::Pending
     }
 
     /// Whether the peer's end has come, though nobody was told.
@@ -366,7 +433,11 @@ impl Streams {
         stream.held = None;
         if let Receiving::UnderWay(op) = stream.receiving {
             self.ring.cancel(op);
-            stream.receiving = Receiving::Cancelled(op);
+            stream.receiving = Receiving::Cancelled;
+        }
+        if let Polling::UnderWay(op) = stream.polling {
+            self.ring.cancel(op);
+            stream.polling = Polling::Cancelled;
         }
         for op in [stream.sending, stream.ending].into_iter().flatten() {
             self.ring.cancel(op);
@@ -399,7 +470,10 @@ impl Stream {
     }
 
     fn is_at_rest(&self) -> bool {
-        self.receiving == Receiving::No && self.sending.is_none() && self.ending.is_none()
+        self.receiving == Receiving::No
+            && self.sending.is_none()
+            && self.ending.is_none()
+            && self.polling == Polling::No
     }
 }
 
@@ -459,7 +533,7 @@ impl Streams {
             && let Receiving::UnderWay(op) = stream.receiving
         {
             self.ring.cancel(op);
-            stream.receiving = Receiving::Cancelled(op);
+            stream.receiving = Receiving::Cancelled;
         }
         self.go_on(place);
         News::Nothing

@@ -87,16 +87,13 @@ impl Wire<Socket> for RingSystem {
     #[inline]
     fn send(&mut self, socket: &mut Socket, id: ConnectionId, chunk: Box<Chunk>) -> Sending {
         let place = self.streams.place(socket, id);
-        match self.streams.send(place, chunk) {
-            Ok(()) => Sending::Pending,
-            Err(chunk) => Sending::Failed(chunk, io::ErrorKind::NotConnected.into()),
-        }
+        self.streams.send(place, chunk)
     }
 
     fn interest(&mut self, socket: &mut Socket, id: ConnectionId, interest: Interest) {
-        // There is no waiting for room: a send that found none is under way until it does.
         let place = self.streams.place(socket, id);
         self.streams.want(place, interest.readable);
+        self.streams.want_room(place, interest.writable);
     }
 
     fn shutdown(&mut self, socket: &mut Socket, id: ConnectionId) {

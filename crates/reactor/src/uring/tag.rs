@@ -7,6 +7,8 @@ pub(crate) enum Tag {
     Receive(usize),
     /// Output of a stream.
     Send(usize),
+    /// Room for output of a stream.
+    Room(usize),
     /// The end of a stream's output.
     Shutdown(usize),
     Listener(ListenerId),
