@@ -56,6 +56,9 @@ pub(crate) trait EventLoop: fmt::Debug {
     /// What wakes the loop, and what it can be waited on with. Outlives the loop.
     fn doorbell(&self) -> Arc<dyn Doorbell>;
 
+    /// Somebody is going to wait on the doorbell's descriptor.
+    fn is_waited_on(&self) {}
+
     #[cfg(unix)]
     fn watcher(&self) -> Watcher;
 

@@ -398,6 +398,9 @@ impl Reactor {
 ))]
 impl std::os::fd::AsFd for Reactor {
     fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        if let Some(inner) = &self.inner {
+            inner.is_waited_on();
+        }
         self.doorbell.descriptor()
     }
 }

@@ -48,6 +48,8 @@ struct Listening {
     /// Why the kernel accepts no more.
     failed: Option<io::Error>,
     is_due: bool,
+    /// Whether the kernel accepts nothing by itself, so that others must.
+    by_hand: bool,
 }
 
 /// Accepts that are under way at once where each is for one connection only.
@@ -88,6 +90,7 @@ impl Listeners {
             arrived: VecDeque::new(),
             failed: None,
             is_due: false,
+            by_hand: false,
         };
         self.table.borrow_mut().insert(id, listening);
         self.resume(id);
@@ -193,6 +196,7 @@ impl Listeners {
             return;
         };
         let tag = Tag::Listener(id);
+        listening.by_hand = short;
         if short {
             if listening.ops.is_empty() {
                 let readable = Interest {
@@ -219,6 +223,7 @@ impl Listeners {
     pub(crate) fn rest(&self, id: ListenerId) {
         let mut table = self.table.borrow_mut();
         if let Some(listening) = table.get_mut(&id) {
+            listening.by_hand = true;
             // What they still bring is taken, see `came`.
             self.cancel(&mem::take(&mut listening.ops));
         }
@@ -260,9 +265,10 @@ impl Listeners {
             return prepare(file, from, listening.address);
         }
         if let Some(error) = listening.failed.take() {
+            listening.by_hand = true;
             return Accept::refused(error);
         }
-        if !listening.ops.is_empty() {
+        if !listening.by_hand {
             return Accept::Empty;
         }
         let Some(socket) = listening.file.descriptor() else {

@@ -33,7 +33,7 @@ use std::io;
 use std::mem;
 use std::net::SocketAddr;
 use std::ops::Deref;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd};
 use std::ptr;
 use std::rc::Rc;
 use std::slice;
@@ -112,7 +112,7 @@ enum Load {
     Address(Box<SockAddr>),
     /// What reading a doorbell yields.
     #[expect(dead_code, reason = "the kernel writes it")]
-    Count(Box<u64>),
+    Heard(Box<[u8; HEARD]>),
     Accepting,
     /// Into the ring's own table, with room for where from.
     AcceptingDirect(Box<From>),
@@ -132,6 +132,8 @@ struct Pieces {
     message: libc::msghdr,
 }
 
+/// Bytes of a pipe that are read at once.
+const HEARD: usize = 64;
 /// Pieces of a chunk that are sent at once.
 const PIECES: usize = 64;
 
@@ -248,12 +250,22 @@ impl Ring {
         Ok(Self { inner, pool })
     }
 
-    /// The ring's descriptor, readable when there are completions.
-    pub(crate) fn descriptor(&self) -> io::Result<OwnedFd> {
-        let inner = self.inner.borrow();
-        // SAFETY: the ring is open, and stays so for as long as the borrow is used here.
-        let descriptor = unsafe { BorrowedFd::borrow_raw(inner.uring.as_raw_fd()) };
-        descriptor.try_clone_to_owned()
+    /// Have the kernel write to an eventfd whenever there is something to do. Returns whether there
+    /// is.
+    pub(crate) fn alarm(&self, eventfd: BorrowedFd<'_>) -> io::Result<bool> {
+        let inner = self.inner.borrow_mut();
+        inner
+            .uring
+            .submitter()
+            .register_eventfd(eventfd.as_raw_fd())?;
+        drop(inner);
+        Ok(self.has_news())
+    }
+
+    /// Whether there is something to do, here or in the kernel.
+    pub(crate) fn has_news(&self) -> bool {
+        let mut inner = self.inner.borrow_mut();
+        !inner.has_nothing_to_say() || !inner.uring.completion().is_empty()
     }
 
     /// Operations that are not over.
@@ -348,12 +360,12 @@ impl Ring {
         self.begin(file, tag, Load::Nothing, entry)
     }
 
-    /// Say once that an eventfd was written to.
-    pub(crate) fn hear(&self, eventfd: &Rc<File>, tag: Tag) -> OpId {
-        let mut count = Box::new(0_u64);
-        let pointer = (&raw mut *count).cast();
-        let entry = on_file!(eventfd, |fd| opcode::Read::new(fd, pointer, 8).build());
-        self.begin(eventfd, tag, Load::Count(count), entry)
+    /// Say once that a pipe was written to.
+    pub(crate) fn hear(&self, pipe: &Rc<File>, tag: Tag) -> OpId {
+        let mut heard = Box::new([0; HEARD]);
+        let pointer = (&raw mut *heard).cast();
+        let entry = on_file!(pipe, |fd| opcode::Read::new(fd, pointer, HEARD as u32).build());
+        self.begin(pipe, tag, Load::Heard(heard), entry)
     }
 
     /// End our side of a stream, once what was sent before is sent.

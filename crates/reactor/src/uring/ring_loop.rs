@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -42,6 +43,8 @@ pub(crate) struct RingLoop {
     door: Arc<Door>,
     /// What the ring reads to be woken.
     reader: Rc<File>,
+    /// Whether somebody waits on the door's descriptor.
+    has_host: Cell<bool>,
     signals: Option<Signals>,
     turn_bytes: usize,
     /// What is left of them in this turn.
@@ -63,9 +66,10 @@ impl Rings {
     pub(crate) fn new(slots: u32, limits: &Limits) -> io::Result<Self> {
         let size = BUFFER.min(limits.turn_connection_bytes.max(1));
         let ring = Rc::new(Ring::new(BUFFERS, size, slots)?);
-        let bell = Arc::new(Bell::new()?);
-        let door = Arc::new(Door::new(&bell, &ring)?);
-        let reader = Rc::new(File::Descriptor(bell.reader()?.into()));
+        let (bell, reader) = Bell::new()?;
+        let bell = Arc::new(bell);
+        let door = Arc::new(Door::new(&bell)?);
+        let reader = Rc::new(File::Descriptor(reader.into()));
         ring.hear(&reader, Tag::Doorbell);
         ring.submit()?;
         Ok(Self {
@@ -88,6 +92,7 @@ impl RingLoop {
             system,
             door: rings.door,
             reader: rings.reader,
+            has_host: Cell::new(false),
             signals: None,
             turn_bytes,
             left: 0,
@@ -112,6 +117,9 @@ impl EventLoop for RingLoop {
         let timeout = self.timeout(longest);
         let swift = self.system.streams.take_swift();
         self.system.ring.wait(timeout, swift)?;
+        if self.has_host.get() {
+            self.door.calm();
+        }
         self.turns += 1;
         self.system.streams.begin();
         self.engine.begin(&mut self.system);
@@ -131,7 +139,21 @@ impl EventLoop for RingLoop {
     }
 
     fn rest(&mut self) -> io::Result<()> {
-        self.system.ring.submit()
+        self.system.ring.submit()?;
+        if self.has_host.get() && self.system.ring.has_news() {
+            self.door.alarm();
+        }
+        Ok(())
+    }
+
+    fn is_waited_on(&self) {
+        if !self.has_host.replace(true) {
+            // If it is refused, whoever waits is woken for nothing, but woken.
+            let news = self.system.ring.alarm(self.door.descriptor());
+            if news.unwrap_or(true) {
+                self.door.alarm();
+            }
+        }
     }
 
     fn counters(&self) -> Counters {

@@ -22,7 +22,12 @@ fn accepts_of_one_turn_are_bounded() {
         seen.push(reactor.net().connections());
     }
     // One at first, because being ready means no more than that.
-    assert_eq!(seen, [1, 3, 6, 8]);
+    let expected: &[_] = match reactor.driver() {
+        // A ring has accepted them already.
+        Driver::IoUring => &[3, 6, 8],
+        _ => &[1, 3, 6, 8],
+    };
+    assert_eq!(seen, expected);
 }
 
 #[test]
