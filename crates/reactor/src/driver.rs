@@ -22,7 +22,7 @@ use crate::uring::{RingLoop, Rings};
 /// |---|---|---|---|
 /// | [`Epoll`](Self::Epoll) | Linux | a wait, a receive, a send | the default there |
 /// | [`Polling`](Self::Polling) | all | on Linux, two to four calls more when a timer is armed | the default elsewhere |
-/// | [`IoUring`](Self::IoUring) | Linux, where the kernel allows it | less than two calls | not in this build |
+/// | [`IoUring`](Self::IoUring) | Linux 6.1, where it is allowed | one call | with the feature `io-uring`, when it is named |
 ///
 /// # Which one
 /// 1. The one that [`ReactorBuilder::driver`](crate::ReactorBuilder::driver) names, or an error:
@@ -55,7 +55,35 @@ pub enum Driver {
     /// Linux's epoll, without anything between.
     #[doc(alias = "EPollReactor")]
     Epoll,
-    /// Linux's io_uring.
+    /// Linux's io_uring, in builds with the feature `io-uring`.
+    ///
+    /// One call hands the kernel all that the last turn asked for, sends and the rest, and waits
+    /// for what comes of it. Connections are accepted and bytes are received without being asked
+    /// for one by one, into buffers that belong to the whole reactor and are handed to
+    /// `data_received` as they are. There is no kernel thread that polls (SQPOLL), ever.
+    ///
+    /// # What it needs
+    /// Linux 6.1; 6.12 or newer lets it wait for answers and ends of sends in one call. Containers
+    /// often forbid io_uring, and so does `kernel.io_uring_disabled`: then whoever named it gets
+    /// [`DriverUnavailable`], and whoever named it by the environment gets another driver and a
+    /// warning in the log. Each reactor has 4 MiB of buffers.
+    ///
+    /// # What differs
+    /// - Input of a connection that holds it back: what the kernel had received is copied out of
+    ///   the common buffers, and the kernel receives no more. That wakes the reactor once.
+    /// - Output counts as buffered until the call that follows the turn, and an aborted connection
+    ///   with output on its way is lost in the turn that follows.
+    /// - [`Counters::events`](crate::Counters::events) counts sends, too.
+    /// - A listener meets the limit of descriptors (`RLIMIT_NOFILE`) that held when it began to
+    ///   accept.
+    /// - A writer that is watched is also told when the peer has ended its side.
+    /// - Whoever waits on the reactor's descriptor (contract C11) pays for it with a read of an
+    ///   eventfd in each turn.
+    ///
+    /// # What it is good at
+    /// Few system calls, where those are dear: one for a message on one connection, and one for a
+    /// batch on many. And connections beyond the limit of descriptors, see
+    /// [`direct_descriptors`](crate::ReactorBuilder::direct_descriptors).
     IoUring,
 }
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use torsade_core::Transport;
-use torsade_reactor::Driver;
 use torsade_deferred::{Deferred, Resolver};
+use torsade_reactor::Driver;
 
 use crate::support::{Door, Lab, Peer, Script, Seen};
 

@@ -7,6 +7,7 @@ mod probe;
 mod registrar;
 mod ring;
 mod ring_loop;
+mod stream;
 mod streams;
 mod system;
 mod tag;

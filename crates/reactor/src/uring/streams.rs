@@ -9,7 +9,8 @@ use torsade_core::driver::{Chunk, Close, Closing, Sending};
 use torsade_core::{ConnectionId, Limits, Time};
 
 use super::file::File;
-use super::ring::{Brought, Completion, Filled, OpId, Ring};
+use super::ring::{Completion, Filled, Ring};
+use super::stream::{End, Input, KEPT, Output, Owner, Polling, ROOM, Receiving, Stream};
 use super::tag::Tag;
 use crate::accepting;
 
@@ -52,100 +53,6 @@ pub(crate) enum Socket {
     New(Rc<File>),
     /// It has a place in [`Streams`], until it is closed there.
     Placed(usize),
-}
-
-#[derive(Debug)]
-struct Stream {
-    /// `None` once it is closing: then only its operations have it.
-    file: Option<Rc<File>>,
-    owner: Owner,
-    receiving: Receiving,
-    sending: Option<OpId>,
-    ending: Option<OpId>,
-    /// Waits for room for output.
-    polling: Polling,
-    /// Whether its owner wants input now.
-    wants: bool,
-    /// Whether its owner has output that found no room.
-    wants_room: bool,
-    output: Output,
-    /// The turn in which it last had input, and how much that was.
-    turn: u32,
-    taken: usize,
-    held: Option<Box<Held>>,
-    /// Whether it is in the list of those that may be told what was held.
-    is_due: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Owner {
-    Connection(ConnectionId),
-    /// By its number.
-    Lingering(u64),
-    /// Whom to tell, if anybody.
-    Closing(Option<ConnectionId>),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Receiving {
-    No,
-    UnderWay(OpId),
-    /// It is to end; until its last completion comes, there is no other.
-    Cancelled,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Polling {
-    No,
-    UnderWay(OpId),
-    /// As with receiving.
-    Cancelled,
-}
-
-/// What a poll says when sending is worth a try: room, or an error.
-const ROOM: usize = (libc::POLLOUT | libc::POLLERR | libc::POLLHUP) as usize;
-
-/// How sends of a stream end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Output {
-    /// It never sent.
-    Untried,
-    /// The last one took everything at once.
-    Flows,
-    /// The last one took a part: the peer is slow, and the next waits for room.
-    Blocked,
-}
-
-/// What came and could not be told.
-#[derive(Debug, Default)]
-struct Held {
-    /// What came while nobody wanted it, copied out of the ring's buffers: those are for everybody.
-    copied: Vec<u8>,
-    /// What came behind it and is wanted, but not in this turn.
-    filled: VecDeque<Filled>,
-    end: Option<End>,
-}
-
-impl Held {
-    fn is_empty(&self) -> bool {
-        self.copied.is_empty() && self.filled.is_empty() && self.end.is_none()
-    }
-
-    /// Let the ring have its buffers back.
-    fn copy(&mut self) {
-        for filled in self.filled.drain(..) {
-            self.copied.extend_from_slice(&filled);
-        }
-    }
-}
-
-/// Buffers that one connection may keep of those that are for everybody.
-const KEPT: usize = 8;
-
-#[derive(Debug)]
-pub(crate) enum End {
-    Ended,
-    Failed(io::Error),
 }
 
 #[derive(Debug)]
@@ -460,23 +367,6 @@ impl Streams {
     }
 }
 
-impl Stream {
-    /// How many bytes it may still have in this turn.
-    fn left(&mut self, turn: u32, share: usize) -> usize {
-        if self.turn != turn {
-            (self.turn, self.taken) = (turn, 0);
-        }
-        share.saturating_sub(self.taken)
-    }
-
-    fn is_at_rest(&self) -> bool {
-        self.receiving == Receiving::No
-            && self.sending.is_none()
-            && self.ending.is_none()
-            && self.polling == Polling::No
-    }
-}
-
 /// Input.
 impl Streams {
     /// Something was received, or it is over. If the turn's budget is spent it is held.
@@ -590,27 +480,6 @@ impl Streams {
             self.due.push_back(place);
         }
         Some(id)
-    }
-}
-
-/// What a completion of a receive says.
-enum Input {
-    Bytes(Filled),
-    End(End),
-}
-
-impl Input {
-    /// `None` if it says nothing but that there should be another receive.
-    fn read(completion: Completion) -> Option<Self> {
-        match (completion.result, completion.brought) {
-            (Ok(0), _) => Some(Self::End(End::Ended)),
-            (Ok(_), Brought::Bytes(filled)) => Some(Self::Bytes(filled)),
-            (Ok(_), _) => None,
-            (Err(error), _) => match error.raw_os_error() {
-                Some(libc::ENOBUFS | libc::ECANCELED | libc::EINTR | libc::EAGAIN) => None,
-                _ => Some(Self::End(End::Failed(error))),
-            },
-        }
     }
 }
 

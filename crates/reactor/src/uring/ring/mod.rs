@@ -1,8 +1,9 @@
-//! The ring, with everything that the kernel may touch: the one file of this driver with `unsafe`.
+//! The ring, with everything that the kernel may touch: the one module of this driver with
+//! `unsafe`.
 //!
 //! # Why it is sound
 //! The kernel reads and writes memory of ours from the moment an operation is pushed until its
-//! last completion is taken out of the ring. So all such memory belongs to this file for that
+//! last completion is taken out of the ring. So all such memory belongs to this module for that
 //! time, and to nobody else:
 //!
 //! - *What an operation points to* (a chunk that is sent, an address, the count of a doorbell)
@@ -13,7 +14,8 @@
 //!   never both: the kernel says by a completion that it gave one up, out of that one completion
 //!   one `Filled` is made, and only its drop gives the buffer back.
 //! - *A file* is named by a number, which must not come to mean another file before the kernel
-//!   has looked it up. The reference that the `Op` holds keeps it open for longer than that.
+//!   has looked it up. The reference that the `Op` holds keeps it open for longer than that: to
+//!   the end, or until the kernel was told to cancel, which it is told behind all other entries.
 //! - *The end*: [`Ring::drain`] cancels every operation and takes completions until none is under
 //!   way. A kernel that does not give all of them back in time keeps the memory: it is leaked, not
 //!   freed. The `Pool` is also kept by each `Filled`, which may outlive the ring.
@@ -22,32 +24,33 @@
 #![expect(
     unsafe_code,
     reason = "the kernel reads and writes the memory of operations while they are under way; the \
-              types of this file own it as long, so that nobody else has to promise that"
+              types of this module own it as long, so that nobody else has to promise that"
 )]
 
-use std::alloc::{self, Layout};
-use std::cell::{Cell, RefCell};
+mod op;
+mod pool;
+
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::mem;
 use std::net::SocketAddr;
-use std::ops::Deref;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd};
 use std::ptr;
 use std::rc::Rc;
-use std::slice;
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
-use io_uring::types::{
-    BufRingEntry, CancelBuilder, DestinationSlot, Fd, Fixed, SubmitArgs, Timespec,
-};
+use io_uring::types::{CancelBuilder, DestinationSlot, Fd, Fixed, SubmitArgs, Timespec};
 use io_uring::{IoUring, cqueue, opcode, squeue};
 use slab::Slab;
-use socket2::{SockAddr, SockAddrStorage, Socket};
+use socket2::{SockAddr, Socket};
 use torsade_core::driver::{Chunk, Interest};
 
+pub(crate) use self::op::{Accepts, Brought, Completion, OpId};
+use self::op::{From, HEARD, Load, Op, Pieces};
+pub(crate) use self::pool::Filled;
+use self::pool::Pool;
 use super::file::{Closing, File, Slot};
 use super::probe;
 use super::tag::Tag;
@@ -91,99 +94,6 @@ struct Inner {
     reaped: VecDeque<Completion>,
     /// Slots of the ring's own table that nobody has any more.
     closing: Closing,
-}
-
-/// An operation under way, and what the kernel needs until it is over.
-struct Op {
-    tag: Tag,
-    generation: u32,
-    /// Keeps the file open, because the entry names it by its number. Gone once the kernel, which
-    /// then has a reference of its own, was told to cancel the operation.
-    file: Option<Rc<File>>,
-    load: Load,
-}
-
-enum Load {
-    Nothing,
-    Chunk(Box<Chunk>),
-    Pieces(Box<Pieces>),
-    /// Kept, not looked at: where a connect goes to.
-    #[expect(dead_code, reason = "the kernel looks at it")]
-    Address(Box<SockAddr>),
-    /// What reading a doorbell yields.
-    #[expect(dead_code, reason = "the kernel writes it")]
-    Heard(Box<[u8; HEARD]>),
-    Accepting,
-    /// Into the ring's own table, with room for where from.
-    AcceptingDirect(Box<From>),
-    Receiving,
-}
-
-/// Where the kernel writes who was accepted.
-struct From {
-    address: SockAddrStorage,
-    len: libc::socklen_t,
-}
-
-/// A chunk of several pieces, with the lists of them that the kernel reads.
-struct Pieces {
-    chunk: Box<Chunk>,
-    slices: [libc::iovec; PIECES],
-    message: libc::msghdr,
-}
-
-/// Bytes of a pipe that are read at once.
-const HEARD: usize = 64;
-/// Pieces of a chunk that are sent at once.
-const PIECES: usize = 64;
-
-/// Names an operation, to cancel it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct OpId(u64);
-
-impl OpId {
-    fn place(self) -> usize {
-        (self.0 & u64::from(u32::MAX)) as usize
-    }
-
-    fn generation(self) -> u32 {
-        (self.0 >> 32) as u32
-    }
-}
-
-/// What the kernel says about an operation.
-#[derive(Debug)]
-pub(crate) struct Completion {
-    pub(crate) tag: Tag,
-    pub(crate) op: OpId,
-    /// Whether the operation is over.
-    pub(crate) last: bool,
-    pub(crate) result: io::Result<usize>,
-    pub(crate) brought: Brought,
-}
-
-/// What comes with a completion.
-#[derive(Debug)]
-pub(crate) enum Brought {
-    Nothing,
-    /// The chunk that was sent, as it was.
-    Chunk(Box<Chunk>),
-    /// Bytes that were received.
-    Bytes(Filled),
-    /// A connection that was accepted.
-    Socket(Socket),
-    /// The same in the ring's own table, and who it is.
-    Slot(Slot, Option<SocketAddr>),
-}
-
-/// How many connections a listener is to accept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Accepts {
-    One,
-    /// Until it is cancelled or fails.
-    All,
-    /// One, into the ring's own table.
-    Direct,
 }
 
 /// Entries of the submission queue; more than that are submitted in several calls.
@@ -364,7 +274,8 @@ impl Ring {
     pub(crate) fn hear(&self, pipe: &Rc<File>, tag: Tag) -> OpId {
         let mut heard = Box::new([0; HEARD]);
         let pointer = (&raw mut *heard).cast();
-        let entry = on_file!(pipe, |fd| opcode::Read::new(fd, pointer, HEARD as u32).build());
+        let entry = on_file!(pipe, |fd| opcode::Read::new(fd, pointer, HEARD as u32)
+            .build());
         self.begin(pipe, tag, Load::Heard(heard), entry)
     }
 
@@ -685,49 +596,6 @@ impl Inner {
     }
 }
 
-impl Pieces {
-    fn new(chunk: Box<Chunk>) -> Box<Self> {
-        let nothing = libc::iovec {
-            iov_base: ptr::null_mut(),
-            iov_len: 0,
-        };
-        let mut pieces = Box::new(Self {
-            chunk,
-            slices: [nothing; PIECES],
-            // SAFETY: all of its fields are numbers and pointers, for which zeroes are nothing.
-            message: unsafe { mem::zeroed() },
-        });
-        let Self {
-            chunk,
-            slices,
-            message,
-        } = &mut *pieces;
-        let mut filled = 0;
-        for (slice, piece) in slices.iter_mut().zip(chunk.pieces()) {
-            slice.iov_base = piece.as_ptr().cast_mut().cast();
-            slice.iov_len = piece.len();
-            filled += 1;
-        }
-        message.msg_iov = slices.as_mut_ptr();
-        message.msg_iovlen = filled;
-        pieces
-    }
-}
-
-impl From {
-    fn new() -> Self {
-        let address = SockAddrStorage::zeroed();
-        let len = address.size_of();
-        Self { address, len }
-    }
-
-    fn address(self) -> Option<SocketAddr> {
-        // SAFETY: the kernel wrote an address into it and said how long that is; or nothing, and
-        // zeroes are an address of no family.
-        unsafe { SockAddr::new(self.address, self.len) }.as_socket()
-    }
-}
-
 /// Who is at the other end of a socket, also when that end is gone already.
 /// `like` is an address of the same family: the system refuses to fill more room than it needs.
 pub(crate) fn peer(socket: &Socket, like: SocketAddr) -> Option<SocketAddr> {
@@ -744,139 +612,6 @@ pub(crate) fn peer(socket: &Socket, like: SocketAddr) -> Option<SocketAddr> {
         )
     };
     if result == 0 { from.address() } else { None }
-}
-
-/// Buffers that the kernel takes one of whenever there is something to receive.
-#[derive(Debug)]
-struct Pool {
-    /// The list of buffers that are the kernel's, in a shape that it knows. Its length is a power
-    /// of two.
-    entries: *mut BufRingEntry,
-    bytes: *mut u8,
-    count: u16,
-    size: usize,
-    /// Where the next entry goes, counted without end.
-    tail: Cell<u16>,
-    /// Buffers that the kernel does not have.
-    out: Cell<usize>,
-}
-
-impl Pool {
-    fn new(count: u16, size: usize) -> Self {
-        assert!(count.is_power_of_two() && size > 0, "a pool has buffers");
-        let (list, room) = Self::layouts(count, size);
-        // SAFETY: neither layout has a size of zero.
-        let (entries, bytes) = unsafe { (alloc::alloc_zeroed(list), alloc::alloc_zeroed(room)) };
-        for (pointer, layout) in [(entries, list), (bytes, room)] {
-            if pointer.is_null() {
-                alloc::handle_alloc_error(layout);
-            }
-        }
-        let pool = Self {
-            entries: entries.cast(),
-            bytes,
-            count,
-            size,
-            tail: Cell::new(0),
-            out: Cell::new(usize::from(count)),
-        };
-        for id in 0..count {
-            pool.give(id);
-        }
-        pool
-    }
-
-    fn layouts(count: u16, size: usize) -> (Layout, Layout) {
-        const PAGE: usize = 4096;
-        let list = usize::from(count) * size_of::<BufRingEntry>();
-        let room = usize::from(count).saturating_mul(size);
-        let layout = |len| Layout::from_size_align(len, PAGE);
-        match (layout(list), layout(room)) {
-            (Ok(list), Ok(room)) => (list, room),
-            _ => panic!("buffers for all of memory"),
-        }
-    }
-
-    /// Let the kernel have a buffer, which nobody else has.
-    fn give(&self, id: u16) {
-        let tail = self.tail.get();
-        let place = usize::from(tail & (self.count - 1));
-        // SAFETY: the place is in the list, which is `count` long; the buffer is in the room, which
-        // is as many sizes long. The entry is ours to write, because there are as many places as
-        // buffers, and the kernel looks at those before the tail only. The tail lies in the first
-        // entry's unused field, aligned as a `u16` is, and only this thread writes it.
-        unsafe {
-            let entry = &mut *self.entries.add(place);
-            entry.set_addr(
-                self.bytes
-                    .add(usize::from(id) * self.size)
-                    .expose_provenance() as u64,
-            );
-            entry.set_len(self.size as u32);
-            entry.set_bid(id);
-            let shared = BufRingEntry::tail(self.entries).cast_mut();
-            AtomicU16::from_ptr(shared).store(tail.wrapping_add(1), Ordering::Release);
-        }
-        self.tail.set(tail.wrapping_add(1));
-        self.out.set(self.out.get() - 1);
-    }
-}
-
-impl Drop for Pool {
-    fn drop(&mut self) {
-        let (list, room) = Self::layouts(self.count, self.size);
-        // SAFETY: they were allocated with these layouts. The kernel has no use for them: the ring
-        // that knows of them was drained, or else it holds a reference and we are not here; and
-        // no `Filled` is left, because each holds one too.
-        unsafe {
-            alloc::dealloc(self.entries.cast(), list);
-            alloc::dealloc(self.bytes, room);
-        }
-    }
-}
-
-/// Bytes that were received, in a buffer that is the kernel's again when this is dropped.
-#[derive(Debug)]
-pub(crate) struct Filled {
-    pool: Rc<Pool>,
-    id: u16,
-    len: u32,
-}
-
-impl Filled {
-    /// # Safety
-    /// The kernel must have given the buffer up just now.
-    unsafe fn new(pool: &Rc<Pool>, id: u16, received: &io::Result<usize>) -> Self {
-        assert!(id < pool.count, "the kernel gave up a buffer of another");
-        let len = received.as_ref().map_or(0, |len| (*len).min(pool.size));
-        pool.out.set(pool.out.get() + 1);
-        Self {
-            pool: Rc::clone(pool),
-            id,
-            len: len as u32,
-        }
-    }
-}
-
-impl Deref for Filled {
-    type Target = [u8];
-
-    #[inline]
-    fn deref(&self) -> &[u8] {
-        let pool = &*self.pool;
-        // SAFETY: the buffer is in the room and has at least `len` bytes, all of them written: it
-        // was zeroed when it was made. Until `self` is dropped nobody writes to it.
-        unsafe {
-            let start = pool.bytes.add(usize::from(self.id) * pool.size);
-            slice::from_raw_parts(start, self.len as usize)
-        }
-    }
-}
-
-impl Drop for Filled {
-    fn drop(&mut self) {
-        self.pool.give(self.id);
-    }
 }
 
 impl fmt::Debug for Inner {
