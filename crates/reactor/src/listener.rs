@@ -54,9 +54,7 @@ impl<P: Poller> Listeners<P> {
     }
 
     pub(crate) fn listen(&self, wanted: SocketAddr, id: ListenerId) -> io::Result<SocketAddr> {
-        let socket = ports::listen(wanted, |address, prepare| {
-            bind(address, self.backlog, prepare)
-        })?;
+        let socket = open(wanted, self.backlog)?;
         let address = socket.local_addr()?.as_socket().unwrap_or(wanted);
         let mut socket = Registered::new(socket, &self.poller);
         socket.want(Token::Listener(id), READABLE)?;
@@ -160,6 +158,11 @@ fn fit(socket: &Socket) -> io::Result<()> {
     // Without it the connection is slower, not wrong.
     let _ = socket.set_tcp_nodelay(true);
     socket.set_nonblocking(true)
+}
+
+/// A socket that listens and does not block.
+pub(crate) fn open(wanted: SocketAddr, backlog: i32) -> io::Result<Socket> {
+    ports::listen(wanted, |address, prepare| bind(address, backlog, prepare))
 }
 
 fn bind(address: SocketAddr, backlog: i32, prepare: Prepare) -> io::Result<Socket> {

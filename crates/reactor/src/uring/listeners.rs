@@ -13,7 +13,7 @@ use super::file::File;
 use super::ring::{Accepts, Brought, Completion, OpId, Ring, peer};
 use super::tag::Tag;
 use crate::accepting::Accept;
-use crate::listener::bind;
+use crate::listener;
 use crate::reserve::Reserve;
 
 /// The listening sockets of a reactor. Programs reach it through `listen` and `close`, in the
@@ -75,9 +75,7 @@ impl Listeners {
     }
 
     pub(crate) fn listen(&self, wanted: SocketAddr, id: ListenerId) -> io::Result<SocketAddr> {
-        let socket = bind(wanted, self.backlog)?;
-        // Inherited by what is accepted. Without it connections are slower, not wrong.
-        let _ = socket.set_tcp_nodelay(true);
+        let socket = listener::open(wanted, self.backlog)?;
         let address = socket.local_addr()?.as_socket().unwrap_or(wanted);
         if self.sheds {
             // Without it, those who come when there are no descriptors wait.
@@ -104,7 +102,7 @@ impl Listeners {
         let Some(listening) = removed else {
             return;
         };
-        // The kernel has it until the next wait, but nobody comes in from now on.
+        // Nobody comes in from now on, whatever the kernel still has to do about it.
         if let Some(socket) = listening.file.descriptor() {
             let _ = socket.shutdown(Shutdown::Both);
         }
@@ -119,7 +117,7 @@ impl Listeners {
     fn submit(&self) {
         if let Some(ring) = self.ring.upgrade() {
             // What fails now is tried again by the next wait, which says so if it fails too.
-            let _ = ring.submit();
+            let _ = ring.flush();
         }
     }
 
@@ -275,14 +273,11 @@ impl Listeners {
             return Accept::Empty;
         };
         match socket.accept() {
-            Ok((socket, from)) => {
-                let _ = socket.set_tcp_nodelay(true);
-                prepare(
-                    File::Descriptor(socket),
-                    from.as_socket(),
-                    listening.address,
-                )
-            }
+            Ok((socket, from)) => prepare(
+                File::Descriptor(socket),
+                from.as_socket(),
+                listening.address,
+            ),
             Err(error) => Accept::refused(error),
         }
     }

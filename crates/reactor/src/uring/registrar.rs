@@ -130,7 +130,7 @@ impl Drop for Registered {
             ring.cancel(polled.op);
             drop(polled);
             // At once, because others may wait for it to be closed. If it fails now, then later.
-            let _ = ring.submit();
+            let _ = ring.flush();
         }
     }
 }
