@@ -335,7 +335,12 @@ fn deferred_callbacks_do_not_pile_up() {
         assert_eq!((&**ours).read(&mut [0; 2]).unwrap(), 1);
     }
     settle(&mut reactor);
-    assert!(calls.get() <= 33, "{}", calls.get());
+    // A ring may have found each of them ready just before.
+    let late = match reactor.driver() {
+        Driver::IoUring => 3,
+        _ => 0,
+    };
+    assert!(calls.get() <= 33 + late, "{}", calls.get());
 }
 
 #[test]
