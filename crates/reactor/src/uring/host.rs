@@ -2,7 +2,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use torsade_core::driver::Host;
+use torsade_core::driver::{Host, NotTaken, Work};
 use torsade_core::{Limits, ListenerId, Time};
 
 use super::listeners::Listeners;
@@ -11,6 +11,7 @@ use super::streams::Socket;
 use crate::accepting::{Accept, Doors};
 use crate::clock::Clock;
 use crate::reserve::Reserve;
+use crate::threads::{Bounds, Pool};
 
 /// What the engine asks for and must have at once. Shared between the engine, which calls it in
 /// the middle of user code, and the driver.
@@ -18,6 +19,7 @@ use crate::reserve::Reserve;
 pub(crate) struct RingHost {
     pub(crate) clock: Clock,
     pub(crate) listeners: Listeners,
+    pool: Pool,
 }
 
 impl RingHost {
@@ -25,6 +27,7 @@ impl RingHost {
         Self {
             clock,
             listeners: Listeners::new(ring, limits, direct),
+            pool: Pool::new(Bounds::of(limits)),
         }
     }
 }
@@ -40,6 +43,14 @@ impl Host for RingHost {
 
     fn close_listener(&self, listener: ListenerId) {
         self.listeners.close(listener);
+    }
+
+    fn thread(&self, work: Work) -> Result<(), NotTaken> {
+        self.pool.give(work)
+    }
+
+    fn join_threads(&self) {
+        self.pool.end();
     }
 }
 
