@@ -38,7 +38,16 @@ pub const EPOLL: Column = Column {
     cannot: &[],
 };
 
-/// The same, with a filter on every opened connection.
+/// The same on io_uring.
+#[cfg(target_os = "linux")]
+pub const IO_URING: Column = Column {
+    name: "io_uring",
+    make: |limits| Box::new(TcpHarness::new(Driver::IoUring, limits, None)),
+    elsewhere: Some(elsewhere),
+    cannot: &[],
+};
+
+/// The first, with a filter on every opened connection.
 pub const FILTERED_TCP: Column = Column {
     name: "tcp+filter",
     make: |limits| {

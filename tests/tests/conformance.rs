@@ -25,6 +25,8 @@ fn main() -> io::Result<ExitCode> {
         torsade_tests::tcp::TCP,
         #[cfg(target_os = "linux")]
         torsade_tests::tcp::EPOLL,
+        #[cfg(target_os = "linux")]
+        torsade_tests::tcp::IO_URING,
         with_threads(FILTERED_STRING),
         #[cfg(unix)]
         torsade_tests::tcp::FILTERED_TCP,

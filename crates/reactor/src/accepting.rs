@@ -1,14 +1,76 @@
-use std::io;
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
 use torsade_core::{Limits, ListenerId, Peer, Time, WhenFull};
 
-use crate::host::SystemHost;
-use crate::linger::Lingering;
-use crate::listener::Accept;
-use crate::poller::Poller;
-use crate::socket::Registered;
+use crate::reserve::Reserve;
+
+/// The listeners of a driver, as far as accepting is concerned with them.
+pub(crate) trait Doors {
+    /// A connection that was accepted.
+    type Socket;
+
+    fn now(&self) -> Time;
+
+    /// Accept one connection, if one waits.
+    fn accept(&self, id: ListenerId) -> Accept<Self::Socket>;
+
+    /// Where a listener listens.
+    fn address(&self, id: ListenerId) -> Option<SocketAddr>;
+
+    /// Hear of a listener's connections no more.
+    fn rest(&self, id: ListenerId);
+
+    /// Hear of them again. False if that failed.
+    fn resume(&self, id: ListenerId) -> bool;
+
+    /// Kept while there are listeners, if connections are to be shed.
+    fn reserve(&self) -> &Reserve;
+}
+
+/// What came of one accept.
+pub(crate) enum Accept<S> {
+    /// A connection.
+    Made(S, Peer),
+    /// A connection that could not be set up; it is closed. Not on Linux, where nothing is to do.
+    #[cfg_attr(
+        target_os = "linux",
+        expect(dead_code, reason = "an accept sets it up there")
+    )]
+    Unfit(Peer, io::Error),
+    /// That one failed or broke off; the next may not.
+    Broken,
+    /// None waits.
+    Empty,
+    /// The system is out of something, or worse.
+    Failed(io::Error),
+}
+
+impl<S> Accept<S> {
+    /// What an error of the system's means.
+    pub(crate) fn refused(error: io::Error) -> Self {
+        match error.kind() {
+            ErrorKind::WouldBlock => Self::Empty,
+            // What happened to the connection before it was accepted; some systems tell the
+            // error of its network here.
+            ErrorKind::Interrupted
+            | ErrorKind::ConnectionAborted
+            | ErrorKind::ConnectionReset
+            | ErrorKind::HostUnreachable
+            | ErrorKind::NetworkDown
+            | ErrorKind::NetworkUnreachable => Self::Broken,
+            _ => Self::Failed(error),
+        }
+    }
+}
+
+/// Sockets that only linger, which must not keep others out.
+pub(crate) trait Lingers {
+    /// Close them all, because their descriptors are needed. False if there were none.
+    fn give_way(&mut self) -> bool;
+}
 
 /// Accepting connections, also when there are no descriptors (contract C12).
 ///
@@ -26,8 +88,8 @@ use crate::socket::Registered;
 /// descriptors are the process's. Who rests is out of the poller, so that a queue that nobody can
 /// empty wakes nobody.
 #[derive(Debug)]
-pub(crate) struct Accepting<P: Poller> {
-    host: Rc<SystemHost<P>>,
+pub(crate) struct Accepting<D: Doors> {
+    doors: Rc<D>,
     policy: WhenFull,
     rest: Duration,
     most_in_vain: usize,
@@ -51,8 +113,8 @@ struct Short {
 }
 
 /// What came of asking for a connection.
-pub(crate) enum Accepted<P: Poller> {
-    Made(Registered<P>, Peer),
+pub(crate) enum Accepted<S> {
+    Made(S, Peer),
     /// It is closed already, and this is why.
     Shed(Peer, io::Error),
     /// No connection, but the next may be one.
@@ -61,10 +123,10 @@ pub(crate) enum Accepted<P: Poller> {
     None,
 }
 
-impl<P: Poller> Accepting<P> {
-    pub(crate) fn new(host: Rc<SystemHost<P>>, limits: &Limits) -> Self {
+impl<D: Doors> Accepting<D> {
+    pub(crate) fn new(doors: Rc<D>, limits: &Limits) -> Self {
         Self {
-            host,
+            doors,
             policy: limits.when_full,
             rest: limits.accept_rest,
             most_in_vain: limits.vain_accepts.max(1),
@@ -77,7 +139,11 @@ impl<P: Poller> Accepting<P> {
     }
 
     /// Ask for one connection. Sockets that only linger must not keep new ones out.
-    pub(crate) fn accept(&mut self, id: ListenerId, lingering: &mut Lingering<P>) -> Accepted<P> {
+    pub(crate) fn accept(
+        &mut self,
+        id: ListenerId,
+        lingering: &mut impl Lingers,
+    ) -> Accepted<D::Socket> {
         match self.short_now() {
             None => self.accept_plainly(id, lingering),
             Some(0) => {
@@ -92,14 +158,18 @@ impl<P: Poller> Accepting<P> {
     /// How many accepts may be in vain, if descriptors are known to be short.
     fn short_now(&mut self) -> Option<usize> {
         let short = self.short.as_ref()?;
-        if short.until <= self.host.clock.now() {
+        if short.until <= self.doors.now() {
             self.short = None;
             return None;
         }
         Some(short.left)
     }
 
-    fn accept_plainly(&mut self, id: ListenerId, lingering: &mut Lingering<P>) -> Accepted<P> {
+    fn accept_plainly(
+        &mut self,
+        id: ListenerId,
+        lingering: &mut impl Lingers,
+    ) -> Accepted<D::Socket> {
         match self.ask(id) {
             Accept::Made(socket, peer) => {
                 if self.short.is_none() {
@@ -110,10 +180,7 @@ impl<P: Poller> Accepting<P> {
             Accept::Unfit(peer, error) => Accepted::Shed(peer, error),
             Accept::Broken => Accepted::Broken,
             Accept::Empty => Accepted::None,
-            Accept::Failed(_) if lingering.len() > 0 => {
-                lingering.clear();
-                Accepted::Broken
-            }
+            Accept::Failed(_) if lingering.give_way() => Accepted::Broken,
             Accept::Failed(error) => self.fall_short(id, &error),
         }
     }
@@ -121,7 +188,7 @@ impl<P: Poller> Accepting<P> {
     /// Descriptors are there again: the next shortage is news, and finds the reserve in place.
     fn recover(&mut self) {
         if std::mem::take(&mut self.complained) && self.policy == WhenFull::Shed {
-            let _ = self.host.listeners.reserve.take();
+            let _ = self.doors.reserve().take();
         }
     }
 
@@ -130,33 +197,33 @@ impl<P: Poller> Accepting<P> {
     pub(crate) fn accept_last(
         &mut self,
         id: ListenerId,
-        lingering: &mut Lingering<P>,
-    ) -> Option<(Registered<P>, Peer)> {
+        lingering: &mut impl Lingers,
+    ) -> Option<(D::Socket, Peer)> {
         loop {
             match self.ask(id) {
                 Accept::Made(socket, peer) => return Some((socket, peer)),
                 Accept::Unfit(..) | Accept::Broken => {}
-                Accept::Failed(_) if lingering.len() > 0 => lingering.clear(),
+                Accept::Failed(_) if lingering.give_way() => {}
                 Accept::Failed(_) | Accept::Empty => return None,
             }
         }
     }
 
-    fn ask(&mut self, id: ListenerId) -> Accept<P> {
+    fn ask(&mut self, id: ListenerId) -> Accept<D::Socket> {
         self.calls += 1;
-        self.host.listeners.accept(id)
+        self.doors.accept(id)
     }
 
     /// The system has refused: shed those who come if that is wanted and will help, else rest.
-    fn fall_short(&mut self, id: ListenerId, error: &io::Error) -> Accepted<P> {
-        let now = self.host.clock.now();
+    fn fall_short(&mut self, id: ListenerId, error: &io::Error) -> Accepted<D::Socket> {
+        let now = self.doors.now();
         let until = now + self.rest;
         let left = self.most_in_vain;
         let short = self.short.get_or_insert(Short { until, left });
         short.left = short.left.saturating_sub(1);
         let sheds = self.policy == WhenFull::Shed && is_for_descriptors(error);
         if !std::mem::replace(&mut self.complained, true)
-            && let Some(address) = self.host.listeners.address(id)
+            && let Some(address) = self.doors.address(id)
         {
             let what = if sheds { "closing" } else { "not accepting" };
             log::warn!("cannot accept on {address}: {error}; {what} connections for a while");
@@ -170,9 +237,13 @@ impl<P: Poller> Accepting<P> {
 
     /// Accept with the descriptor that was kept for it. If there is another one after that, the
     /// connection can be served; otherwise it makes room for the next.
-    fn accept_from_reserve(&mut self, id: ListenerId, lingering: &mut Lingering<P>) -> Accepted<P> {
-        let host = Rc::clone(&self.host);
-        let reserve = &host.listeners.reserve;
+    fn accept_from_reserve(
+        &mut self,
+        id: ListenerId,
+        lingering: &mut impl Lingers,
+    ) -> Accepted<D::Socket> {
+        let doors = Rc::clone(&self.doors);
+        let reserve = doors.reserve();
         if reserve.take().is_err() {
             self.exhaust(id);
             return Accepted::None;
@@ -180,8 +251,7 @@ impl<P: Poller> Accepting<P> {
         reserve.release();
         let asked = self.ask(id);
         let mut kept = reserve.take();
-        if kept.is_err() && lingering.len() > 0 {
-            lingering.clear();
+        if kept.is_err() && lingering.give_way() {
             kept = reserve.take();
         }
         match (asked, kept) {
@@ -227,21 +297,21 @@ impl<P: Poller> Accepting<P> {
     }
 
     fn send_to_rest(&mut self, id: ListenerId) {
-        self.host.listeners.rest(id);
+        self.doors.rest(id);
         self.resting.push(id);
     }
 
     /// A listener has connections, but the engine wants none.
     pub(crate) fn wait_for_room(&mut self, id: ListenerId) {
-        self.host.listeners.rest(id);
+        self.doors.rest(id);
         self.waiting.push(id);
     }
 
     /// The engine may accept: whoever waited for that is back.
     pub(crate) fn there_is_room(&mut self) {
         // One that the poller refuses is tried again after the next turn.
-        let listeners = &self.host.listeners;
-        self.waiting.retain(|id| !listeners.resume(*id));
+        let doors = &self.doors;
+        self.waiting.retain(|id| !doors.resume(*id));
     }
 
     /// Whether listeners wait for the engine.
@@ -280,8 +350,20 @@ impl<P: Poller> Accepting<P> {
     }
 
     fn resume(&mut self) {
-        let listeners = &self.host.listeners;
-        self.resting.retain(|id| !listeners.resume(*id));
+        let doors = &self.doors;
+        self.resting.retain(|id| !doors.resume(*id));
+    }
+
+    /// Whether a listener rests, or waits for the engine.
+    #[cfg(all(target_os = "linux", feature = "io-uring"))]
+    pub(crate) fn is_resting(&self, id: ListenerId) -> bool {
+        self.resting.contains(&id) || self.waiting.contains(&id)
+    }
+
+    /// Whether descriptors are known to be short.
+    #[cfg(all(target_os = "linux", feature = "io-uring"))]
+    pub(crate) fn is_short(&self) -> bool {
+        self.short.is_some()
     }
 
     pub(crate) fn calls(&self) -> u64 {

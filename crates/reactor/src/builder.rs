@@ -23,6 +23,7 @@ pub struct ReactorBuilder {
     limits: Limits,
     clock: Option<Clock>,
     driver: Option<Driver>,
+    slots: u32,
 }
 
 impl ReactorBuilder {
@@ -91,6 +92,25 @@ impl ReactorBuilder {
         self
     }
 
+    /// Keep accepted connections in a table of the ring's own, with room for so many, instead of
+    /// among the descriptors of the process: then there can be more of them than descriptors. Of
+    /// the io_uring driver; the others have no such table and take no notice.
+    ///
+    /// What no descriptor names, no other system call can be asked about. So an abort of such a
+    /// connection ends it in order instead of resetting it, a listener on all addresses tells that
+    /// for the local one, and progress of a slow peer is not looked for in the kernel's queue.
+    /// Those who come when the table is full get descriptors.
+    ///
+    /// ```
+    /// let reactor = torsade_reactor::Reactor::builder().direct_descriptors(100_000).build()?;
+    /// # drop(reactor);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn direct_descriptors(mut self, most: u32) -> Self {
+        self.slots = most;
+        self
+    }
+
     /// Make the reactor.
     ///
     /// ```
@@ -105,6 +125,6 @@ impl ReactorBuilder {
     /// [`DriverUnavailable`](crate::DriverUnavailable) around it.
     pub fn build(self) -> io::Result<Reactor> {
         let clock = self.clock.unwrap_or_else(Clock::system);
-        driver::make(self.driver, self.limits, clock).map(Reactor::new_around)
+        driver::make(self.driver, self.slots, self.limits, clock).map(Reactor::new_around)
     }
 }

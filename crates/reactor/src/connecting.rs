@@ -109,7 +109,7 @@ fn open(address: SocketAddr) -> io::Result<Socket> {
 }
 
 /// How a connect ended; `None` if it goes on. A connected socket is not asked for its error.
-fn outcome(socket: &Socket) -> Option<io::Result<Peer>> {
+pub(crate) fn outcome(socket: &Socket) -> Option<io::Result<Peer>> {
     let ends = socket.peer_addr().and_then(|remote| {
         let local = socket.local_addr()?;
         Ok((remote.as_socket(), local.as_socket()))

@@ -12,6 +12,8 @@ use crate::event_loop::EventLoop;
 use crate::poller::Poller;
 use crate::portable::Portable;
 use crate::readiness::ReadinessLoop;
+#[cfg(all(target_os = "linux", feature = "io-uring"))]
+use crate::uring::{RingLoop, Rings};
 
 /// What a reactor asks the system with. Programs, and the order of their callbacks, are the same
 /// on each; what differs is how many system calls a message costs.
@@ -20,7 +22,7 @@ use crate::readiness::ReadinessLoop;
 /// |---|---|---|---|
 /// | [`Epoll`](Self::Epoll) | Linux | a wait, a receive, a send | the default there |
 /// | [`Polling`](Self::Polling) | all | on Linux, two to four calls more when a timer is armed | the default elsewhere |
-/// | [`IoUring`](Self::IoUring) | Linux, where the kernel allows it | less than two calls | not in this build |
+/// | [`IoUring`](Self::IoUring) | Linux 6.1, where it is allowed | one call | with the feature `io-uring`, when it is named |
 ///
 /// # Which one
 /// 1. The one that [`ReactorBuilder::driver`](crate::ReactorBuilder::driver) names, or an error:
@@ -53,7 +55,35 @@ pub enum Driver {
     /// Linux's epoll, without anything between.
     #[doc(alias = "EPollReactor")]
     Epoll,
-    /// Linux's io_uring.
+    /// Linux's io_uring, in builds with the feature `io-uring`.
+    ///
+    /// One call hands the kernel all that the last turn asked for, sends and the rest, and waits
+    /// for what comes of it. Connections are accepted and bytes are received without being asked
+    /// for one by one, into buffers that belong to the whole reactor and are handed to
+    /// `data_received` as they are. There is no kernel thread that polls (SQPOLL), ever.
+    ///
+    /// # What it needs
+    /// Linux 6.1; 6.12 or newer lets it wait for answers and ends of sends in one call. Containers
+    /// often forbid io_uring, and so does `kernel.io_uring_disabled`: then whoever named it gets
+    /// [`DriverUnavailable`], and whoever named it by the environment gets another driver and a
+    /// warning in the log. Each reactor has 4 MiB of buffers.
+    ///
+    /// # What differs
+    /// - Input of a connection that holds it back: what the kernel had received is copied out of
+    ///   the common buffers, and the kernel receives no more. That wakes the reactor once.
+    /// - Output counts as buffered until the call that follows the turn, and an aborted connection
+    ///   with output on its way is lost in the turn that follows.
+    /// - [`Counters::events`](crate::Counters::events) counts sends, too.
+    /// - A listener meets the limit of descriptors (`RLIMIT_NOFILE`) that held when it began to
+    ///   accept.
+    /// - A writer that is watched is also told when the peer has ended its side.
+    /// - Whoever waits on the reactor's descriptor (contract C11) pays for it with a read of an
+    ///   eventfd in each turn.
+    ///
+    /// # What it is good at
+    /// Few system calls, where those are dear: one for a message on one connection, and one for a
+    /// batch on many. And connections beyond the limit of descriptors, see
+    /// [`direct_descriptors`](crate::ReactorBuilder::direct_descriptors).
     IoUring,
 }
 
@@ -64,35 +94,36 @@ const VARIABLE: &str = "TORSADE_DRIVER";
 /// the best that the machine allows.
 pub(crate) fn make(
     named: Option<Driver>,
+    slots: u32,
     limits: Limits,
     clock: Clock,
 ) -> io::Result<Box<dyn EventLoop>> {
     let opened = match named {
-        Some(driver) => driver.open().map_err(|cause| {
+        Some(driver) => driver.open(slots, &limits).map_err(|cause| {
             let kind = cause.kind();
             io::Error::new(kind, DriverUnavailable { driver, cause })
         })?,
-        None => open_automatically()?,
+        None => open_automatically(slots, &limits)?,
     };
     let made = opened.make(limits, clock);
     log::info!("the reactor's driver is {}", made.driver());
     Ok(made)
 }
 
-fn open_automatically() -> io::Result<Opened> {
+fn open_automatically(slots: u32, limits: &Limits) -> io::Result<Opened> {
     if let Some(driver) = named_by_environment() {
-        match driver.open() {
+        match driver.open(slots, limits) {
             Ok(opened) => return Ok(opened),
             Err(error) => log::warn!("{VARIABLE} asks for {driver}, which cannot be had: {error}"),
         }
     }
     if cfg!(target_os = "linux") {
-        match Driver::Epoll.open() {
+        match Driver::Epoll.open(slots, limits) {
             Ok(opened) => return Ok(opened),
             Err(error) => log::warn!("epoll cannot be had: {error}"),
         }
     }
-    Driver::Polling.open()
+    Driver::Polling.open(slots, limits)
 }
 
 /// What the environment asks for; `None` if it leaves the choice to us.
@@ -114,21 +145,30 @@ enum Opened {
     Polling(Portable),
     #[cfg(target_os = "linux")]
     Epoll(Epoll),
+    #[cfg(all(target_os = "linux", feature = "io-uring"))]
+    IoUring(Rings),
 }
 
 impl Driver {
-    fn open(self) -> io::Result<Opened> {
+    fn open(self, slots: u32, limits: &Limits) -> io::Result<Opened> {
         match self {
             Self::Polling => Portable::new().map(Opened::Polling),
             #[cfg(target_os = "linux")]
             Self::Epoll => Epoll::new().map(Opened::Epoll),
             #[cfg(not(target_os = "linux"))]
             Self::Epoll => Err(missing("the system has no epoll")),
-            Self::IoUring => Err(missing("this build has no io_uring")),
+            #[cfg(all(target_os = "linux", feature = "io-uring"))]
+            Self::IoUring => Rings::new(slots, limits).map(Opened::IoUring),
+            #[cfg(not(all(target_os = "linux", feature = "io-uring")))]
+            Self::IoUring => {
+                let _ = (slots, limits);
+                Err(missing("this build has no io_uring"))
+            }
         }
     }
 }
 
+#[cfg(not(all(target_os = "linux", feature = "io-uring")))]
 fn missing(why: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::Unsupported, why)
 }
@@ -139,6 +179,8 @@ impl Opened {
             Self::Polling(poller) => Box::new(ReadinessLoop::new(poller, limits, clock)),
             #[cfg(target_os = "linux")]
             Self::Epoll(poller) => Box::new(ReadinessLoop::new(poller, limits, clock)),
+            #[cfg(all(target_os = "linux", feature = "io-uring"))]
+            Self::IoUring(rings) => Box::new(RingLoop::new(rings, limits, clock)),
         }
     }
 }

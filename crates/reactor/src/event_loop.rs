@@ -30,9 +30,15 @@ pub(crate) trait EventLoop: fmt::Debug {
     /// Wait for events, no longer than `longest`, and take one turn.
     fn turn(&mut self, longest: Option<Duration>) -> io::Result<Next>;
 
+    /// The next turn is not known to follow at once: what was asked for goes to the system now.
+    fn rest(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
     fn counters(&self) -> Counters;
 
-    /// Whether the next turn has something to do without waiting.
+    /// Whether the next turn has something to do without waiting, of which the descriptor does not
+    /// tell.
     fn has_work(&self) -> bool;
 
     /// When the next turn is due; `None` if nothing but an event is waited for.
@@ -49,6 +55,9 @@ pub(crate) trait EventLoop: fmt::Debug {
 
     /// What wakes the loop, and what it can be waited on with. Outlives the loop.
     fn doorbell(&self) -> Arc<dyn Doorbell>;
+
+    /// Somebody is going to wait on the doorbell's descriptor.
+    fn is_waited_on(&self) {}
 
     #[cfg(unix)]
     fn watcher(&self) -> Watcher;

@@ -4,9 +4,12 @@ use std::net::SocketAddr;
 use torsade_core::driver::{Host, NotTaken, Work};
 use torsade_core::{Limits, ListenerId, Time};
 
+use crate::accepting::{Accept, Doors};
 use crate::clock::Clock;
 use crate::listener::Listeners;
 use crate::poller::Poller;
+use crate::reserve::Reserve;
+use crate::socket::Registered;
 use crate::threads::{Bounds, Pool};
 
 /// What the engine asks for and must have at once. Shared between the engine, which calls it in
@@ -47,5 +50,33 @@ impl<P: Poller> Host for SystemHost<P> {
 
     fn join_threads(&self) {
         self.pool.end();
+    }
+}
+
+impl<P: Poller> Doors for SystemHost<P> {
+    type Socket = Registered<P>;
+
+    fn now(&self) -> Time {
+        self.clock.now()
+    }
+
+    fn accept(&self, id: ListenerId) -> Accept<Registered<P>> {
+        self.listeners.accept(id)
+    }
+
+    fn address(&self, id: ListenerId) -> Option<SocketAddr> {
+        self.listeners.address(id)
+    }
+
+    fn rest(&self, id: ListenerId) {
+        self.listeners.rest(id);
+    }
+
+    fn resume(&self, id: ListenerId) -> bool {
+        self.listeners.resume(id)
+    }
+
+    fn reserve(&self) -> &Reserve {
+        &self.listeners.reserve
     }
 }

@@ -150,6 +150,8 @@ mod teller;
 mod threads;
 mod token;
 mod transfer;
+#[cfg(all(target_os = "linux", feature = "io-uring"))]
+mod uring;
 #[cfg(unix)]
 mod watcher;
 #[cfg(unix)]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use torsade_core::driver::Interest;
 use torsade_core::{ConnectionId, Limits, Time};
 
+use crate::accepting;
 use crate::poller::Poller;
 use crate::socket::Registered;
 use crate::token::Token;
@@ -117,10 +118,13 @@ impl<P: Poller> Lingering<P> {
     pub(crate) fn len(&self) -> usize {
         self.sockets.len()
     }
+}
 
-    /// Close all, because their descriptors are needed.
-    pub(crate) fn clear(&mut self) {
+impl<P: Poller> accepting::Lingers for Lingering<P> {
+    fn give_way(&mut self) -> bool {
+        let were_some = !self.sockets.is_empty();
         self.sockets.clear();
         self.deadlines.clear();
+        were_some
     }
 }

@@ -1,12 +1,13 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::net::SocketAddr;
 
 use socket2::{Domain, Protocol, Socket, Type};
 use torsade_core::driver::Interest;
 use torsade_core::{Limits, ListenerId, Peer, WhenFull};
 
+use crate::accepting::Accept;
 use crate::poller::Poller;
 use crate::ports::{self, Prepare};
 use crate::reserve::Reserve;
@@ -32,24 +33,6 @@ struct Listening<P: Poller> {
     address: SocketAddr,
 }
 
-/// What came of one accept.
-pub(crate) enum Accept<P: Poller> {
-    /// A connection.
-    Made(Registered<P>, Peer),
-    /// A connection that could not be set up; it is closed. Not on Linux, where nothing is to do.
-    #[cfg_attr(
-        target_os = "linux",
-        expect(dead_code, reason = "an accept sets it up there")
-    )]
-    Unfit(Peer, io::Error),
-    /// That one failed or broke off; the next may not.
-    Broken,
-    /// None waits.
-    Empty,
-    /// The system is out of something, or worse.
-    Failed(io::Error),
-}
-
 const READABLE: Interest = Interest {
     readable: true,
     writable: false,
@@ -71,9 +54,7 @@ impl<P: Poller> Listeners<P> {
     }
 
     pub(crate) fn listen(&self, wanted: SocketAddr, id: ListenerId) -> io::Result<SocketAddr> {
-        let socket = ports::listen(wanted, |address, prepare| {
-            bind(address, self.backlog, prepare)
-        })?;
+        let socket = open(wanted, self.backlog)?;
         let address = socket.local_addr()?.as_socket().unwrap_or(wanted);
         let mut socket = Registered::new(socket, &self.poller);
         socket.want(Token::Listener(id), READABLE)?;
@@ -100,7 +81,7 @@ impl<P: Poller> Listeners<P> {
     }
 
     /// Accept one connection.
-    pub(crate) fn accept(&self, id: ListenerId) -> Accept<P> {
+    pub(crate) fn accept(&self, id: ListenerId) -> Accept<Registered<P>> {
         let table = self.table.borrow();
         let Some(listening) = table.get(&id) else {
             return Accept::Empty;
@@ -108,22 +89,16 @@ impl<P: Poller> Listeners<P> {
         match accept(listening.socket.socket()) {
             Ok((socket, Some(remote))) => self.prepare(socket, remote, listening.address),
             Ok((_, None)) => Accept::Broken,
-            Err(error) => match error.kind() {
-                ErrorKind::WouldBlock => Accept::Empty,
-                // What happened to the connection before it was accepted; some systems tell the
-                // error of its network here.
-                ErrorKind::Interrupted
-                | ErrorKind::ConnectionAborted
-                | ErrorKind::ConnectionReset
-                | ErrorKind::HostUnreachable
-                | ErrorKind::NetworkDown
-                | ErrorKind::NetworkUnreachable => Accept::Broken,
-                _ => Accept::Failed(error),
-            },
+            Err(error) => Accept::refused(error),
         }
     }
 
-    fn prepare(&self, socket: Socket, remote: SocketAddr, listening: SocketAddr) -> Accept<P> {
+    fn prepare(
+        &self,
+        socket: Socket,
+        remote: SocketAddr,
+        listening: SocketAddr,
+    ) -> Accept<Registered<P>> {
         let mut local = Some(listening);
         if listening.ip().is_unspecified() {
             local = socket.local_addr().ok().and_then(|local| local.as_socket());
@@ -183,6 +158,11 @@ fn fit(socket: &Socket) -> io::Result<()> {
     // Without it the connection is slower, not wrong.
     let _ = socket.set_tcp_nodelay(true);
     socket.set_nonblocking(true)
+}
+
+/// A socket that listens and does not block.
+pub(crate) fn open(wanted: SocketAddr, backlog: i32) -> io::Result<Socket> {
+    ports::listen(wanted, |address, prepare| bind(address, backlog, prepare))
 }
 
 fn bind(address: SocketAddr, backlog: i32, prepare: Prepare) -> io::Result<Socket> {

@@ -211,7 +211,7 @@ impl Reactor {
     pub fn run(&mut self) -> io::Result<()> {
         refuse_inside_callbacks();
         while self.step(None)? == Next::Turn {}
-        Ok(())
+        self.rest()
     }
 
     /// Run until `deferred` has a result, and return that. If a stop is complete before, the
@@ -251,9 +251,11 @@ impl Reactor {
         let mut next = Next::Turn;
         loop {
             if let Some(outcome) = result.take() {
+                self.rest()?;
                 return Ok(outcome);
             }
             if next == Next::Stop {
+                self.rest()?;
                 return Ok(Err(Failure::Abandoned));
             }
             next = self.step(None)?;
@@ -287,6 +289,7 @@ impl Reactor {
     pub fn turn(&mut self, longest: Option<Duration>) -> io::Result<bool> {
         refuse_inside_callbacks();
         let next = self.step(longest)?;
+        self.rest()?;
         if self.inner.as_ref().is_some_and(|inner| inner.has_work()) {
             self.doorbell.ring()?;
         }
@@ -307,6 +310,10 @@ impl Reactor {
     /// ```
     pub fn next_deadline(&self) -> Option<Time> {
         self.inner.as_ref()?.next_deadline()
+    }
+
+    fn rest(&mut self) -> io::Result<()> {
+        self.inner.as_mut().map_or(Ok(()), |inner| inner.rest())
     }
 
     fn step(&mut self, longest: Option<Duration>) -> io::Result<Next> {
@@ -391,6 +398,9 @@ impl Reactor {
 ))]
 impl std::os::fd::AsFd for Reactor {
     fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        if let Some(inner) = &self.inner {
+            inner.is_waited_on();
+        }
         self.doorbell.descriptor()
     }
 }

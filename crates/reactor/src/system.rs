@@ -8,7 +8,7 @@ use socket2::Socket;
 use torsade_core::driver::{Chunk, Close, Closing, Interest, Sending, Wire};
 use torsade_core::{AttemptId, ConnectionId, Limits, ListenerId, Peer, Time};
 
-use crate::accepting::{Accepted, Accepting, is_for_descriptors};
+use crate::accepting::{Accepted, Accepting, Lingers, is_for_descriptors};
 use crate::connecting::Connecting;
 use crate::host::SystemHost;
 use crate::linger::Lingering;
@@ -27,7 +27,7 @@ pub(crate) struct System<P: Poller> {
     pub(crate) host: Rc<SystemHost<P>>,
     pub(crate) connecting: Connecting<P>,
     pub(crate) lingering: Lingering<P>,
-    pub(crate) accepting: Accepting<P>,
+    pub(crate) accepting: Accepting<SystemHost<P>>,
     #[cfg(unix)]
     pub(crate) watches: Rc<Watches>,
     /// What the engine is to be told in the next turn.
@@ -58,15 +58,14 @@ impl<P: Poller> System<P> {
     }
 
     /// Ask for one connection.
-    pub(crate) fn accept(&mut self, listener: ListenerId) -> Accepted<P> {
+    pub(crate) fn accept(&mut self, listener: ListenerId) -> Accepted<Registered<P>> {
         self.accepting.accept(listener, &mut self.lingering)
     }
 
     /// Begin to connect. If descriptors are short, sockets that only linger go first.
     pub(crate) fn connect(&mut self, attempt: AttemptId, address: SocketAddr) {
         let mut begun = self.connecting.begin(attempt, address);
-        if matches!(&begun, Err(error) if is_for_descriptors(error)) && self.lingering.len() > 0 {
-            self.lingering.clear();
+        if matches!(&begun, Err(error) if is_for_descriptors(error)) && self.lingering.give_way() {
             begun = self.connecting.begin(attempt, address);
         }
         if let Err(error) = begun {

@@ -121,7 +121,7 @@ pub(crate) fn drivers(workspace: &Workspace) -> Result<Outcome, String> {
     if !cfg!(target_os = "linux") {
         return Ok(Outcome::note("only Linux has more than one driver"));
     }
-    for driver in ["polling", "epoll"] {
+    for driver in ["polling", "epoll", "io_uring"] {
         println!("    on {driver}:");
         let mut command =
             workspace.cargo(&["test", "-p", "torsade-reactor", "-p", "torsade-tests"]);

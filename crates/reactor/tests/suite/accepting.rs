@@ -3,7 +3,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use torsade_core::{Limits, Transport, factory};
-use torsade_reactor::Reactor;
+use torsade_reactor::{Driver, Reactor};
 
 use crate::support::{Client, Log, Script, drive, echo, serve, settle};
 
@@ -22,7 +22,12 @@ fn accepts_of_one_turn_are_bounded() {
         seen.push(reactor.net().connections());
     }
     // One at first, because being ready means no more than that.
-    assert_eq!(seen, [1, 3, 6, 8]);
+    let expected: &[_] = match reactor.driver() {
+        // A ring has accepted them already.
+        Driver::IoUring => &[3, 6, 8],
+        _ => &[1, 3, 6, 8],
+    };
+    assert_eq!(seen, expected);
 }
 
 #[test]
@@ -91,8 +96,11 @@ fn an_event_of_a_connection_that_is_gone_reaches_nobody() {
     second.write(b"two");
     drive(&mut reactor, || log.has("third made"));
     settle(&mut reactor);
+    // A ring lets go of the second in the next turn.
+    let mut lines = log.lines();
+    lines[3..].sort();
     assert_eq!(
-        log.lines()[2..],
+        lines[2..],
         ["first heard one", "second lost: aborted here", "third made"]
     );
     third.write(b"three");
@@ -109,14 +117,19 @@ fn the_counters_tell_what_happened() {
     settle(&mut reactor);
     let first = reactor.counters();
     assert_eq!((first.accepts, first.connections, first.shed), (3, 3, 0));
-    assert_eq!((first.accept_calls, first.events), (3, 2));
+    // A ring tells each connection, and each end of a send.
+    let (calls, arrivals, echo) = match reactor.driver() {
+        Driver::IoUring => (4, 3, 2),
+        _ => (3, 2, 1),
+    };
+    assert_eq!((first.accept_calls, first.events), (calls, arrivals));
 
     for client in &mut clients {
         client.write(b"x");
     }
     settle(&mut reactor);
     let second = reactor.counters();
-    assert_eq!(second.events, first.events + 3);
+    assert_eq!(second.events, first.events + 3 * echo);
     let idle = Duration::ZERO;
     reactor.turn(Some(idle)).unwrap();
     let third = reactor.counters();

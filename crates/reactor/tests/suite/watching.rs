@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use torsade_core::{Limits, Net, Transport};
-use torsade_reactor::{Reactor, Watch};
+use torsade_reactor::{Driver, Reactor, Watch};
 
 use crate::support::{Client, Log, Script, drive, is_readable, serve, settle};
 
@@ -38,6 +38,14 @@ fn turn(reactor: &mut Reactor, times: usize) {
     for _ in 0..times {
         assert!(reactor.turn(Some(Duration::ZERO)).unwrap());
     }
+}
+
+/// Nothing more comes of a watch. A ring says once that it was taken out.
+fn rests(reactor: &mut Reactor) {
+    if reactor.driver() == Driver::IoUring {
+        turn(reactor, 1);
+    }
+    assert!(!is_readable(reactor));
 }
 
 #[test]
@@ -93,7 +101,7 @@ fn a_writable_descriptor_is_told_until_it_is_full() {
     turn(&mut reactor, 1);
     assert!(written.get() > full);
     drop(watch);
-    assert!(!is_readable(&reactor));
+    rests(&mut reactor);
 }
 
 #[test]
@@ -186,7 +194,7 @@ fn a_number_that_is_used_again_is_not_confused() {
     turn(&mut reactor, 1);
     assert!(next.is_watching());
     drop((watch, next));
-    assert!(!is_readable(&reactor));
+    rests(&mut reactor);
 }
 
 #[test]
@@ -327,7 +335,12 @@ fn deferred_callbacks_do_not_pile_up() {
         assert_eq!((&**ours).read(&mut [0; 2]).unwrap(), 1);
     }
     settle(&mut reactor);
-    assert!(calls.get() <= 33, "{}", calls.get());
+    // A ring may have found each of them ready just before.
+    let late = match reactor.driver() {
+        Driver::IoUring => 3,
+        _ => 0,
+    };
+    assert!(calls.get() <= 33 + late, "{}", calls.get());
 }
 
 #[test]

@@ -294,3 +294,18 @@ fn on_epoll_whatever_fails_about_waiting_is_survived() {
     besiege("epoll", "write", &["EINTR"]);
     besiege("epoll", "epoll_pwait2", &["ENOSYS", "EPERM"]);
 }
+
+#[cfg(feature = "io-uring")]
+#[test]
+fn on_io_uring_whatever_fails_is_survived() {
+    besiege("io_uring", "io_uring_enter", &["EINTR", "EAGAIN", "EBUSY"]);
+    // Who comes, and a close: all else is said by the ring.
+    besiege("io_uring", "getsockopt", &["ENOTCONN", "ENOBUFS"]);
+}
+
+/// A kernel, or who guards it, that has no ring for us.
+#[cfg(feature = "io-uring")]
+#[test]
+fn without_io_uring_another_driver_serves() {
+    besiege("io_uring", "io_uring_setup", &["ENOSYS", "EPERM", "ENOMEM"]);
+}

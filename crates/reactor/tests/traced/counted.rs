@@ -183,6 +183,16 @@ fn on_epoll_lingering_costs_a_shutdown_and_what_hears_of_the_peers_end() {
     assert_each(&calls, 10.0);
 }
 
+#[cfg(feature = "io-uring")]
+#[test]
+fn on_io_uring_a_message_is_one_call_though_a_timer_is_armed() {
+    let Some(calls) = calls("ping-pong", "io_uring") else {
+        return;
+    };
+    assert!(calls.iter().all(|call| call == "io_uring_enter"));
+    assert_each(&calls, 1.0);
+}
+
 /// What `polling` does for itself is its own affair: a connection is what is counted here.
 #[test]
 fn on_polling_a_connection_is_accepted_once_and_not_touched_before_it_speaks() {

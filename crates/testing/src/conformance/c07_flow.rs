@@ -405,7 +405,7 @@ fn over_the_sum_of_all_the_fullest_goes_first(stage: Stage) {
     let mut h = stage.with(|limits| limits.total_write_cap = 48 * MIB);
     let log = Log::default();
     let mut transports = Vec::new();
-    for (name, mib) in [("a", 20), ("b", 24), ("c", 22)] {
+    for (name, mib) in [("a", 20), ("b", 27), ("c", 22)] {
         let (end, transport) = accepted(&mut *h, &log, Probe::new(name, &log));
         h.stop_reading(end);
         // None of them is alone past the cap of one: it is a single write.

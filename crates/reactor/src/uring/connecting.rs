@@ -1,0 +1,80 @@
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use torsade_core::{AttemptId, Peer};
+
+use super::file::File;
+use super::ring::{Completion, OpId, Ring};
+use super::tag::Tag;
+use crate::connecting::outcome;
+
+/// Sockets on their way to the other end. The engine tries one address at a time for an attempt,
+/// and says when it gives the attempt up.
+#[derive(Debug)]
+pub(crate) struct Connecting {
+    attempts: HashMap<AttemptId, (Rc<File>, OpId)>,
+    ring: Rc<Ring>,
+}
+
+impl Connecting {
+    pub(crate) fn new(ring: &Rc<Ring>) -> Self {
+        Self {
+            attempts: HashMap::new(),
+            ring: Rc::clone(ring),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.attempts.len()
+    }
+
+    /// Begin to connect.
+    pub(crate) fn begin(&mut self, attempt: AttemptId, address: SocketAddr) -> io::Result<()> {
+        let domain = Domain::for_address(address);
+        let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+        // Without it the connection is slower, not wrong.
+        let _ = socket.set_tcp_nodelay(true);
+        let file = Rc::new(File::Descriptor(socket));
+        let address = SockAddr::from(address);
+        let op = self.ring.connect(&file, Tag::Attempt(attempt), address);
+        self.attempts.insert(attempt, (file, op));
+        Ok(())
+    }
+
+    /// Forget an attempt. Its socket is closed when the kernel has let go of it.
+    pub(crate) fn cancel(&mut self, attempt: AttemptId) {
+        if let Some((_, op)) = self.attempts.remove(&attempt) {
+            self.ring.cancel(op);
+        }
+    }
+
+    /// How an attempt ended; `None` if it was another socket's, which is forgotten.
+    pub(crate) fn ended(
+        &mut self,
+        attempt: AttemptId,
+        completion: &Completion,
+    ) -> Option<io::Result<(Rc<File>, Peer)>> {
+        let (_, op) = self.attempts.get(&attempt)?;
+        if *op != completion.op {
+            return None;
+        }
+        let (file, _) = self.attempts.remove(&attempt)?;
+        if let Err(error) = &completion.result {
+            return Some(Err(copy(error)));
+        }
+        let ends = file.descriptor().and_then(outcome);
+        // Connected, and gone again.
+        let gone = || Err(io::ErrorKind::ConnectionReset.into());
+        Some(ends.unwrap_or_else(gone).map(|peer| (file, peer)))
+    }
+}
+
+fn copy(error: &io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => error.kind().into(),
+    }
+}

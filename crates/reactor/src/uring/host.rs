@@ -1,0 +1,90 @@
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use torsade_core::driver::{Host, NotTaken, Work};
+use torsade_core::{Limits, ListenerId, Time};
+
+use super::listeners::Listeners;
+use super::ring::Ring;
+use super::streams::Socket;
+use crate::accepting::{Accept, Doors};
+use crate::clock::Clock;
+use crate::reserve::Reserve;
+use crate::threads::{Bounds, Pool};
+
+/// What the engine asks for and must have at once. Shared between the engine, which calls it in
+/// the middle of user code, and the driver.
+#[derive(Debug)]
+pub(crate) struct RingHost {
+    pub(crate) clock: Clock,
+    pub(crate) listeners: Listeners,
+    pool: Pool,
+}
+
+impl RingHost {
+    pub(crate) fn new(clock: Clock, ring: &Rc<Ring>, limits: &Limits, direct: bool) -> Self {
+        Self {
+            clock,
+            listeners: Listeners::new(ring, limits, direct),
+            pool: Pool::new(Bounds::of(limits)),
+        }
+    }
+}
+
+impl Host for RingHost {
+    fn now(&self) -> Time {
+        self.clock.now()
+    }
+
+    fn listen(&self, address: SocketAddr, listener: ListenerId) -> io::Result<SocketAddr> {
+        self.listeners.listen(address, listener)
+    }
+
+    fn close_listener(&self, listener: ListenerId) {
+        self.listeners.close(listener);
+    }
+
+    fn thread(&self, work: Work) -> Result<(), NotTaken> {
+        self.pool.give(work)
+    }
+
+    fn join_threads(&self) {
+        self.pool.end();
+    }
+}
+
+impl Doors for RingHost {
+    type Socket = Socket;
+
+    fn now(&self) -> Time {
+        self.clock.now()
+    }
+
+    fn accept(&self, id: ListenerId) -> Accept<Socket> {
+        match self.listeners.accept(id) {
+            Accept::Made(file, peer) => Accept::Made(Socket::New(Rc::new(file)), peer),
+            Accept::Unfit(peer, error) => Accept::Unfit(peer, error),
+            Accept::Broken => Accept::Broken,
+            Accept::Empty => Accept::Empty,
+            Accept::Failed(error) => Accept::Failed(error),
+        }
+    }
+
+    fn address(&self, id: ListenerId) -> Option<SocketAddr> {
+        self.listeners.address(id)
+    }
+
+    fn rest(&self, id: ListenerId) {
+        self.listeners.rest(id);
+    }
+
+    fn resume(&self, id: ListenerId) -> bool {
+        self.listeners.resume(id);
+        true
+    }
+
+    fn reserve(&self) -> &Reserve {
+        &self.listeners.reserve
+    }
+}

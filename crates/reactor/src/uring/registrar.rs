@@ -1,0 +1,136 @@
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::FileTypeExt;
+use std::rc::{Rc, Weak};
+
+use socket2::Socket;
+use torsade_core::driver::Interest;
+
+use super::file::File;
+use super::ring::{OpId, Ring};
+use super::tag::Tag;
+use crate::event_loop;
+use crate::token::Token;
+
+/// Descriptors that are not the reactor's own: those of a [`Watcher`](crate::Watcher), and the
+/// pipe of the signals. Polled once at a time, and again when they were told.
+#[derive(Clone, Debug)]
+pub(crate) struct Registrar(Rc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    ring: Weak<Ring>,
+    /// By the number of the watch; the signals have a number of their own.
+    table: RefCell<HashMap<u64, Polled>>,
+}
+
+#[derive(Debug)]
+struct Polled {
+    file: Rc<File>,
+    interest: Interest,
+    op: OpId,
+}
+
+const SIGNALS: u64 = u64::MAX;
+
+impl Registrar {
+    pub(crate) fn new(ring: &Rc<Ring>) -> Self {
+        Self(Rc::new(Shared {
+            ring: Rc::downgrade(ring),
+            table: RefCell::default(),
+        }))
+    }
+
+    /// A descriptor was ready, and is polled again: if it is still so, that is the next news.
+    /// Returns whether anybody wants to know.
+    pub(crate) fn came(&self, tag: Tag, op: OpId) -> bool {
+        let mut table = self.0.table.borrow_mut();
+        let polled = table.get_mut(&number(tag));
+        let (Some(polled), Some(ring)) = (polled, self.0.ring.upgrade()) else {
+            return false;
+        };
+        if polled.op != op {
+            return false;
+        }
+        polled.op = ring.poll(&polled.file, tag, polled.interest);
+        true
+    }
+}
+
+impl event_loop::Registrar for Registrar {
+    fn register(
+        &self,
+        own: OwnedFd,
+        token: Token,
+        interest: Interest,
+    ) -> io::Result<Box<dyn event_loop::Registration>> {
+        refuse_files(&own)?;
+        let tag = match token {
+            Token::Watched(number) => Tag::Watched(number),
+            _ => Tag::Signals,
+        };
+        let ring = self.0.ring.upgrade().ok_or(io::ErrorKind::NotConnected)?;
+        let file = Rc::new(File::Descriptor(own.into()));
+        let polled = Polled {
+            op: ring.poll(&file, tag, interest),
+            file: Rc::clone(&file),
+            interest,
+        };
+        self.0.table.borrow_mut().insert(number(tag), polled);
+        ring.submit()?;
+        Ok(Box::new(Registered {
+            file,
+            tag,
+            shared: Rc::clone(&self.0),
+        }))
+    }
+}
+
+/// The kernel would say of a regular file that it is always ready.
+fn refuse_files(own: &OwnedFd) -> io::Result<()> {
+    let kind = fs::File::from(own.as_fd().try_clone_to_owned()?)
+        .metadata()?
+        .file_type();
+    if kind.is_file() || kind.is_dir() || kind.is_block_device() {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
+    Ok(())
+}
+
+fn number(tag: Tag) -> u64 {
+    match tag {
+        Tag::Watched(number) => number,
+        _ => SIGNALS,
+    }
+}
+
+#[derive(Debug)]
+struct Registered {
+    file: Rc<File>,
+    tag: Tag,
+    shared: Rc<Shared>,
+}
+
+impl event_loop::Registration for Registered {
+    fn socket(&self) -> &Socket {
+        match &*self.file {
+            File::Descriptor(socket) => socket,
+            File::Slot(_) => unreachable!("what is watched is a descriptor"),
+        }
+    }
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        let removed = self.shared.table.borrow_mut().remove(&number(self.tag));
+        if let (Some(polled), Some(ring)) = (removed, self.shared.ring.upgrade()) {
+            ring.cancel(polled.op);
+            drop(polled);
+            // At once, because others may wait for it to be closed. If it fails now, then later.
+            let _ = ring.flush();
+        }
+    }
+}

@@ -1,0 +1,625 @@
+//! The ring, with everything that the kernel may touch: the one module of this driver with
+//! `unsafe`.
+//!
+//! # Why it is sound
+//! The kernel reads and writes memory of ours from the moment an operation is pushed until its
+//! last completion is taken out of the ring. So all such memory belongs to this module for that
+//! time, and to nobody else:
+//!
+//! - *What an operation points to* (a chunk that is sent, an address, the count of a doorbell)
+//!   moves into its [`Op`] together with a reference to its file, and comes out only with the last
+//!   completion. It lies in boxes, so moving the `Op` does not move it. Nothing here looks into it
+//!   meanwhile.
+//! - *What is received into* lies in the [`Pool`]. A buffer is either the kernel's or a [`Filled`],
+//!   never both: the kernel says by a completion that it gave one up, out of that one completion
+//!   one `Filled` is made, and only its drop gives the buffer back.
+//! - *A file* is named by a number, which must not come to mean another file before the kernel
+//!   has looked it up. The reference that the `Op` holds keeps it open for longer than that: to
+//!   the end, or until the kernel was told to cancel, which it is told behind all other entries.
+//! - *The end*: [`Ring::drain`] cancels every operation and takes completions until none is under
+//!   way. A kernel that does not give all of them back in time keeps the memory: it is leaked, not
+//!   freed. The `Pool` is also kept by each `Filled`, which may outlive the ring.
+//!
+//! Nothing is shared between threads: neither [`Ring`] nor `Pool` nor `Filled` can be sent.
+#![expect(
+    unsafe_code,
+    reason = "the kernel reads and writes the memory of operations while they are under way; the \
+              types of this module own it as long, so that nobody else has to promise that"
+)]
+
+mod op;
+mod pool;
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::fmt;
+use std::io;
+use std::mem;
+use std::net::SocketAddr;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd};
+use std::ptr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use io_uring::types::{CancelBuilder, DestinationSlot, Fd, Fixed, SubmitArgs, Timespec};
+use io_uring::{IoUring, cqueue, opcode, squeue};
+use slab::Slab;
+use socket2::{SockAddr, Socket};
+use torsade_core::driver::{Chunk, Interest};
+
+pub(crate) use self::op::{Accepts, Brought, Completion, OpId};
+use self::op::{From, HEARD, Load, Op, Pieces};
+pub(crate) use self::pool::Filled;
+use self::pool::Pool;
+use super::file::{Closing, File, Slot};
+use super::probe;
+use super::tag::Tag;
+
+/// What an operation is to be about, by either kind of name that files have.
+macro_rules! on_file {
+    ($file:expr, |$fd:ident| $entry:expr) => {
+        match &**$file {
+            File::Descriptor(socket) => {
+                let $fd = Fd(socket.as_raw_fd());
+                $entry
+            }
+            File::Slot(slot) => {
+                let $fd = Fixed(slot.number());
+                $entry
+            }
+        }
+    };
+}
+
+/// One ring of the kernel's.
+#[derive(Debug)]
+pub(crate) struct Ring {
+    inner: RefCell<Inner>,
+    pool: Rc<Pool>,
+}
+
+struct Inner {
+    uring: IoUring,
+    ops: Slab<Op>,
+    /// Entries that found the submission queue full and could not be submitted either.
+    backlog: VecDeque<squeue::Entry>,
+    /// Told apart by it are operations that had the same place one after the other.
+    generation: u32,
+    /// Whether the last submission was refused for want of memory, or because completions wait.
+    refused: bool,
+    has_min_wait: bool,
+    /// Operations that the kernel was, or is about to be, told to cancel.
+    cancelled: Vec<OpId>,
+    /// Completions that were taken out of the ring before their time.
+    reaped: VecDeque<Completion>,
+    /// Slots of the ring's own table that nobody has any more.
+    closing: Closing,
+}
+
+/// Entries of the submission queue; more than that are submitted in several calls.
+const ENTRIES: u32 = 256;
+/// Completions for which there is room. The kernel keeps what is beyond it, at a price.
+const COMPLETIONS: u32 = 4096;
+/// Completions of operations that nobody asks about.
+const NOBODY: u64 = u64::MAX;
+/// Where multishot receives find the pool.
+const GROUP: u16 = 0;
+/// Of sends: a peer that is gone is an error, not a signal; and one that is slow is no reason for
+/// the kernel to wait, which it would do in a thread.
+const SEND_FLAGS: i32 = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
+/// How long a wait goes on when nothing but ends of sends came.
+const MIN_WAIT_MICROS: u32 = 50;
+/// How long a wait is at most after the kernel refused a submission, which is then tried again.
+const REFUSED_WAIT: Duration = Duration::from_millis(5);
+/// How often `drain` waits for completions, and how long each time: a second in all.
+const DRAIN_ROUNDS: usize = 100;
+const DRAIN_WAIT: Duration = Duration::from_millis(10);
+
+impl Ring {
+    /// A ring with so many buffers of so many bytes to receive into, and a table of its own for so
+    /// many sockets.
+    ///
+    /// It never asks for a kernel thread (SQPOLL): completions are worked on when the reactor
+    /// waits, in its own thread.
+    pub(crate) fn new(buffers: u16, size: usize, slots: u32) -> io::Result<Self> {
+        let uring = IoUring::builder()
+            .setup_single_issuer()
+            .setup_defer_taskrun()
+            .setup_taskrun_flag()
+            .setup_submit_all()
+            .setup_cqsize(COMPLETIONS)
+            .build(ENTRIES)
+            .map_err(probe::explain)?;
+        probe::check(&uring)?;
+        let has_min_wait = uring.params().is_feature_min_timeout();
+        let pool = Rc::new(Pool::new(buffers, size));
+        // SAFETY: the entries are aligned to a page and stay where they are until the pool is
+        // freed, which it is after the ring is closed and drained, or never.
+        unsafe {
+            uring.submitter().register_buf_ring_with_flags(
+                pool.entries.addr() as u64,
+                buffers,
+                GROUP,
+                0,
+            )?;
+        }
+        if slots > 0 {
+            uring.submitter().register_files_sparse(slots)?;
+        }
+        let inner = RefCell::new(Inner {
+            uring,
+            ops: Slab::new(),
+            backlog: VecDeque::new(),
+            generation: 0,
+            refused: false,
+            has_min_wait,
+            cancelled: Vec::new(),
+            reaped: VecDeque::new(),
+            closing: Closing::default(),
+        });
+        Ok(Self { inner, pool })
+    }
+
+    /// Have the kernel write to an eventfd whenever there is something to do. Returns whether there
+    /// is.
+    pub(crate) fn alarm(&self, eventfd: BorrowedFd<'_>) -> io::Result<bool> {
+        let inner = self.inner.borrow_mut();
+        inner
+            .uring
+            .submitter()
+            .register_eventfd(eventfd.as_raw_fd())?;
+        drop(inner);
+        Ok(self.has_news())
+    }
+
+    /// Whether there is something to do, here or in the kernel.
+    pub(crate) fn has_news(&self) -> bool {
+        let mut inner = self.inner.borrow_mut();
+        !inner.has_nothing_to_say() || !inner.uring.completion().is_empty()
+    }
+
+    /// Operations that are not over.
+    pub(crate) fn under_way(&self) -> usize {
+        self.inner.borrow().ops.len()
+    }
+}
+
+/// Operations. None of them fails here: what is wrong is said by its completion.
+impl Ring {
+    /// Receive until it is cancelled, the stream ends, or the buffers do.
+    pub(crate) fn receive(&self, file: &Rc<File>, tag: Tag) -> OpId {
+        let entry = on_file!(file, |fd| opcode::RecvMulti::new(fd, GROUP).build());
+        self.begin(file, tag, Load::Receiving, entry)
+    }
+
+    /// Send of a chunk what there is room for. It is over as soon as it is submitted.
+    pub(crate) fn send(&self, file: &Rc<File>, tag: Tag, chunk: Box<Chunk>) -> OpId {
+        if let Some(bytes) = chunk.as_slice() {
+            let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+            let entry = on_file!(file, |fd| opcode::Send::new(fd, bytes.as_ptr(), len)
+                .flags(SEND_FLAGS)
+                .build());
+            return self.begin(file, tag, Load::Chunk(chunk), entry);
+        }
+        let pieces = Pieces::new(chunk);
+        let message = &raw const pieces.message;
+        let entry = on_file!(file, |fd| opcode::SendMsg::new(fd, message)
+            .flags(SEND_FLAGS as u32)
+            .build());
+        self.begin(file, tag, Load::Pieces(pieces), entry)
+    }
+
+    /// Accept connections of a listener.
+    pub(crate) fn accept(&self, file: &Rc<File>, tag: Tag, accepts: Accepts) -> OpId {
+        const CLOEXEC: i32 = libc::SOCK_CLOEXEC;
+        match accepts {
+            Accepts::All => {
+                let entry = on_file!(file, |fd| opcode::AcceptMulti::new(fd)
+                    .flags(CLOEXEC)
+                    .build());
+                self.begin(file, tag, Load::Accepting, entry)
+            }
+            Accepts::One => {
+                let entry = on_file!(file, |fd| {
+                    let accept = opcode::Accept::new(fd, ptr::null_mut(), ptr::null_mut());
+                    accept.flags(CLOEXEC).build()
+                });
+                self.begin(file, tag, Load::Accepting, entry)
+            }
+            Accepts::Direct => {
+                let mut from = Box::new(From::new());
+                let (address, len) = (&raw mut from.address, &raw mut from.len);
+                let slot = Some(DestinationSlot::auto_target());
+                let entry = on_file!(file, |fd| {
+                    let accept = opcode::Accept::new(fd, address.cast(), len);
+                    accept.file_index(slot).build()
+                });
+                self.begin(file, tag, Load::AcceptingDirect(from), entry)
+            }
+        }
+    }
+
+    pub(crate) fn connect(&self, file: &Rc<File>, tag: Tag, address: SockAddr) -> OpId {
+        let address = Box::new(address);
+        let (pointer, len) = (address.as_ptr().cast(), address.len());
+        let entry = on_file!(file, |fd| opcode::Connect::new(fd, pointer, len).build());
+        self.begin(file, tag, Load::Address(address), entry)
+    }
+
+    /// Say once when a descriptor is ready.
+    pub(crate) fn poll(&self, file: &Rc<File>, tag: Tag, interest: Interest) -> OpId {
+        let mut events = 0;
+        if interest.readable {
+            events |= libc::POLLIN;
+        }
+        if interest.writable {
+            events |= libc::POLLOUT;
+        }
+        let entry = on_file!(file, |fd| opcode::PollAdd::new(fd, events as u32).build());
+        self.begin(file, tag, Load::Nothing, entry)
+    }
+
+    /// Say each time that a socket comes to have room, until it is cancelled.
+    pub(crate) fn poll_for_room(&self, file: &Rc<File>, tag: Tag) -> OpId {
+        // Not once at a time: a poll is also over when the peer has ended its side, so that one
+        // after the other would spin.
+        let events = libc::POLLOUT as u32;
+        let entry = on_file!(file, |fd| opcode::PollAdd::new(fd, events)
+            .multi(true)
+            .build());
+        self.begin(file, tag, Load::Nothing, entry)
+    }
+
+    /// Say once that a pipe was written to.
+    pub(crate) fn hear(&self, pipe: &Rc<File>, tag: Tag) -> OpId {
+        let mut heard = Box::new([0; HEARD]);
+        let pointer = (&raw mut *heard).cast();
+        let entry = on_file!(pipe, |fd| opcode::Read::new(fd, pointer, HEARD as u32)
+            .build());
+        self.begin(pipe, tag, Load::Heard(heard), entry)
+    }
+
+    /// End our side of a stream, once what was sent before is sent.
+    pub(crate) fn shutdown(&self, file: &Rc<File>, tag: Tag) -> OpId {
+        let entry = on_file!(file, |fd| opcode::Shutdown::new(fd, libc::SHUT_WR).build());
+        self.begin(file, tag, Load::Nothing, entry)
+    }
+
+    /// End an operation early. Its last completion comes all the same.
+    pub(crate) fn cancel(&self, op: OpId) {
+        let entry = opcode::AsyncCancel::new(op.0)
+            .build()
+            .flags(squeue::Flags::SKIP_SUCCESS)
+            .user_data(NOBODY);
+        let mut inner = self.inner.borrow_mut();
+        inner.cancelled.push(op);
+        // SAFETY: it points to nothing.
+        unsafe { inner.push(entry) };
+    }
+
+    fn begin(&self, file: &Rc<File>, tag: Tag, load: Load, entry: squeue::Entry) -> OpId {
+        let mut inner = self.inner.borrow_mut();
+        inner.generation = inner.generation.wrapping_add(1) & (u32::MAX >> 1);
+        let generation = inner.generation;
+        let place = inner.ops.insert(Op {
+            tag,
+            generation,
+            file: Some(Rc::clone(file)),
+            load,
+        });
+        // Never `NOBODY`: a generation has one bit less.
+        let id = u64::from(generation) << 32 | place as u64 & u64::from(u32::MAX);
+        // SAFETY: what it points to, and the file that it names, are in the table now.
+        unsafe { inner.push(entry.user_data(id)) };
+        OpId(id)
+    }
+}
+
+/// Submitting, waiting, and what comes of it.
+impl Ring {
+    /// Submit what was begun, without waiting.
+    pub(crate) fn submit(&self) -> io::Result<()> {
+        self.inner.borrow_mut().enter(0, Some(Duration::ZERO))
+    }
+
+    /// Submit what was begun, and let the kernel do what it has put off.
+    pub(crate) fn flush(&self) -> io::Result<()> {
+        self.inner.borrow_mut().enter(1, Some(Duration::ZERO))
+    }
+
+    /// Submit what was begun and wait for a completion, at most so long. `swift` of them come of
+    /// sends, at once, and are not what is waited for; but if there are no others for a moment,
+    /// they end the wait.
+    pub(crate) fn wait(&self, timeout: Option<Duration>, swift: usize) -> io::Result<()> {
+        let mut inner = self.inner.borrow_mut();
+        let zero = timeout == Some(Duration::ZERO);
+        let want = match (zero, inner.has_min_wait) {
+            (true, _) => 0,
+            (false, true) => 1 + swift,
+            (false, false) => 1,
+        };
+        inner.enter(want, timeout)
+    }
+
+    /// The next completion that has come.
+    #[inline]
+    pub(crate) fn pop(&self) -> Option<Completion> {
+        let mut inner = self.inner.borrow_mut();
+        match inner.reaped.pop_front() {
+            Some(completion) => Some(completion),
+            None => inner.take(&self.pool),
+        }
+    }
+
+    /// The completions that have come for a tag, before their time.
+    pub(crate) fn take_out(
+        &self,
+        is_meant: impl Fn(Tag) -> bool,
+        mut each: impl FnMut(Completion),
+    ) {
+        let mut found = Vec::new();
+        {
+            let mut inner = self.inner.borrow_mut();
+            let mut all = mem::take(&mut inner.reaped);
+            while let Some(completion) = inner.take(&self.pool) {
+                all.push_back(completion);
+            }
+            for completion in all {
+                if is_meant(completion.tag) {
+                    found.push(completion);
+                } else {
+                    inner.reaped.push_back(completion);
+                }
+            }
+        }
+        found.into_iter().for_each(&mut each);
+    }
+
+    /// How many completions were taken out of the ring before their time.
+    pub(crate) fn reaped(&self) -> usize {
+        self.inner.borrow().reaped.len()
+    }
+
+    /// How many completions have come.
+    pub(crate) fn ready(&self) -> usize {
+        let mut inner = self.inner.borrow_mut();
+        inner.reaped.len() + inner.uring.completion().len()
+    }
+
+    /// Cancel everything and wait until the kernel has let go of it, but for a second at most.
+    /// `each` is given what comes back; what it does must not begin anything. Returns whether the
+    /// kernel has.
+    pub(crate) fn drain(&self, mut each: impl FnMut(Completion)) -> bool {
+        for _ in 0..DRAIN_ROUNDS {
+            while let Some(completion) = self.pop() {
+                each(completion);
+            }
+            let mut inner = self.inner.borrow_mut();
+            if inner.ops.is_empty() {
+                return true;
+            }
+            let entry = opcode::AsyncCancel2::new(CancelBuilder::any()).build();
+            let entry = entry.flags(squeue::Flags::SKIP_SUCCESS).user_data(NOBODY);
+            // SAFETY: it points to nothing.
+            unsafe { inner.push(entry) };
+            if inner.enter(1, Some(DRAIN_WAIT)).is_err() {
+                return false;
+            }
+        }
+        self.under_way() == 0
+    }
+}
+
+impl Drop for Ring {
+    fn drop(&mut self) {
+        if !self.drain(drop) {
+            let ops = mem::take(&mut self.inner.borrow_mut().ops);
+            log::error!(
+                "the kernel keeps {} operations of a ring that is gone, so their memory is leaked",
+                ops.len()
+            );
+            mem::forget(ops);
+            mem::forget(Rc::clone(&self.pool));
+        }
+    }
+}
+
+impl Inner {
+    /// # Safety
+    /// What the entry points to, and the file that it names, must stay until its last completion.
+    unsafe fn push(&mut self, entry: squeue::Entry) {
+        if self.backlog.is_empty() {
+            // SAFETY: the caller's promise.
+            if unsafe { self.uring.submission().push(&entry) }.is_ok() {
+                return;
+            }
+            // Full: make room. If that fails, the backlog has it, and the next call tries again.
+            let _ = self.enter(0, Some(Duration::ZERO));
+        }
+        // SAFETY: the caller's promise.
+        unsafe { self.push_back(entry) };
+    }
+
+    /// The same without making room.
+    ///
+    /// # Safety
+    /// As for `push`.
+    unsafe fn push_back(&mut self, entry: squeue::Entry) {
+        // SAFETY: the caller's promise.
+        if !self.backlog.is_empty() || unsafe { self.uring.submission().push(&entry) }.is_err() {
+            self.backlog.push_back(entry);
+        }
+    }
+
+    /// Submit and wait. Errors that only say that there is nothing yet are none.
+    fn enter(&mut self, want: usize, timeout: Option<Duration>) -> io::Result<()> {
+        self.close_slots();
+        while self.refill() {
+            self.call(0, Some(Duration::ZERO))?;
+            if self.refused {
+                break;
+            }
+        }
+        if mem::take(&mut self.refused) && want > 0 {
+            let timeout = timeout.map_or(REFUSED_WAIT, |timeout| timeout.min(REFUSED_WAIT));
+            return self.call(1, Some(timeout));
+        }
+        self.call(want, timeout)
+    }
+
+    /// Give back the slots that nobody has any more. Operations on them were pushed before.
+    fn close_slots(&mut self) {
+        while let Some(slot) = self.closing.take() {
+            let entry = opcode::Close::new(Fixed(slot)).build();
+            let entry = entry.flags(squeue::Flags::SKIP_SUCCESS).user_data(NOBODY);
+            // SAFETY: it points to nothing, and whoever had the slot has dropped it.
+            unsafe { self.push_back(entry) };
+        }
+    }
+
+    /// Move the backlog to the submission queue. Returns whether some of it found no room.
+    fn refill(&mut self) -> bool {
+        let mut queue = self.uring.submission();
+        while let Some(entry) = self.backlog.pop_front() {
+            // SAFETY: whoever put it into the backlog promised what is needed.
+            if unsafe { queue.push(&entry) }.is_err() {
+                self.backlog.push_front(entry);
+                return true;
+            }
+        }
+        false
+    }
+
+    fn call(&mut self, want: usize, timeout: Option<Duration>) -> io::Result<()> {
+        if want == 0 && self.has_nothing_to_say() {
+            return Ok(());
+        }
+        let submitter = self.uring.submitter();
+        let timespec = timeout.map(Timespec::from);
+        let mut args = SubmitArgs::new();
+        if want > 1 {
+            args = args.min_wait_usec(MIN_WAIT_MICROS);
+        }
+        let entered = match &timespec {
+            Some(timespec) if want > 0 => {
+                submitter.submit_with_args(want, &args.timespec(timespec))
+            }
+            _ => submitter.submit_with_args(want, &args),
+        };
+        if !self.cancelled.is_empty() {
+            self.release_cancelled();
+        }
+        match entered.map_err(|error| (error.raw_os_error(), error)) {
+            Ok(_) | Err((Some(libc::EINTR | libc::ETIME), _)) => Ok(()),
+            Err((Some(libc::EAGAIN | libc::EBUSY | libc::ENOMEM), _)) => {
+                self.refused = true;
+                Ok(())
+            }
+            Err((_, error)) => Err(error),
+        }
+    }
+
+    /// Close the files of cancelled operations for our part, if the kernel has seen all entries.
+    fn release_cancelled(&mut self) {
+        if !self.backlog.is_empty() || !self.uring.submission().is_empty() {
+            return;
+        }
+        for id in mem::take(&mut self.cancelled) {
+            if let Some(op) = self.ops.get_mut(id.place())
+                && op.generation == id.generation()
+            {
+                op.file = None;
+            }
+        }
+    }
+
+    /// Whether the kernel and we have no news for each other.
+    fn has_nothing_to_say(&mut self) -> bool {
+        let queue = self.uring.submission();
+        queue.is_empty() && !queue.taskrun() && !queue.cq_overflow()
+    }
+
+    /// Take the next completion out of the ring. Those that nobody asks about are passed over.
+    #[inline]
+    fn take(&mut self, pool: &Rc<Pool>) -> Option<Completion> {
+        loop {
+            let entry = self.uring.completion().next()?;
+            if entry.user_data() != NOBODY
+                && let Some(completion) = self.complete(&entry, pool)
+            {
+                return Some(completion);
+            }
+        }
+    }
+
+    fn complete(&mut self, entry: &cqueue::Entry, pool: &Rc<Pool>) -> Option<Completion> {
+        let id = OpId(entry.user_data());
+        let place = id.place();
+        let op = self.ops.get(place)?;
+        debug_assert_eq!(op.generation, id.generation());
+        let tag = op.tag;
+        let last = !cqueue::more(entry.flags());
+        let result = match usize::try_from(entry.result()) {
+            Ok(n) => Ok(n),
+            Err(_) => Err(io::Error::from_raw_os_error(-entry.result())),
+        };
+        let mut brought = match (&op.load, &result) {
+            (Load::Receiving, _) => match cqueue::buffer_select(entry.flags()) {
+                // SAFETY: the kernel gives the buffer up by this completion, which is taken once.
+                Some(id) => Brought::Bytes(unsafe { Filled::new(pool, id, &result) }),
+                None => Brought::Nothing,
+            },
+            (Load::Accepting, Ok(_)) => {
+                // SAFETY: the kernel made the descriptor for this completion, which is taken once.
+                Brought::Socket(unsafe { Socket::from_raw_fd(entry.result()) })
+            }
+            _ => Brought::Nothing,
+        };
+        if last {
+            match (self.ops.remove(place).load, &result) {
+                (Load::Chunk(chunk), _) => brought = Brought::Chunk(chunk),
+                (Load::Pieces(pieces), _) => brought = Brought::Chunk(pieces.chunk),
+                (Load::AcceptingDirect(from), Ok(_)) => {
+                    let slot = Slot::new(entry.result().unsigned_abs(), &self.closing);
+                    brought = Brought::Slot(slot, from.address());
+                }
+                _ => {}
+            }
+        }
+        Some(Completion {
+            tag,
+            op: id,
+            last,
+            result,
+            brought,
+        })
+    }
+}
+
+/// Who is at the other end of a socket, also when that end is gone already.
+/// `like` is an address of the same family: the system refuses to fill more room than it needs.
+pub(crate) fn peer(socket: &Socket, like: SocketAddr) -> Option<SocketAddr> {
+    let mut from = From::new();
+    from.len = SockAddr::from(like).len();
+    // SAFETY: there is room for what it writes, and it is told how much.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_PEERNAME,
+            (&raw mut from.address).cast(),
+            &raw mut from.len,
+        )
+    };
+    if result == 0 { from.address() } else { None }
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inner")
+            .field("ops", &self.ops.len())
+            .field("backlog", &self.backlog.len())
+            .field("refused", &self.refused)
+            .finish_non_exhaustive()
+    }
+}

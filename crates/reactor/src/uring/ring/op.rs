@@ -1,0 +1,151 @@
+//! What an operation takes with it. Why it is sound is said in the module above.
+#![expect(unsafe_code, reason = "a part of the ring's module, see there")]
+
+use std::io;
+use std::mem;
+use std::net::SocketAddr;
+use std::ptr;
+use std::rc::Rc;
+
+use socket2::{SockAddr, SockAddrStorage, Socket};
+use torsade_core::driver::Chunk;
+
+use super::super::file::{File, Slot};
+use super::super::tag::Tag;
+use super::pool::Filled;
+
+/// An operation under way, and what the kernel needs until it is over.
+pub(super) struct Op {
+    pub(super) tag: Tag,
+    pub(super) generation: u32,
+    /// Keeps the file open, because the entry names it by its number. Gone once the kernel, which
+    /// then has a reference of its own, was told to cancel the operation.
+    pub(super) file: Option<Rc<File>>,
+    pub(super) load: Load,
+}
+
+pub(super) enum Load {
+    Nothing,
+    Chunk(Box<Chunk>),
+    Pieces(Box<Pieces>),
+    /// Kept, not looked at: where a connect goes to.
+    #[expect(dead_code, reason = "the kernel looks at it")]
+    Address(Box<SockAddr>),
+    /// What reading a doorbell yields.
+    #[expect(dead_code, reason = "the kernel writes it")]
+    Heard(Box<[u8; HEARD]>),
+    Accepting,
+    /// Into the ring's own table, with room for where from.
+    AcceptingDirect(Box<From>),
+    Receiving,
+}
+
+/// Where the kernel writes who was accepted.
+pub(super) struct From {
+    pub(super) address: SockAddrStorage,
+    pub(super) len: libc::socklen_t,
+}
+
+/// A chunk of several pieces, with the lists of them that the kernel reads.
+pub(super) struct Pieces {
+    pub(super) chunk: Box<Chunk>,
+    pub(super) slices: [libc::iovec; PIECES],
+    pub(super) message: libc::msghdr,
+}
+
+/// Bytes of a pipe that are read at once.
+pub(super) const HEARD: usize = 64;
+/// Pieces of a chunk that are sent at once.
+pub(super) const PIECES: usize = 64;
+
+/// Names an operation, to cancel it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct OpId(pub(super) u64);
+
+impl OpId {
+    pub(super) fn place(self) -> usize {
+        (self.0 & u64::from(u32::MAX)) as usize
+    }
+
+    pub(super) fn generation(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+}
+
+/// What the kernel says about an operation.
+#[derive(Debug)]
+pub(crate) struct Completion {
+    pub(crate) tag: Tag,
+    pub(crate) op: OpId,
+    /// Whether the operation is over.
+    pub(crate) last: bool,
+    pub(crate) result: io::Result<usize>,
+    pub(crate) brought: Brought,
+}
+
+/// What comes with a completion.
+#[derive(Debug)]
+pub(crate) enum Brought {
+    Nothing,
+    /// The chunk that was sent, as it was.
+    Chunk(Box<Chunk>),
+    /// Bytes that were received.
+    Bytes(Filled),
+    /// A connection that was accepted.
+    Socket(Socket),
+    /// The same in the ring's own table, and who it is.
+    Slot(Slot, Option<SocketAddr>),
+}
+
+/// How many connections a listener is to accept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Accepts {
+    One,
+    /// Until it is cancelled or fails.
+    All,
+    /// One, into the ring's own table.
+    Direct,
+}
+
+impl Pieces {
+    pub(super) fn new(chunk: Box<Chunk>) -> Box<Self> {
+        let nothing = libc::iovec {
+            iov_base: ptr::null_mut(),
+            iov_len: 0,
+        };
+        let mut pieces = Box::new(Self {
+            chunk,
+            slices: [nothing; PIECES],
+            // SAFETY: all of its fields are numbers and pointers, for which zeroes are nothing.
+            message: unsafe { mem::zeroed() },
+        });
+        let Self {
+            chunk,
+            slices,
+            message,
+        } = &mut *pieces;
+        let mut filled = 0;
+        for (slice, piece) in slices.iter_mut().zip(chunk.pieces()) {
+            slice.iov_base = piece.as_ptr().cast_mut().cast();
+            slice.iov_len = piece.len();
+            filled += 1;
+        }
+        message.msg_iov = slices.as_mut_ptr();
+        message.msg_iovlen = filled;
+        pieces
+    }
+}
+
+impl From {
+    pub(super) fn new() -> Self {
+        let address = SockAddrStorage::zeroed();
+        let len = address.size_of();
+        Self { address, len }
+    }
+
+    pub(super) fn address(self) -> Option<SocketAddr> {
+        // SAFETY: the kernel wrote an address into it and said how long that is; or nothing, and
+        // zeroes are an address of no family.
+        unsafe { SockAddr::new(self.address, self.len) }.as_socket()
+    }
+}

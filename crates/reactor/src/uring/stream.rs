@@ -1,0 +1,141 @@
+use std::collections::VecDeque;
+use std::io;
+use std::rc::Rc;
+
+use torsade_core::ConnectionId;
+
+use super::file::File;
+use super::ring::{Brought, Completion, Filled, OpId};
+
+/// One socket that bytes go through, see [`Streams`](super::streams::Streams).
+#[derive(Debug)]
+pub(super) struct Stream {
+    /// `None` once it is closing: then only its operations have it.
+    pub(super) file: Option<Rc<File>>,
+    pub(super) owner: Owner,
+    pub(super) receiving: Receiving,
+    pub(super) sending: Option<OpId>,
+    pub(super) ending: Option<OpId>,
+    /// Waits for room for output.
+    pub(super) polling: Polling,
+    /// Whether its owner wants input now.
+    pub(super) wants: bool,
+    /// Whether its owner has output that found no room.
+    pub(super) wants_room: bool,
+    pub(super) output: Output,
+    /// The turn in which it last had input, and how much that was.
+    pub(super) turn: u32,
+    pub(super) taken: usize,
+    pub(super) held: Option<Box<Held>>,
+    /// Whether it is in the list of those that may be told what was held.
+    pub(super) is_due: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Owner {
+    Connection(ConnectionId),
+    /// By its number.
+    Lingering(u64),
+    /// Whom to tell, if anybody.
+    Closing(Option<ConnectionId>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Receiving {
+    No,
+    UnderWay(OpId),
+    /// It is to end; until its last completion comes, there is no other.
+    Cancelled,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Polling {
+    No,
+    UnderWay(OpId),
+    /// As with receiving.
+    Cancelled,
+}
+
+/// What a poll says when sending is worth a try: room, or an error.
+pub(super) const ROOM: usize = (libc::POLLOUT | libc::POLLERR | libc::POLLHUP) as usize;
+
+/// How sends of a stream end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Output {
+    /// It never sent.
+    Untried,
+    /// The last one took everything at once.
+    Flows,
+    /// The last one took a part: the peer is slow, and the next waits for room.
+    Blocked,
+}
+
+/// What came and could not be told.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    /// What came while nobody wanted it, copied out of the ring's buffers: those are for everybody.
+    pub(super) copied: Vec<u8>,
+    /// What came behind it and is wanted, but not in this turn.
+    pub(super) filled: VecDeque<Filled>,
+    pub(super) end: Option<End>,
+}
+
+impl Held {
+    pub(super) fn is_empty(&self) -> bool {
+        self.copied.is_empty() && self.filled.is_empty() && self.end.is_none()
+    }
+
+    /// Let the ring have its buffers back.
+    pub(super) fn copy(&mut self) {
+        for filled in self.filled.drain(..) {
+            self.copied.extend_from_slice(&filled);
+        }
+    }
+}
+
+/// Buffers that one connection may keep of those that are for everybody.
+pub(super) const KEPT: usize = 8;
+
+#[derive(Debug)]
+pub(crate) enum End {
+    Ended,
+    Failed(io::Error),
+}
+
+impl Stream {
+    /// How many bytes it may still have in this turn.
+    pub(super) fn left(&mut self, turn: u32, share: usize) -> usize {
+        if self.turn != turn {
+            (self.turn, self.taken) = (turn, 0);
+        }
+        share.saturating_sub(self.taken)
+    }
+
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.receiving == Receiving::No
+            && self.sending.is_none()
+            && self.ending.is_none()
+            && self.polling == Polling::No
+    }
+}
+
+/// What a completion of a receive says.
+pub(super) enum Input {
+    Bytes(Filled),
+    End(End),
+}
+
+impl Input {
+    /// `None` if it says nothing but that there should be another receive.
+    pub(super) fn read(completion: Completion) -> Option<Self> {
+        match (completion.result, completion.brought) {
+            (Ok(0), _) => Some(Self::End(End::Ended)),
+            (Ok(_), Brought::Bytes(filled)) => Some(Self::Bytes(filled)),
+            (Ok(_), _) => None,
+            (Err(error), _) => match error.raw_os_error() {
+                Some(libc::ENOBUFS | libc::ECANCELED | libc::EINTR | libc::EAGAIN) => None,
+                _ => Some(Self::End(End::Failed(error))),
+            },
+        }
+    }
+}

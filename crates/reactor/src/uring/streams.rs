@@ -1,0 +1,565 @@
+use std::collections::VecDeque;
+use std::io;
+use std::net::Shutdown;
+use std::rc::Rc;
+use std::time::Duration;
+
+use slab::Slab;
+use torsade_core::driver::{Chunk, Close, Closing, Sending};
+use torsade_core::{ConnectionId, Limits, Time};
+
+use super::file::File;
+use super::ring::{Completion, Filled, Ring};
+use super::stream::{End, Input, KEPT, Output, Owner, Polling, ROOM, Receiving, Stream};
+use super::tag::Tag;
+use crate::accepting;
+
+/// Every socket that bytes go through: those of connections, those that linger (contract C4), and
+/// those that wait for the kernel to let go of them.
+///
+/// ```text
+///              close, with the end sent             the peer ended; its time is over
+///   connection -------------------------> lingers -----------------------------------+
+///        |                                                                           v
+///        +--------------------------------------------------------------> cancelled, closing
+///                      close                                                         |
+///                                        its operations are over: the place is free  v
+/// ```
+///
+/// The kernel works on a socket for as long as an operation is under way, so a place is given to
+/// nobody else before the last completion came.
+#[derive(Debug)]
+pub(crate) struct Streams {
+    ring: Rc<Ring>,
+    table: Slab<Stream>,
+    /// In the order in which they came, which is that of their numbers and of their deadlines.
+    lingering: VecDeque<Lingers>,
+    next_number: u64,
+    most_lingering: usize,
+    linger: Duration,
+    /// Streams that are to be told what is held for them, in the order of their waiting.
+    due: VecDeque<usize>,
+    /// Told apart by it are turns.
+    turn: u32,
+    /// Bytes that one connection may have in a turn.
+    share: usize,
+    pace: Pace,
+}
+
+/// The engine's handle of a socket.
+#[derive(Debug)]
+pub(crate) enum Socket {
+    /// Nothing was asked of it yet. Dropped, it is closed.
+    New(Rc<File>),
+    /// It has a place in [`Streams`], until it is closed there.
+    Placed(usize),
+}
+
+#[derive(Debug)]
+struct Lingers {
+    number: u64,
+    until: Time,
+    place: usize,
+}
+
+/// How many sends of this turn are expected to be over as soon as they are submitted.
+#[derive(Clone, Copy, Debug, Default)]
+struct Pace {
+    swift: usize,
+    /// There is one of which that is not known.
+    unsure: bool,
+}
+
+/// What the engine is to be told.
+#[derive(Debug)]
+pub(crate) enum News {
+    Nothing,
+    Bytes(ConnectionId, Filled),
+    End(ConnectionId, End),
+    /// The kernel has let go of a socket, and perhaps a connection is to hear of it.
+    Closed(Option<ConnectionId>),
+}
+
+/// A part of what was held.
+#[derive(Debug)]
+pub(crate) enum Late {
+    Copied(ConnectionId, Vec<u8>),
+    Filled(ConnectionId, Filled),
+    End(ConnectionId, End),
+}
+
+impl Streams {
+    pub(crate) fn new(ring: &Rc<Ring>, limits: &Limits) -> Self {
+        Self {
+            ring: Rc::clone(ring),
+            table: Slab::new(),
+            lingering: VecDeque::new(),
+            next_number: 0,
+            most_lingering: limits.lingering,
+            linger: limits.linger,
+            due: VecDeque::new(),
+            turn: 0,
+            share: limits.turn_connection_bytes.max(1),
+            pace: Pace::default(),
+        }
+    }
+
+    /// A turn begins.
+    pub(crate) fn begin(&mut self) {
+        self.turn = self.turn.wrapping_add(1);
+    }
+
+    /// Sends that a wait need not end for.
+    pub(crate) fn take_swift(&mut self) -> usize {
+        let pace = std::mem::take(&mut self.pace);
+        if pace.unsure { 0 } else { pace.swift }
+    }
+
+    /// How many streams are to be told what is held for them.
+    pub(crate) fn due(&self) -> usize {
+        self.due.len()
+    }
+
+    pub(crate) fn next_due(&mut self) -> Option<usize> {
+        let place = self.due.pop_front()?;
+        self.stream(place)?.is_due = false;
+        Some(place)
+    }
+
+    fn stream(&mut self, place: usize) -> Option<&mut Stream> {
+        self.table.get_mut(place)
+    }
+}
+
+/// What the engine asks for.
+impl Streams {
+    /// The place of a socket, which is a connection's from now on.
+    #[inline]
+    pub(crate) fn place(&mut self, socket: &mut Socket, id: ConnectionId) -> usize {
+        match socket {
+            Socket::Placed(place) => *place,
+            Socket::New(file) => {
+                let place = self.table.insert(Stream {
+                    file: Some(Rc::clone(file)),
+                    owner: Owner::Connection(id),
+                    receiving: Receiving::No,
+                    sending: None,
+                    ending: None,
+                    polling: Polling::No,
+                    wants: false,
+                    wants_room: false,
+                    output: Output::Untried,
+                    turn: 0,
+                    taken: 0,
+                    held: None,
+                    is_due: false,
+                });
+                *socket = Socket::Placed(place);
+                place
+            }
+        }
+    }
+
+    /// Input is wanted, or not. What is under way stays so: if something comes that is not wanted,
+    /// it is held, and only then the kernel is told. Most pauses are over before.
+    pub(crate) fn want(&mut self, place: usize, wants: bool) {
+        let Some(stream) = self.table.get_mut(place) else {
+            return;
+        };
+        stream.wants = wants;
+        if !wants {
+            return;
+        }
+        self.go_on(place);
+    }
+
+    /// Have the kernel receive, if it does not and somebody wants it.
+    pub(crate) fn receive(&mut self, place: usize) {
+        let Some(stream) = self.table.get_mut(place) else {
+            return;
+        };
+        if let Some(file) = &stream.file
+            && stream.receiving == Receiving::No
+            && stream.held.is_none()
+            && (stream.wants || matches!(stream.owner, Owner::Lingering(_)))
+        {
+            let op = self.ring.receive(file, Tag::Receive(place));
+            stream.receiving = Receiving::UnderWay(op);
+        }
+    }
+
+    /// Send a chunk. It comes back with its completion, or at once if there is no room.
+    pub(crate) fn send(&mut self, place: usize, chunk: Box<Chunk>) -> Sending {
+        let Some(stream) = self.table.get_mut(place) else {
+            return Sending::Failed(chunk, io::ErrorKind::NotConnected.into());
+        };
+        let Some(file) = &stream.file else {
+            return Sending::Failed(chunk, io::ErrorKind::NotConnected.into());
+        };
+        match stream.output {
+            Output::Flows => self.pace.swift += 1,
+            Output::Untried => self.pace.unsure = true,
+            Output::Blocked => return Sending::Done(chunk),
+        }
+        stream.sending = Some(self.ring.send(file, Tag::Send(place), chunk));
+        Sending::Pending
+    }
+
+    /// Somebody waits for room, or does not any more.
+    pub(crate) fn want_room(&mut self, place: usize, wants: bool) {
+        let Some(stream) = self.table.get_mut(place) else {
+            return;
+        };
+        stream.wants_room = wants;
+        match (&stream.file, stream.polling, wants) {
+            (Some(file), Polling::No, true) => {
+                let op = self.ring.poll_for_room(file, Tag::Room(place));
+                stream.polling = Polling::UnderWay(op);
+            }
+            (_, Polling::UnderWay(op), false) => {
+                self.ring.cancel(op);
+                stream.polling = Polling::Cancelled;
+            }
+            _ => {}
+        }
+    }
+
+    /// The system tells of a stream that had no room for output. Whom it is for, if it is room, or
+    /// an error that sending tells.
+    pub(crate) fn has_room(&mut self, place: usize, said: &Completion) -> Option<ConnectionId> {
+        let stream = self.stream(place)?;
+        if said.last {
+            stream.polling = Polling::No;
+        }
+        let wants = stream.wants_room;
+        let Owner::Connection(id) = stream.owner else {
+            return None;
+        };
+        if said.last && wants {
+            self.want_room(place, true);
+        }
+        let events = said.result.as_ref().map_or(0, |events| *events);
+        // The end of the peer's output is told with every poll, and is no room.
+        let is_room = events & ROOM != 0 && wants;
+        if is_room && let Some(stream) = self.stream(place) {
+            stream.output = Output::Untried;
+        }
+        is_room.then_some(id)
+    }
+
+    /// A send is over. Whose it was.
+    pub(crate) fn sent(&mut self, place: usize, whole: bool) -> Option<ConnectionId> {
+        let stream = self.stream(place)?;
+        stream.sending = None;
+        stream.output = if whole {
+            Output::Flows
+        } else {
+            Output::Blocked
+        };
+        match stream.owner {
+            Owner::Connection(id) | Owner::Closing(Some(id)) => Some(id),
+            Owner::Lingering(_) | Owner::Closing(None) => None,
+        }
+    }
+
+    /// End our side. False if that failed.
+    pub(crate) fn shutdown(&mut self, place: usize) -> bool {
+        let Some(stream) = self.table.get_mut(place) else {
+            return false;
+        };
+        let Some(file) = &stream.file else {
+            return false;
+        };
+        match &**file {
+            File::Descriptor(socket) => socket.shutdown(Shutdown::Write).is_ok(),
+            File::Slot(_) => {
+                stream.ending = Some(self.ring.shutdown(file, Tag::Shutdown(place)));
+                true
+            }
+        }
+    }
+
+    /// The end of a stream's output was sent.
+    pub(crate) fn was_shut_down(&mut self, place: usize) {
+        if let Some(stream) = self.stream(place) {
+            stream.ending = None;
+        }
+    }
+
+    pub(crate) fn file(&self, place: usize) -> Option<&File> {
+        self.table.get(place)?.file.as_deref()
+    }
+
+    /// The engine is done with a socket.
+    pub(crate) fn close(
+        &mut self,
+        mut socket: Socket,
+        id: ConnectionId,
+        how: Close,
+        now: Time,
+    ) -> Closing {
+        let place = self.place(&mut socket, id);
+        let ended = self.has_ended(place);
+        if how == Close::Reset
+            && let Some(socket) = self.file(place).and_then(File::descriptor)
+        {
+            let _ = socket.set_linger(Some(Duration::ZERO));
+        }
+        // If the end cannot be sent, there is nothing on its way that could be saved.
+        if how == Close::Linger && self.shutdown(place) && !ended && self.keep(place, now) {
+            return Closing::Closed;
+        }
+        self.give_up(place, Some(id));
+        if self.free_if_over(place).is_some() {
+            return Closing::Closed;
+        }
+        // The socket is to be closed when the connection hears of its loss.
+        if self.ring.flush().is_ok()
+            && let Some(stream) = self.stream(place)
+            && stream.sending.is_none()
+        {
+            stream.owner = Owner::Closing(None);
+            return Closing::Closed;
+        }
+        Closing::Pending
+    }
+
+    /// Whether the peer's end has come, though nobody was told.
+    fn has_ended(&self, place: usize) -> bool {
+        let held = self.table.get(place).and_then(|it| it.held.as_ref());
+        held.is_some_and(|held| held.end.is_some())
+    }
+
+    /// Close a stream, as soon as the kernel has let go of it.
+    fn give_up(&mut self, place: usize, id: Option<ConnectionId>) {
+        let Some(stream) = self.table.get_mut(place) else {
+            return;
+        };
+        stream.owner = Owner::Closing(id);
+        stream.wants = false;
+        stream.held = None;
+        if let Receiving::UnderWay(op) = stream.receiving {
+            self.ring.cancel(op);
+            stream.receiving = Receiving::Cancelled;
+        }
+        if let Polling::UnderWay(op) = stream.polling {
+            self.ring.cancel(op);
+            stream.polling = Polling::Cancelled;
+        }
+        for op in [stream.sending, stream.ending].into_iter().flatten() {
+            self.ring.cancel(op);
+        }
+        // Closed here and now, or else with the last of its operations.
+        stream.file = None;
+    }
+
+    /// If a stream is closing and its operations are over, its place is free: whom to tell.
+    pub(crate) fn free_if_over(&mut self, place: usize) -> Option<Option<ConnectionId>> {
+        let stream = self.table.get(place)?;
+        let Owner::Closing(id) = stream.owner else {
+            return None;
+        };
+        if !stream.is_at_rest() {
+            return None;
+        }
+        self.table.remove(place);
+        Some(id)
+    }
+}
+
+/// Input.
+impl Streams {
+    /// Something was received, or it is over. If the turn's budget is spent it is held.
+    pub(crate) fn received(&mut self, place: usize, completion: Completion, spent: bool) -> News {
+        let Some(stream) = self.table.get_mut(place) else {
+            return News::Nothing;
+        };
+        if completion.last {
+            stream.receiving = Receiving::No;
+        }
+        match stream.owner {
+            Owner::Connection(id) => self.tell_or_hold(place, id, completion, spent),
+            Owner::Lingering(number) => self.discard(place, number, &completion),
+            Owner::Closing(_) => self.free_if_over(place).map_or(News::Nothing, News::Closed),
+        }
+    }
+
+    fn tell_or_hold(
+        &mut self,
+        place: usize,
+        id: ConnectionId,
+        completion: Completion,
+        spent: bool,
+    ) -> News {
+        // Nobody is told twice before those who wait were told once.
+        let crowded = spent || !self.due.is_empty();
+        let (turn, share) = (self.turn, self.share);
+        let Some(stream) = self.table.get_mut(place) else {
+            return News::Nothing;
+        };
+        let Some(input) = Input::read(completion) else {
+            self.receive(place);
+            return News::Nothing;
+        };
+        if stream.wants && stream.held.is_none() && !crowded && stream.left(turn, share) > 0 {
+            return match input {
+                Input::Bytes(filled) => {
+                    stream.taken += filled.len();
+                    News::Bytes(id, filled)
+                }
+                Input::End(end) => News::End(id, end),
+            };
+        }
+        let held = stream.held.get_or_insert_default();
+        match input {
+            Input::Bytes(filled) => held.filled.push_back(filled),
+            Input::End(end) => held.end = Some(end),
+        }
+        if !stream.wants {
+            held.copy();
+        }
+        // The kernel is to keep what comes next, so that the peer is slowed down.
+        if (!stream.wants || held.filled.len() >= KEPT)
+            && let Receiving::UnderWay(op) = stream.receiving
+        {
+            self.ring.cancel(op);
+            stream.receiving = Receiving::Cancelled;
+        }
+        self.go_on(place);
+        News::Nothing
+    }
+
+    /// The next part of what is held for somebody who wants it and has not had a share yet.
+    pub(crate) fn next_late(&mut self, place: usize) -> Option<Late> {
+        let (turn, share) = (self.turn, self.share);
+        let stream = self.table.get_mut(place)?;
+        let Owner::Connection(id) = stream.owner else {
+            return None;
+        };
+        let left = stream.left(turn, share);
+        let held = stream.held.as_mut()?;
+        if !stream.wants {
+            held.copy();
+            return None;
+        }
+        if left == 0 {
+            return None;
+        }
+        if !held.copied.is_empty() {
+            let rest = held.copied.split_off(held.copied.len().min(left));
+            let bytes = std::mem::replace(&mut held.copied, rest);
+            stream.taken += bytes.len();
+            return Some(Late::Copied(id, bytes));
+        }
+        if let Some(filled) = held.filled.pop_front() {
+            stream.taken += filled.len();
+            return Some(Late::Filled(id, filled));
+        }
+        let end = stream.held.take()?.end?;
+        Some(Late::End(id, end))
+    }
+
+    /// On with what is held, or else with receiving. Returns whose input is held although it is
+    /// wanted.
+    pub(crate) fn go_on(&mut self, place: usize) -> Option<ConnectionId> {
+        let stream = self.table.get_mut(place)?;
+        if stream.held.as_ref().is_some_and(|held| held.is_empty()) {
+            stream.held = None;
+        }
+        if stream.held.is_none() {
+            self.receive(place);
+            return None;
+        }
+        let Owner::Connection(id) = stream.owner else {
+            return None;
+        };
+        if !stream.wants {
+            return None;
+        }
+        if !std::mem::replace(&mut stream.is_due, true) {
+            self.due.push_back(place);
+        }
+        Some(id)
+    }
+}
+
+/// Lingering.
+impl Streams {
+    /// Keep a socket whose end was sent, if that is wanted. If too many linger, the oldest goes.
+    fn keep(&mut self, place: usize, now: Time) -> bool {
+        if self.most_lingering == 0 || self.linger.is_zero() {
+            return false;
+        }
+        while self.lingering.len() >= self.most_lingering {
+            self.give_up_oldest();
+        }
+        let number = self.next_number;
+        self.next_number += 1;
+        let Some(stream) = self.stream(place) else {
+            return false;
+        };
+        stream.owner = Owner::Lingering(number);
+        stream.held = None;
+        self.lingering.push_back(Lingers {
+            number,
+            until: now + self.linger,
+            place,
+        });
+        self.receive(place);
+        true
+    }
+
+    fn give_up_oldest(&mut self) {
+        if let Some(oldest) = self.lingering.pop_front() {
+            self.give_up(oldest.place, None);
+            self.free_if_over(oldest.place);
+        }
+    }
+
+    /// What a socket that lingers still receives.
+    fn discard(&mut self, place: usize, number: u64, completion: &Completion) -> News {
+        let goes_on = match &completion.result {
+            Ok(n) => *n > 0,
+            Err(error) => matches!(
+                error.raw_os_error(),
+                Some(libc::ENOBUFS | libc::ECANCELED | libc::EINTR | libc::EAGAIN)
+            ),
+        };
+        if goes_on {
+            self.receive(place);
+            return News::Nothing;
+        }
+        if let Ok(index) = self.lingering.binary_search_by_key(&number, |it| it.number) {
+            self.lingering.remove(index);
+        }
+        self.give_up(place, None);
+        self.free_if_over(place).map_or(News::Nothing, News::Closed)
+    }
+
+    pub(crate) fn lingering(&self) -> usize {
+        self.lingering.len()
+    }
+
+    /// When the next one's time is over.
+    pub(crate) fn deadline(&self) -> Option<Time> {
+        self.lingering.front().map(|it| it.until)
+    }
+
+    /// Close those whose time is over.
+    pub(crate) fn expire(&mut self, now: Time) {
+        while self.lingering.front().is_some_and(|it| it.until <= now) {
+            self.give_up_oldest();
+        }
+    }
+}
+
+impl accepting::Lingers for Streams {
+    fn give_way(&mut self) -> bool {
+        let were_some = !self.lingering.is_empty();
+        while !self.lingering.is_empty() {
+            self.give_up_oldest();
+        }
+        // If that fails, they are closed with the next wait.
+        were_some && self.ring.submit().is_ok()
+    }
+}

@@ -1,0 +1,131 @@
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use torsade_core::driver::{Chunk, Close, Closing, Interest, Sending, Wire};
+use torsade_core::{AttemptId, ConnectionId, Limits, ListenerId, Peer, Time};
+
+use super::connecting::Connecting;
+use super::host::RingHost;
+use super::registrar::Registrar;
+use super::ring::Ring;
+use super::streams::{Socket, Streams};
+use super::tag::Tag;
+use crate::accepting::{Accepted, Accepting, Lingers, is_for_descriptors};
+use crate::socket;
+use crate::system::earlier;
+use crate::watches::Watches;
+
+/// Everything between the engine and the ring.
+#[derive(Debug)]
+pub(crate) struct RingSystem {
+    pub(crate) ring: Rc<Ring>,
+    pub(crate) host: Rc<RingHost>,
+    pub(crate) streams: Streams,
+    pub(crate) connecting: Connecting,
+    pub(crate) accepting: Accepting<RingHost>,
+    pub(crate) registrar: Registrar,
+    pub(crate) watches: Rc<Watches>,
+    /// Attempts that failed before they began, of which the engine is to be told.
+    pub(crate) failed: VecDeque<(AttemptId, io::Error)>,
+}
+
+impl RingSystem {
+    pub(crate) fn new(ring: Rc<Ring>, host: Rc<RingHost>, limits: &Limits) -> Self {
+        let registrar = Registrar::new(&ring);
+        Self {
+            streams: Streams::new(&ring, limits),
+            connecting: Connecting::new(&ring),
+            accepting: Accepting::new(Rc::clone(&host), limits),
+            watches: Watches::new(Box::new(registrar.clone())),
+            registrar,
+            failed: VecDeque::new(),
+            host,
+            ring,
+        }
+    }
+
+    /// Ask for one connection.
+    pub(crate) fn accept(&mut self, listener: ListenerId) -> Accepted<Socket> {
+        self.accepting.accept(listener, &mut self.streams)
+    }
+
+    /// Begin to connect. If descriptors are short, sockets that only linger go first.
+    pub(crate) fn connect(&mut self, attempt: AttemptId, address: SocketAddr) {
+        let mut begun = self.connecting.begin(attempt, address);
+        if matches!(&begun, Err(error) if is_for_descriptors(error)) && self.streams.give_way() {
+            begun = self.connecting.begin(attempt, address);
+        }
+        if let Err(error) = begun {
+            self.failed.push_back((attempt, error));
+        }
+    }
+
+    /// When something of the driver's own is due.
+    pub(crate) fn deadline(&self) -> Option<Time> {
+        earlier(self.accepting.deadline(), self.streams.deadline())
+    }
+
+    /// Do what is due.
+    pub(crate) fn strike(&mut self) {
+        if self.deadline().is_none() {
+            return;
+        }
+        let now = self.host.clock.now();
+        self.streams.expire(now);
+        self.accepting.expire(now);
+    }
+
+    /// Whether there is something to tell without any wait.
+    pub(crate) fn has_work(&self) -> bool {
+        !self.failed.is_empty() || self.streams.due() > 0 || self.host.listeners.due() > 0
+    }
+}
+
+impl Wire<Socket> for RingSystem {
+    #[inline]
+    fn send(&mut self, socket: &mut Socket, id: ConnectionId, chunk: Box<Chunk>) -> Sending {
+        let place = self.streams.place(socket, id);
+        self.streams.send(place, chunk)
+    }
+
+    fn interest(&mut self, socket: &mut Socket, id: ConnectionId, interest: Interest) {
+        let place = self.streams.place(socket, id);
+        self.streams.want(place, interest.readable);
+        self.streams.want_room(place, interest.writable);
+    }
+
+    fn shutdown(&mut self, socket: &mut Socket, id: ConnectionId) {
+        // It fails if the peer reset the connection, which reading tells better.
+        let place = self.streams.place(socket, id);
+        let _ = self.streams.shutdown(place);
+    }
+
+    fn close(&mut self, socket: Socket, id: ConnectionId, how: Close) -> Closing {
+        let now = self.host.clock.now();
+        let closing = self.streams.close(socket, id, how, now);
+        if closing == Closing::Closed {
+            self.accepting.relieve();
+        }
+        closing
+    }
+
+    fn accept(&mut self, listener: ListenerId) -> Option<(Socket, Peer)> {
+        // What the kernel accepted is in the ring, and what it did not is fetched.
+        self.host.listeners.rest(listener);
+        self.ring.take_out(
+            |tag| tag == Tag::Listener(listener),
+            |completion| self.host.listeners.came(listener, completion),
+        );
+        self.accepting.accept_last(listener, &mut self.streams)
+    }
+
+    fn unsent(&mut self, socket: &Socket) -> Option<usize> {
+        let file = match socket {
+            Socket::New(file) => file,
+            Socket::Placed(place) => self.streams.file(*place)?,
+        };
+        socket::unsent(file.descriptor()?)
+    }
+}

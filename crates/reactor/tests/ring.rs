@@ -1,0 +1,188 @@
+//! What only the io_uring driver has: buffers for everybody, and operations under way.
+#![cfg(all(target_os = "linux", feature = "io-uring"))]
+#![expect(
+    clippy::unwrap_used,
+    reason = "the tests' own helper functions are not marked as tests"
+)]
+
+use std::cell::RefCell;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::rc::Rc;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use torsade_core::{Protocol, Transport, factory};
+use torsade_reactor::{Driver, Reactor};
+
+/// More than there are buffers.
+const MANY: usize = 300;
+
+/// Descriptors are the process's, and so are the counts of them.
+fn alone() -> MutexGuard<'static, ()> {
+    static LOCK: Mutex<()> = Mutex::new(());
+    LOCK.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn descriptors() -> usize {
+    std::fs::read_dir("/dev/fd").unwrap().count()
+}
+
+fn reactor() -> Reactor {
+    Reactor::builder().driver(Driver::IoUring).build().unwrap()
+}
+
+struct Echo;
+
+impl Protocol for Echo {
+    fn data_received(&mut self, transport: &Transport<Self>, data: &[u8]) {
+        transport.write(data);
+    }
+}
+
+/// Counts what it hears, and holds back the rest after the first byte.
+struct Reluctant {
+    all: Rc<RefCell<Vec<Transport<Self>>>>,
+    heard: Rc<RefCell<usize>>,
+}
+
+impl Protocol for Reluctant {
+    fn connection_made(&mut self, transport: &Transport<Self>) {
+        self.all.borrow_mut().push(transport.clone());
+    }
+
+    fn data_received(&mut self, transport: &Transport<Self>, data: &[u8]) {
+        *self.heard.borrow_mut() += data.len();
+        if data == b"x" {
+            transport.pause_reading();
+        }
+    }
+}
+
+fn drive(reactor: &mut Reactor, mut until: impl FnMut() -> bool) {
+    for _ in 0..30_000 {
+        if until() {
+            return;
+        }
+        assert!(reactor.turn(Some(Duration::from_millis(1))).unwrap());
+    }
+    panic!("it does not come");
+}
+
+fn connect(address: SocketAddr) -> TcpStream {
+    let client = TcpStream::connect(address).unwrap();
+    client.set_nonblocking(true).unwrap();
+    client
+}
+
+fn round_trip(reactor: &mut Reactor, client: &mut TcpStream, text: &[u8]) {
+    client.write_all(text).unwrap();
+    let mut answer = Vec::new();
+    drive(reactor, || {
+        let mut buffer = [0; 4096];
+        if let Ok(n) = client.read(&mut buffer) {
+            answer.extend_from_slice(&buffer[..n]);
+        }
+        answer.len() >= text.len()
+    });
+    assert_eq!(answer, text);
+}
+
+#[test]
+fn connections_that_hold_back_their_input_keep_no_buffers() {
+    let _alone = alone();
+    let mut reactor = reactor();
+    let all: Rc<RefCell<Vec<Transport<Reluctant>>>> = Rc::default();
+    let heard: Rc<RefCell<usize>> = Rc::default();
+    let (list, count) = (Rc::clone(&all), Rc::clone(&heard));
+    let reluctant = factory(move |_| Reluctant {
+        all: Rc::clone(&list),
+        heard: Rc::clone(&count),
+    });
+    let listener = reactor.net().listen("127.0.0.1:0", reluctant).unwrap();
+    let echo = reactor.net().listen("127.0.0.1:0", factory(|_| Echo));
+    let mut other = connect(echo.unwrap().address());
+    let mut clients = Vec::new();
+    while clients.len() < MANY {
+        let mut client = connect(listener.address());
+        client.write_all(b"x").unwrap();
+        clients.push(client);
+        drive(&mut reactor, || *heard.borrow() == clients.len());
+    }
+    for client in &mut clients {
+        client.write_all(&[7; 20_000]).unwrap();
+    }
+    // All that comes finds nobody who wants it; and there is room for others.
+    for _ in 0..10 {
+        round_trip(&mut reactor, &mut other, b"still here?");
+    }
+    assert_eq!(*heard.borrow(), MANY);
+    for transport in all.borrow().iter() {
+        transport.resume_reading();
+    }
+    drive(&mut reactor, || *heard.borrow() == MANY + MANY * 20_000);
+}
+
+#[test]
+fn a_reactor_that_is_dropped_takes_back_what_is_under_way() {
+    let _alone = alone();
+    let before = descriptors();
+    for _ in 0..50 {
+        let mut reactor = reactor();
+        let listener = reactor.net().listen("127.0.0.1:0", factory(|_| Echo));
+        let listener = listener.unwrap();
+        let mut clients: Vec<_> = (0..5).map(|_| connect(listener.address())).collect();
+        let net = reactor.net().clone();
+        drive(&mut reactor, || net.connections() == 5);
+        // Receives, an accept and a connect are under way, and sends to those who do not read.
+        for client in &mut clients {
+            while client.write(&[1; 100_000]).is_ok() {
+                reactor.turn(Some(Duration::ZERO)).unwrap();
+            }
+        }
+        net.connect(listener.address(), Echo).detach();
+        reactor.turn(Some(Duration::ZERO)).unwrap();
+        drop(reactor);
+        for client in &mut clients {
+            client.set_nonblocking(false).unwrap();
+            // A reset, if need be after what was on its way.
+            let end = std::io::copy(client, &mut std::io::sink());
+            assert!(end.is_err());
+        }
+    }
+    assert_eq!(descriptors(), before);
+}
+
+#[test]
+fn accepted_connections_need_no_descriptors_of_the_process() {
+    let _alone = alone();
+    let builder = Reactor::builder().driver(Driver::IoUring);
+    let mut reactor = builder.direct_descriptors(MANY as u32).build().unwrap();
+    let listener = reactor.net().listen("127.0.0.1:0", factory(|_| Echo));
+    let address = listener.unwrap().address();
+    let net = reactor.net().clone();
+    let before = descriptors();
+    let mut clients: Vec<_> = (0..50).map(|_| connect(address)).collect();
+    drive(&mut reactor, || net.connections() == 50);
+    assert_eq!(descriptors(), before + 50, "those of the clients");
+    for client in &mut clients {
+        round_trip(&mut reactor, client, b"hello");
+    }
+    // The places are used again.
+    for _ in 0..10 {
+        clients.truncate(10);
+        drive(&mut reactor, || net.connections() == 10);
+        clients.extend((0..100).map(|_| connect(address)));
+        drive(&mut reactor, || net.connections() == 110);
+    }
+    let last = clients.last_mut().unwrap();
+    round_trip(&mut reactor, last, b"the last");
+    reactor.stop();
+    reactor.run().unwrap();
+    assert_eq!(net.connections(), 0);
+    drop(reactor);
+    for client in &mut clients {
+        client.set_nonblocking(false).unwrap();
+        assert_eq!(client.read(&mut [0; 10]).unwrap_or(0), 0);
+    }
+}
