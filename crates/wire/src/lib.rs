@@ -222,6 +222,7 @@ mod netstring;
 mod pass_on;
 mod policy;
 mod records;
+pub mod redis;
 mod replies;
 mod stateful;
 mod traffic_log;
