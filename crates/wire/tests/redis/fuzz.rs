@@ -136,5 +136,5 @@ fn mutate(random: &mut Random, input: &mut Vec<u8>) {
 fn streams_are_read_as_the_model_says() {
     let tally = run(1, 2000);
     let counts = [tally.values, tally.unfinished, tally.refused];
-    assert!(counts.iter().all(|count| *count > 300), "{tally:?}");
+    assert!(counts.iter().all(|count| *count > 100), "{tally:?}");
 }
