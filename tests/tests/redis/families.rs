@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use torsade_wire::redis::{Command, ErrorCode, FromValue, Redis, SetOptions, Ttl, Value};
 
-use crate::server::{Bench, versions};
+use crate::bench::{Bench, versions};
 
 /// The same for a client of each version, on an empty database.
 fn each(test: impl Fn(&mut Bench, &Redis)) {

@@ -7,8 +7,8 @@ use torsade_core::Disconnect;
 use torsade_deferred::Failure;
 use torsade_wire::redis::{Redis, RedisError, RedisSettings};
 
+use crate::bench::Bench;
 use crate::random::Random;
-use crate::server::Bench;
 
 const ROUNDS: usize = 50;
 const CALLS: usize = 60;

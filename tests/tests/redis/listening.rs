@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use torsade_wire::redis::{Invalidated, RedisError, RedisLimits, RedisSettings};
 
-use crate::server::{Bench, versions};
+use crate::bench::{Bench, versions};
 
 #[test]
 fn channels_patterns_and_shards() {

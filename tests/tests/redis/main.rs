@@ -4,6 +4,7 @@
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "that is how a test fails")]
 
+mod bench;
 mod families;
 mod kills;
 mod listening;

@@ -6,14 +6,14 @@ use std::rc::Rc;
 use torsade_deferred::{Canceller, Deferred, Failure};
 use torsade_wire::redis::{Command, Redis, RedisError, RedisSettings};
 
+use crate::bench::{Bench, versions};
 use crate::random::Random;
-use crate::server::{Bench, versions};
 
-/// How many: 20,000 in each version, unless `TORSADE_REDIS_COMMANDS` says otherwise. A million take
-/// a debug build some minutes.
+/// How many: 100,000 in each version, unless `TORSADE_REDIS_COMMANDS` says otherwise. A million of
+/// each take a debug build half a minute.
 fn commands() -> u64 {
     let asked = std::env::var("TORSADE_REDIS_COMMANDS");
-    asked.map_or(20_000, |asked| asked.parse().unwrap())
+    asked.map_or(100_000, |asked| asked.parse().unwrap())
 }
 
 #[derive(Default)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 use torsade_wire::redis::{Command, Redis};
 use torsade_wire::redis::{ErrorCode, RedisError, RedisSettings, Resp, Retry, Value};
 
-use crate::server::{Bench, versions};
+use crate::bench::{Bench, versions};
 
 #[test]
 fn logging_in() {
