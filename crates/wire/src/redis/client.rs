@@ -25,8 +25,10 @@ pub(super) struct Client {
     /// In which commands are put together.
     scratch: Cell<Vec<u8>>,
     /// Whoever wants to know what the server says unasked.
-    pub(super) on_push: Cell<Option<Box<dyn FnMut(Push)>>>,
+    pub(super) on_push: Cell<Option<OnPush>>,
 }
+
+type OnPush = Box<dyn FnMut(Push)>;
 
 pub(super) struct Inner {
     pub(super) phase: Phase,

@@ -59,7 +59,6 @@ impl Redis {
     /// stack of one's own.
     ///
     /// Calls made before the connection is ready wait for it.
-    #[expect(clippy::new_ret_no_self, reason = "the two belong together")]
     pub fn new(settings: RedisSettings) -> (Self, RedisProtocol) {
         let redis = Self::over(Client::new(settings));
         let protocol = redis.protocol();

@@ -244,7 +244,7 @@ impl Reader {
         }
         let text = data[1..=end]
             .strip_suffix(b"\r\n")
-            .ok_or(Disconnect::protocol("a line that ends without CR"))?;
+            .ok_or_else(|| Disconnect::protocol("a line that ends without CR"))?;
         self.count_bytes(end + 1)?;
         let value = finished_line(sign, text)?;
         *data = &data[end + 1..];
@@ -327,7 +327,7 @@ fn integer(line: &[u8]) -> Result<Option<(i64, usize)>, Disconnect> {
                 number = number
                     .checked_mul(10)
                     .and_then(|number| number.checked_add(digit))
-                    .ok_or(Disconnect::protocol("a number that is too large"))?;
+                    .ok_or_else(|| Disconnect::protocol("a number that is too large"))?;
                 // Zeroes in front could go on for ever.
                 if at > 20 {
                     break;
@@ -397,7 +397,7 @@ fn finished_line(sign: u8, text: &[u8]) -> Result<Value, Disconnect> {
             .ok()
             .and_then(|text| text.parse().ok())
             .map(Value::Double)
-            .ok_or(Disconnect::protocol("a double that is none")),
+            .ok_or_else(|| Disconnect::protocol("a double that is none")),
         (b'(', _) => {
             let digits = text.strip_prefix(b"-").unwrap_or(text);
             if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {

@@ -1,4 +1,9 @@
 //! The Redis client on fakes: the test is the server.
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "the tests' own helper functions are not marked as tests"
+)]
 
 mod calls;
 mod fake;

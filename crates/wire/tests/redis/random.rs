@@ -19,10 +19,6 @@ impl Random {
         from[self.below(from.len())]
     }
 
-    pub(crate) fn byte(&mut self) -> u8 {
-        self.next().to_le_bytes()[0]
-    }
-
     /// Cut in pieces of any length.
     pub(crate) fn pieces<'a>(&mut self, input: &'a [u8]) -> Vec<&'a [u8]> {
         let mut pieces = Vec::new();
