@@ -150,8 +150,12 @@ impl LineProtocol for Member {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     env_logger::init();
     let mut arguments = std::env::args().skip(1);
-    let address = arguments.next().unwrap_or("127.0.0.1:8007".to_owned());
-    let server = arguments.next().unwrap_or("127.0.0.1:6379".to_owned());
+    let address = arguments
+        .next()
+        .unwrap_or_else(|| "127.0.0.1:8007".to_owned());
+    let server = arguments
+        .next()
+        .unwrap_or_else(|| "127.0.0.1:6379".to_owned());
     let mut reactor = Reactor::new()?;
     let net = reactor.net().clone();
     let client = || Redis::keep_connected(&net, &server, RedisSettings::new(), Retry::default());

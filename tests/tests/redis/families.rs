@@ -55,8 +55,8 @@ fn strings() {
         assert!(matches!(bench.get(redis.ttl("a")), Ttl::In(_)));
         bench.get(redis.set_ex("b", "z", Duration::from_secs(60)));
         let binary: Vec<u8> = (0..=255).cycle().take(1_000_000).collect();
-        bench.get(redis.set(&[0u8, 13, 10, 255], &binary));
-        assert!(bench.get(redis.get(&[0u8, 13, 10, 255])).unwrap() == binary);
+        bench.get(redis.set([0u8, 13, 10, 255], &binary));
+        assert!(bench.get(redis.get([0u8, 13, 10, 255])).unwrap() == binary);
         assert_eq!(bench.get(redis.get("")), None);
     });
 }

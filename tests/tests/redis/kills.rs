@@ -13,8 +13,11 @@ use crate::random::Random;
 const ROUNDS: usize = 50;
 const CALLS: usize = 60;
 
+/// Which call, and the length of its value or why there is none.
+type End = (usize, Result<usize, Failure<RedisError>>);
+
 #[derive(Clone, Default)]
-struct Ends(Rc<RefCell<Vec<(usize, Result<usize, Failure<RedisError>>)>>>);
+struct Ends(Rc<RefCell<Vec<End>>>);
 
 #[test]
 fn every_call_ends_once_when_the_server_is_killed_mid_reply_fifty_times() {

@@ -63,8 +63,9 @@ impl Server {
 
     /// Another one in its place, after [`kill`](Self::kill).
     pub(crate) fn restart(&mut self) {
-        let child = start(self.address, &self.folder, &self.options).unwrap();
-        self.child = child.expect("the port is still ours");
+        // Somebody else may have the port for a moment.
+        let again = || start(self.address, &self.folder, &self.options).unwrap();
+        self.child = (0..20).find_map(|_| again()).unwrap();
     }
 }
 

@@ -22,8 +22,8 @@ impl Commands {
         self.send(&["SET".into(), key.to_argument(), value.to_argument()])
     }
 
-    /// Set a key under conditions, or for a time. Whether it was set; with [`SetOptions::get`] use
-    /// [`set_and_get`](Self::set_and_get).
+    /// Set a key under conditions, or for a time. Whether it was set.
+    /// [`set_and_get`](Self::set_and_get) resolves with the value before.
     #[doc(alias = "SET")]
     #[track_caller]
     pub fn set_with(
