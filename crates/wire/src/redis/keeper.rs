@@ -66,7 +66,6 @@ impl Redis {
     ///
     /// # Errors
     /// If `to` names no address.
-    #[doc(alias = "ReconnectingClientFactory")]
     #[doc(alias = "lazyConnectionPool")]
     pub fn keep_connected(
         net: &Net,
