@@ -27,6 +27,7 @@
 //! - [`load`]: what is sent to them;
 //! - [`feeds`]: framings alone, without a socket;
 //! - [`tasks`]: timers and results that come later, alone;
+//! - `redis_clients`: clients of Redis, to be timed (Linux only);
 //! - `figures`: how they are run and counted (Linux only).
 #![forbid(unsafe_code)]
 
@@ -35,5 +36,7 @@ pub mod feeds;
 pub mod figures;
 pub mod libuv;
 pub mod load;
+#[cfg(target_os = "linux")]
+pub mod redis_clients;
 pub mod servers;
 pub mod tasks;

@@ -162,6 +162,16 @@ fn every_task_is_done_as_often_as_it_is_told() {
         .iter()
         .filter(|(name, _)| !name.ends_with("-million"))
     {
+        let is_here = || {
+            Command::new("redis-server")
+                .arg("--version")
+                .output()
+                .is_ok()
+        };
+        if name.contains("redis") && std::env::var_os("CI").is_none() && !is_here() {
+            eprintln!("SKIPPED: no redis-server here for {name}");
+            continue;
+        }
         assert_eq!(task(120).unwrap(), 120, "{name}");
     }
 }

@@ -65,7 +65,7 @@
 //! # Which framing
 //! | what the peer speaks | framing | what goes into it |
 //! |---|---|---|
-//! | lines: SMTP, IRC, Redis, a terminal | [`Lines`] | a [`LineProtocol`]; blocks of other bytes between lines in its raw mode |
+//! | lines: SMTP, IRC, a terminal | [`Lines`] | a [`LineProtocol`]; blocks of other bytes between lines in its raw mode |
 //! | a length of 8, 16 or 32 bits, then the message: DNS over TCP | [`Framed`] | a [`MessageProtocol`] whose `Framing` is [`Int8`], [`Int16`], [`Int32`] |
 //! | the same, least significant byte first | [`Framed`] | [`Int16Le`], [`Int32Le`] |
 //! | [netstrings]: `5:hello,` | [`Framed`] | [`Netstring`] |
@@ -73,6 +73,8 @@
 //! | messages of another kind | [`Framed`] | a [`Decoder`] of one's own |
 //! | parts of different sizes, each known from the one before | [`Stateful`] | a [`StatefulProtocol`]: a method for each part |
 //! | large parts that are not to be kept in memory; a port from `asynchat` | [`Chat`] | a [`ChatProtocol`] |
+//!
+//! A whole protocol is in [`redis`]: a client of that, built of what is here.
 //!
 //! A client that sends several requests before the first reply keeps its place in the queue with
 //! [`Replies`].
@@ -222,6 +224,7 @@ mod netstring;
 mod pass_on;
 mod policy;
 mod records;
+pub mod redis;
 mod replies;
 mod stateful;
 mod traffic_log;

@@ -4,5 +4,13 @@
 
 mod curl;
 mod program;
+mod redis;
+#[path = "../../../tests/tests/redis/server.rs"]
+#[expect(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "other tests use more of it, and that is how they fail"
+)]
+mod redis_server;
 mod relays;
 mod servers;

@@ -22,6 +22,9 @@ pub(super) fn under(load: Load, server: &Program) -> Result<f64, Failure> {
 /// Instructions for each time that a task is done.
 pub(super) fn of_task(task: &Program, times: usize) -> Result<f64, Failure> {
     program::need("instructions", &["valgrind"])?;
+    if task.is_of_redis() {
+        program::need("instructions of a Redis client", &["redis-server"])?;
+    }
     let few = total_alone(task, times)?;
     let many = total_alone(task, 5 * times)?;
     Ok((many as f64 - few as f64) / (4 * times) as f64)

@@ -36,6 +36,11 @@ pub(super) struct Program {
 }
 
 impl Program {
+    /// Whether it cannot do without a redis-server.
+    pub(super) fn is_of_redis(&self) -> bool {
+        self.words.iter().any(|word| word.contains("redis"))
+    }
+
     /// That file with these words.
     pub(super) fn new(file: PathBuf, words: &[&str]) -> Self {
         Self {

@@ -338,6 +338,13 @@ pub(super) static ROWS: &[Row] = &[
     )
     .goal(Goal::AtMost(3.0)),
     row(
+        "redis-get",
+        "Redis GET, 64 in flight, redis-server",
+        "redis-get",
+        Measure::TaskInstructions(640),
+        "instructions / command",
+    ),
+    row(
         "lines-long",
         "a line of 256 KiB against one of 16 KiB, byte by byte",
         "lines",

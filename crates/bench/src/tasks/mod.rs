@@ -6,9 +6,12 @@
 
 #[cfg(unix)]
 mod calloop_timers;
+pub(crate) mod redis_server;
 mod tokio_deferreds;
+pub(crate) mod tokio_redis;
 mod tokio_timers;
 mod torsade_deferreds;
+pub(crate) mod torsade_redis;
 mod torsade_timers;
 
 use std::io;
@@ -28,6 +31,8 @@ pub const ALL: &[(&str, Task)] = &[
     #[cfg(unix)]
     ("calloop-timers-fire", calloop_timers::fire),
     ("tokio-deferreds", tokio_deferreds::through_two_maps),
+    ("tokio-redis-get", tokio_redis::get),
+    ("tokio-redis-pipe", tokio_redis::pipe),
     ("tokio-timers-set", tokio_timers::set),
     ("tokio-timers-reset", tokio_timers::reset),
     ("tokio-timers-cancel", tokio_timers::cancel),
@@ -37,6 +42,7 @@ pub const ALL: &[(&str, Task)] = &[
         tokio_timers::cancel_beside_a_million,
     ),
     ("torsade-deferreds", torsade_deferreds::through_two_maps),
+    ("torsade-redis-get", torsade_redis::get),
     ("torsade-timers-set", torsade_timers::set),
     ("torsade-timers-reset", torsade_timers::reset),
     ("torsade-timers-cancel", torsade_timers::cancel),
