@@ -72,6 +72,7 @@ mod disconnect;
 mod endpoint;
 mod engine;
 mod error;
+mod extension;
 mod factory;
 mod filter;
 mod flow;
@@ -129,6 +130,7 @@ pub use self::wrapper::{Pass, Wrapper};
 pub mod driver {
     pub use crate::chunk::Chunk;
     pub use crate::engine::Engine;
+    pub use crate::extension::Extension;
     pub use crate::guard::Caught;
     pub use crate::host::Host;
     pub use crate::wire::{Close, Closing, Interest, Op, Sending, Wire};

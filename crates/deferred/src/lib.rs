@@ -99,6 +99,7 @@ pub mod report;
 mod resolver;
 mod state;
 mod step;
+mod waking;
 
 pub use canceller::Canceller;
 pub use deferred::Deferred;
