@@ -56,7 +56,11 @@ pub fn sleep(net: &Net, duration: Duration) -> Sleep {
 #[track_caller]
 pub fn sleep_until(net: &Net, moment: Time) -> Sleep {
     let now = net.now();
-    let left = if moment > now { moment - now } else { Duration::ZERO };
+    let left = if moment > now {
+        moment - now
+    } else {
+        Duration::ZERO
+    };
     sleep(net, left)
 }
 

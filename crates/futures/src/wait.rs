@@ -150,10 +150,7 @@ impl<T: 'static> AsCompleted<T> {
 impl<T: 'static> Stream for AsCompleted<T> {
     type Item = Result<T, Failure<Infallible>>;
 
-    fn poll_next(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Self::Item>> {
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let mut first: Option<(usize, u64)> = None;
         for (index, task) in self.tasks.iter_mut().enumerate() {
             if task.poll_ended(context).is_ready() {

@@ -8,8 +8,8 @@ use std::task::Poll;
 
 use allocation_counter::measure;
 use torsade_deferred::Deferred;
-use torsade_futures::{spawn, yield_now};
 use torsade_futures::sync::Queue;
+use torsade_futures::{spawn, yield_now};
 use torsade_testing::MemoryReactor;
 
 #[test]
@@ -49,7 +49,12 @@ fn a_wake_by_a_deferred_allocates_nothing() {
         }
         reactor.settle();
         // The queue has room from the round before.
-        measure(|| resolvers.into_iter().for_each(|resolver| resolver.resolve(()))).count_total
+        measure(|| {
+            resolvers
+                .into_iter()
+                .for_each(|resolver| resolver.resolve(()))
+        })
+        .count_total
     };
     wake(64);
     reactor.settle();

@@ -120,8 +120,14 @@ fn a_failing_member_ends_the_body_and_a_failing_body_ends_the_members() {
         .await;
         [member, body].map(|result| result.unwrap_err().into_failures())
     });
-    assert_eq!(ended, [[Failure::Error("member")], [Failure::Error("body")]]);
-    assert_eq!(*log.borrow(), ["1 ended", "9 dropped", "2 ended", "8 dropped"]);
+    assert_eq!(
+        ended,
+        [[Failure::Error("member")], [Failure::Error("body")]]
+    );
+    assert_eq!(
+        *log.borrow(),
+        ["1 ended", "9 dropped", "2 ended", "8 dropped"]
+    );
 }
 
 #[test]
@@ -139,9 +145,15 @@ fn what_is_there_at_the_deadline_counts_and_no_timer_is_left() {
     let mut reactor = MemoryReactor::new();
     let (net, log) = (reactor.net().clone(), Log::default());
     let nap = job(&net, &log, 1, "tea");
-    assert_eq!(reactor.block_on(timeout(&net, Duration::from_secs(1), nap)), Ok("tea"));
+    assert_eq!(
+        reactor.block_on(timeout(&net, Duration::from_secs(1), nap)),
+        Ok("tea")
+    );
     let quick = job(&net, &log, 1, "tea");
-    assert_eq!(reactor.block_on(timeout(&net, Duration::from_secs(60), quick)), Ok("tea"));
+    assert_eq!(
+        reactor.block_on(timeout(&net, Duration::from_secs(60), quick)),
+        Ok("tea")
+    );
     assert!(net.free_timers().is_empty());
 }
 
@@ -167,7 +179,11 @@ fn wait_takes_out_what_has_ended_in_that_order_and_cancels_nothing() {
     let (net, log) = (reactor.net().clone(), Log::default());
     let mut tasks: Vec<_> = [4, 2, 1, 3]
         .map(|seconds| {
-            let end = if seconds == 2 { Err("two") } else { Ok(seconds) };
+            let end = if seconds == 2 {
+                Err("two")
+            } else {
+                Ok(seconds)
+            };
             spawn(&net, job(&net, &log, seconds, end))
         })
         .into();
@@ -177,7 +193,11 @@ fn wait_takes_out_what_has_ended_in_that_order_and_cancels_nothing() {
         seen.push((first.len(), tasks.len()));
         let failed = wait(&mut tasks, FirstException).await;
         seen.push((failed.len(), tasks.len()));
-        assert!(timeout(&net, Duration::ZERO, wait(&mut tasks, AllCompleted)).await.is_err());
+        assert!(
+            timeout(&net, Duration::ZERO, wait(&mut tasks, AllCompleted))
+                .await
+                .is_err()
+        );
         let mut order = Vec::new();
         for task in wait(&mut tasks, AllCompleted).await {
             order.push(task.await.unwrap().unwrap());
@@ -213,7 +233,8 @@ fn the_first_error_of_a_gather_cancels_the_rest_and_so_does_dropping_it() {
     let (net, log) = (reactor.net().clone(), Log::default());
     let jobs = |ends: [Result<u64, &'static str>; 3]| {
         let jobs = ends.into_iter().zip(1..);
-        jobs.map(|(end, seconds)| job(&net, &log, seconds, end)).collect::<Vec<_>>()
+        jobs.map(|(end, seconds)| job(&net, &log, seconds, end))
+            .collect::<Vec<_>>()
     };
     let failing = gather(&net, jobs([Ok(1), Err("two"), Ok(3)]));
     assert_eq!(reactor.block_on(failing), Err(Failure::Error("two")));
@@ -222,7 +243,14 @@ fn the_first_error_of_a_gather_cancels_the_rest_and_so_does_dropping_it() {
     reactor.settle();
     assert_eq!(
         *log.borrow(),
-        ["1 ended", "2 ended", "3 dropped", "1 dropped", "2 dropped", "3 dropped"]
+        [
+            "1 ended",
+            "2 ended",
+            "3 dropped",
+            "1 dropped",
+            "2 dropped",
+            "3 dropped"
+        ]
     );
 }
 
@@ -248,12 +276,16 @@ fn a_future_of_asyncio_ends_once() {
 fn its_callbacks_run_in_order_also_late_ones_and_a_panic_stops_no_other() {
     let mut reactor = MemoryReactor::new();
     reactor.expect_panic("first");
-    let (log, future) = (Log::default(), asyncio::Future::<u32, &str>::new(reactor.net()));
+    let (log, future) = (
+        Log::default(),
+        asyncio::Future::<u32, &str>::new(reactor.net()),
+    );
     future.add_done_callback(|_| panic!("first"));
     let note = |name: &str| {
         let (log, name) = (Rc::clone(&log), name.to_owned());
         move |future: &asyncio::Future<u32, &str>| {
-            log.borrow_mut().push(format!("{name} {:?}", future.result()));
+            log.borrow_mut()
+                .push(format!("{name} {:?}", future.result()));
         }
     };
     future.add_done_callback(note("second"));

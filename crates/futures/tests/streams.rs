@@ -19,9 +19,13 @@ const SECOND: Duration = Duration::from_secs(1);
 fn dialled(reactor: &MemoryReactor) -> (StreamReader, StreamWriter, FarEnd) {
     let got = Rc::new(RefCell::new(None));
     let place = Rc::clone(&got);
-    let listener = start_server(reactor.net(), "127.0.0.1:8007", async move |reader, writer| {
-        *place.borrow_mut() = Some((reader, writer));
-    });
+    let listener = start_server(
+        reactor.net(),
+        "127.0.0.1:8007",
+        async move |reader, writer| {
+            *place.borrow_mut() = Some((reader, writer));
+        },
+    );
     let far = reactor.dial("127.0.0.1:8007");
     listener.unwrap().close();
     let (reader, writer) = got.take().unwrap();
@@ -66,7 +70,15 @@ fn a_line_cut_anywhere_is_read_whole_and_the_last_may_lack_its_end() {
         }
         lines
     });
-    assert_eq!(lines, [b"one\r\n".to_vec(), b"\n".to_vec(), b"two".to_vec(), Vec::new()]);
+    assert_eq!(
+        lines,
+        [
+            b"one\r\n".to_vec(),
+            b"\n".to_vec(),
+            b"two".to_vec(),
+            Vec::new()
+        ]
+    );
 }
 
 #[test]
@@ -78,8 +90,16 @@ fn what_is_missing_at_the_end_is_an_error_with_what_there_was() {
     reactor.block_on(async move {
         assert_eq!(reader.read_exactly(2).await.unwrap(), b"ab");
         let error = reader.read_exactly(9).await.unwrap_err();
-        assert_eq!(error, ReadError::Incomplete { partial: b"cdef".to_vec() });
-        assert!(matches!(reader.read_until("x").await, Err(ReadError::Incomplete { .. })));
+        assert_eq!(
+            error,
+            ReadError::Incomplete {
+                partial: b"cdef".to_vec()
+            }
+        );
+        assert!(matches!(
+            reader.read_until("x").await,
+            Err(ReadError::Incomplete { .. })
+        ));
     });
 }
 
@@ -123,7 +143,11 @@ fn a_read_that_is_given_up_loses_nothing() {
     far.feed("half a li");
     let (early, mut reader) = reactor.block_on(async move {
         let early = timeout(&net, SECOND, reader.read_line()).await;
-        assert!(timeout(&net, SECOND, reader.read_exactly(100_000)).await.is_err());
+        assert!(
+            timeout(&net, SECOND, reader.read_exactly(100_000))
+                .await
+                .is_err()
+        );
         (early.map(drop), reader)
     });
     assert_eq!(early, Err(Elapsed));
@@ -141,7 +165,10 @@ fn after_a_reset_what_had_come_is_read_and_then_the_reason() {
     reactor.block_on(async move {
         assert_eq!(reader.read(9).await, Ok(b"abc".to_vec()));
         assert_eq!(reader.read(9).await, Err(Disconnect::Reset));
-        assert_eq!(reader.read_line().await, Err(ReadError::Lost(Disconnect::Reset)));
+        assert_eq!(
+            reader.read_line().await,
+            Err(ReadError::Lost(Disconnect::Reset))
+        );
         assert_eq!(writer.drain().await, Err(Disconnect::Reset));
         assert_eq!(writer.wait_closed().await, Err(Disconnect::Reset));
     });
@@ -248,7 +275,9 @@ fn an_attempt_that_is_given_up_leaves_nothing_open() {
     let net = reactor.net().clone();
     let given_up = reactor.block_on(async move {
         let connecting = open_connection(&net, "192.0.2.1:80");
-        timeout(&net, SECOND, connecting.into_future()).await.is_err()
+        timeout(&net, SECOND, connecting.into_future())
+            .await
+            .is_err()
     });
     assert!(given_up);
     assert!(reactor.pending_connects().is_empty());
@@ -282,9 +311,13 @@ fn futures_io_reads_and_writes() {
         reader.read_line_with(&mut line).await;
         assert_eq!(line, "line one\n");
         let mut rest = Vec::new();
-        AsyncReadExt::read_to_end(&mut reader, &mut rest).await.unwrap();
+        AsyncReadExt::read_to_end(&mut reader, &mut rest)
+            .await
+            .unwrap();
         assert_eq!(rest, b"rest");
-        AsyncWriteExt::write_all(&mut writer, b"answer").await.unwrap();
+        AsyncWriteExt::write_all(&mut writer, b"answer")
+            .await
+            .unwrap();
         AsyncWriteExt::flush(&mut writer).await.unwrap();
         AsyncWriteExt::close(&mut writer).await.unwrap();
     });
@@ -309,7 +342,9 @@ fn a_writer_of_futures_io_waits_while_the_peer_is_behind() {
     far.set_window(0);
     let task = spawn(reactor.net(), async move {
         for _ in 0..100 {
-            AsyncWriteExt::write_all(&mut writer, &[0; 10_000]).await.unwrap();
+            AsyncWriteExt::write_all(&mut writer, &[0; 10_000])
+                .await
+                .unwrap();
         }
     });
     reactor.settle();
@@ -334,7 +369,9 @@ fn streams_on_real_sockets() {
             writer.drain().await?;
         }
     };
-    let address = start_server(&net, "127.0.0.1:0", handler).unwrap().address();
+    let address = start_server(&net, "127.0.0.1:0", handler)
+        .unwrap()
+        .address();
     let plain = std::thread::spawn(move || {
         let mut socket = std::net::TcpStream::connect(address).unwrap();
         socket.write_all(b"by hand").unwrap();

@@ -64,7 +64,10 @@ fn a_hundred_thousand_that_leave_cost_no_room_and_no_time() {
     let waits: Vec<_> = (0..100_000)
         .map(|_| {
             let semaphore = semaphore.clone();
-            spawn(reactor.net(), async move { drop(semaphore.acquire().await) })
+            spawn(
+                reactor.net(),
+                async move { drop(semaphore.acquire().await) },
+            )
         })
         .collect();
     reactor.settle();
@@ -219,10 +222,20 @@ fn queues_differ_in_their_order_alone() {
         lifo.put_nowait(item).unwrap();
         sorted.put_nowait(item).unwrap();
     }
-    let drained = |get: &dyn Fn() -> Result<i32, GetError>| [get(), get(), get(), get()].map(Result::ok);
-    assert_eq!(drained(&|| fifo.get_nowait()), [Some(2), Some(3), Some(1), None]);
-    assert_eq!(drained(&|| lifo.get_nowait()), [Some(1), Some(3), Some(2), None]);
-    assert_eq!(drained(&|| sorted.get_nowait()), [Some(1), Some(2), Some(3), None]);
+    let drained =
+        |get: &dyn Fn() -> Result<i32, GetError>| [get(), get(), get(), get()].map(Result::ok);
+    assert_eq!(
+        drained(&|| fifo.get_nowait()),
+        [Some(2), Some(3), Some(1), None]
+    );
+    assert_eq!(
+        drained(&|| lifo.get_nowait()),
+        [Some(1), Some(3), Some(2), None]
+    );
+    assert_eq!(
+        drained(&|| sorted.get_nowait()),
+        [Some(1), Some(2), Some(3), None]
+    );
 }
 
 #[test]

@@ -77,7 +77,10 @@ fn tasks_and_continuations_run_in_the_order_in_which_their_results_came() {
         }
     });
     reactor.settle();
-    assert_eq!(*log.borrow(), ["task 1", "callback 1", "task 2", "callback 2"]);
+    assert_eq!(
+        *log.borrow(),
+        ["task 1", "callback 1", "task 2", "callback 2"]
+    );
 }
 
 #[test]
@@ -89,7 +92,11 @@ fn a_callback_and_the_task_it_wakes_do_not_nest() {
             let held = self.1.borrow_mut();
             self.0.take().unwrap().resolve(());
             // Spawned with a borrow held that the task wants, too.
-            spawn(&transport.net(), async move { log.borrow_mut().push("spawned") }).detach();
+            spawn(
+                &transport.net(),
+                async move { log.borrow_mut().push("spawned") },
+            )
+            .detach();
             drop(held);
         }
     }
@@ -116,7 +123,9 @@ fn what_a_task_writes_leaves_in_the_same_turn() {
                 yield_now().await;
                 Ok::<_, Infallible>(answer)
             });
-            transport.hold(later, |_, transport, answer| transport.write(answer.unwrap()));
+            transport.hold(later, |_, transport, answer| {
+                transport.write(answer.unwrap())
+            });
         }
     }
     let mut t = StringTransport::serve(Ask);
@@ -190,7 +199,11 @@ fn a_task_that_cancels_itself_ends_at_its_next_await_or_at_its_end() {
         reactor.settle();
         let task = own.take().unwrap();
         assert!(task.is_finished());
-        let expected = if waits { Err(Failure::Cancelled) } else { Ok("end") };
+        let expected = if waits {
+            Err(Failure::Cancelled)
+        } else {
+            Ok("end")
+        };
         assert_eq!(reactor.block_on(task), expected);
     }
 }
@@ -284,7 +297,9 @@ fn a_task_that_yields_for_ever_starves_nobody() {
     }
     let mut reactor = torsade_reactor::Reactor::new().unwrap();
     let net = reactor.net().clone();
-    let listener = net.listen("127.0.0.1:0", torsade_core::factory(|_| Echo)).unwrap();
+    let listener = net
+        .listen("127.0.0.1:0", torsade_core::factory(|_| Echo))
+        .unwrap();
     let rounds = Rc::new(Cell::new(0_u64));
     let counted = Rc::clone(&rounds);
     let spinning = spawn(&net, async move {
@@ -296,7 +311,9 @@ fn a_task_that_yields_for_ever_starves_nobody() {
     let address = listener.address();
     let answer = reactor
         .block_on(async move {
-            let (mut reader, writer) = torsade_futures::open_connection(&net, address).await.unwrap();
+            let (mut reader, writer) = torsade_futures::open_connection(&net, address)
+                .await
+                .unwrap();
             writer.write("hello");
             let answer = reader.read_exactly(5).await.unwrap();
             sleep(&net, Duration::from_millis(1)).await;
@@ -368,17 +385,23 @@ fn a_late_waker_of_another_task_in_the_same_place_wakes_nobody() {
     let mut reactor = MemoryReactor::new();
     let kept: Rc<Cell<Option<Waker>>> = Rc::default();
     let place = Rc::clone(&kept);
-    let first = spawn(reactor.net(), poll_fn(move |context| {
-        place.set(Some(context.waker().clone()));
-        Poll::Ready(())
-    }));
+    let first = spawn(
+        reactor.net(),
+        poll_fn(move |context| {
+            place.set(Some(context.waker().clone()));
+            Poll::Ready(())
+        }),
+    );
     assert_eq!(reactor.block_on(first), Ok(()));
     let polls = Rc::new(Cell::new(0));
     let counted = Rc::clone(&polls);
-    let second = spawn(reactor.net(), poll_fn(move |_| {
-        counted.set(counted.get() + 1);
-        Poll::<()>::Pending
-    }));
+    let second = spawn(
+        reactor.net(),
+        poll_fn(move |_| {
+            counted.set(counted.get() + 1);
+            Poll::<()>::Pending
+        }),
+    );
     reactor.settle();
     kept.take().unwrap().wake();
     reactor.settle();
@@ -399,7 +422,11 @@ fn foreign_wakers_are_called_from_the_queue() {
     let waker = Waker::from(Arc::clone(&flag));
     let event = torsade_futures::sync::Event::new();
     let mut wait = Box::pin(event.wait());
-    assert!(wait.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    assert!(
+        wait.as_mut()
+            .poll(&mut Context::from_waker(&waker))
+            .is_pending()
+    );
     let turn = torsade_deferred::queue::Turn::enter().unwrap();
     event.set();
     assert_eq!(*flag.0.lock().unwrap(), 0);
@@ -415,14 +442,17 @@ fn wakes_from_other_threads_arrive_in_order() {
     let order = Rc::new(RefCell::new(Vec::new()));
     let tasks = [0, 1, 2].map(|number| {
         let (sender, order, mut woken) = (sender.clone(), Rc::clone(&order), false);
-        spawn(&net, poll_fn(move |context| {
-            if std::mem::replace(&mut woken, true) {
-                order.borrow_mut().push(number);
-                return Poll::Ready(());
-            }
-            sender.send(context.waker().clone()).unwrap();
-            Poll::Pending
-        }))
+        spawn(
+            &net,
+            poll_fn(move |context| {
+                if std::mem::replace(&mut woken, true) {
+                    order.borrow_mut().push(number);
+                    return Poll::Ready(());
+                }
+                sender.send(context.waker().clone()).unwrap();
+                Poll::Pending
+            }),
+        )
     });
     let other = std::thread::spawn(move || {
         let wakers: Vec<_> = (0..3).map(|_| wakers.recv().unwrap()).collect();

@@ -414,7 +414,9 @@ pub(crate) fn advance_until<T>(mut ready: impl FnMut() -> Option<T>) -> T {
             .min();
         match next {
             Some(next) => Clock::set(next),
-            None => panic!("the test waits for what never comes: nothing is queued, no timer armed"),
+            None => {
+                panic!("the test waits for what never comes: nothing is queued, no timer armed")
+            }
         }
     }
 }

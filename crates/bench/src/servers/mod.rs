@@ -17,6 +17,7 @@ mod torsade_close;
 mod torsade_echo;
 mod torsade_fanout;
 mod torsade_lines;
+mod torsade_streams;
 mod unfinished;
 
 use std::io;
@@ -43,11 +44,14 @@ pub const ALL: &[(&str, Serve)] = &[
     #[cfg(unix)]
     ("calloop-fanout", calloop_loop::fanout),
     ("tokio-echo", tokio_echo::serve),
+    // tokio's echo is a coroutine anyhow.
+    ("tokio-streams", tokio_echo::serve),
     ("tokio-lines", tokio_lines::serve),
     ("tokio-close", tokio_close::serve),
     ("tokio-fanout", tokio_fanout::serve),
     ("torsade-echo", torsade_echo::serve),
     ("torsade-lines", torsade_lines::serve),
+    ("torsade-streams", torsade_streams::serve),
     ("torsade-close", torsade_close::serve),
     ("torsade-fanout", torsade_fanout::serve),
 ];

@@ -7,8 +7,10 @@
 #[cfg(unix)]
 mod calloop_timers;
 mod tokio_deferreds;
+mod tokio_tasks;
 mod tokio_timers;
 mod torsade_deferreds;
+mod torsade_tasks;
 mod torsade_timers;
 
 use std::io;
@@ -28,6 +30,8 @@ pub const ALL: &[(&str, Task)] = &[
     #[cfg(unix)]
     ("calloop-timers-fire", calloop_timers::fire),
     ("tokio-deferreds", tokio_deferreds::through_two_maps),
+    ("tokio-tasks-switch", tokio_tasks::switch),
+    ("tokio-tasks-hand-over", tokio_tasks::hand_over),
     ("tokio-timers-set", tokio_timers::set),
     ("tokio-timers-reset", tokio_timers::reset),
     ("tokio-timers-cancel", tokio_timers::cancel),
@@ -37,6 +41,8 @@ pub const ALL: &[(&str, Task)] = &[
         tokio_timers::cancel_beside_a_million,
     ),
     ("torsade-deferreds", torsade_deferreds::through_two_maps),
+    ("torsade-tasks-switch", torsade_tasks::switch),
+    ("torsade-tasks-hand-over", torsade_tasks::hand_over),
     ("torsade-timers-set", torsade_timers::set),
     ("torsade-timers-reset", torsade_timers::reset),
     ("torsade-timers-cancel", torsade_timers::cancel),

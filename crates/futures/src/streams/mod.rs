@@ -12,7 +12,7 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use torsade_core::{
-    ConnectError, Disconnect, Listener, ListenError, Net, Peer, ToEndpoint, Transport, factory,
+    ConnectError, Disconnect, ListenError, Listener, Net, Peer, ToEndpoint, Transport, factory,
 };
 use torsade_deferred::{Deferred, Failure};
 
@@ -55,10 +55,11 @@ pub fn open_connection(
 ) -> Deferred<(StreamReader, StreamWriter), ConnectError> {
     let pipe = Pipe::new(net);
     let protocol = StreamProtocol::new(Rc::clone(&pipe), None);
-    net.connect(to, protocol).and_then(move |_| match pipe.ends() {
-        Some(ends) => Deferred::succeed(ends),
-        None => Deferred::settled(Err(Failure::Abandoned)),
-    })
+    net.connect(to, protocol)
+        .and_then(move |_| match pipe.ends() {
+            Some(ends) => Deferred::succeed(ends),
+            None => Deferred::settled(Err(Failure::Abandoned)),
+        })
 }
 
 /// Accept connections at `at`, and run `handler` as a task for each.
@@ -127,17 +128,20 @@ fn serve<H, R>(
     let connection = transport.connection();
     let task = spawn(&transport.net(), async move {
         let mut handling = pin!(handler(reader, writer));
-        let handled = poll_fn(|context| {
-            match guard::catch(|| handling.as_mut().poll(context)) {
+        let handled = poll_fn(
+            |context| match guard::catch(|| handling.as_mut().poll(context)) {
                 Ok(polled) => polled.map(Ok),
                 Err(panic) => Poll::Ready(Err(panic)),
-            }
-        });
+            },
+        );
         // The writer is dropped by now, but its close comes behind what is said here.
         match handled.await.map(Handled::into_result) {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                log::warn!("connection {}: its handler failed: {error}", connection.id());
+                log::warn!(
+                    "connection {}: its handler failed: {error}",
+                    connection.id()
+                );
                 connection.fail(Disconnect::application(error));
             }
             Err(panic) => {

@@ -9,9 +9,9 @@ use futures_io::{AsyncBufRead, AsyncRead};
 use memchr::memmem;
 use torsade_core::Disconnect;
 
+use super::ReadError;
 use super::error::lost;
 use super::pipe::{More, Pipe};
-use super::ReadError;
 
 /// Bytes in, of a connection that is used by coroutines.
 ///
@@ -126,10 +126,7 @@ impl StreamReader {
     /// # Panics
     /// If `separator` is empty.
     #[doc(alias = "readuntil")]
-    pub async fn read_until(
-        &mut self,
-        separator: impl AsRef<[u8]>,
-    ) -> Result<Vec<u8>, ReadError> {
+    pub async fn read_until(&mut self, separator: impl AsRef<[u8]>) -> Result<Vec<u8>, ReadError> {
         let separator = separator.as_ref();
         assert!(!separator.is_empty(), "a separator has at least one byte");
         // Where the search goes on: every byte is looked at once.
@@ -274,10 +271,7 @@ impl AsyncRead for StreamReader {
 }
 
 impl AsyncBufRead for StreamReader {
-    fn poll_fill_buf(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<io::Result<&[u8]>> {
+    fn poll_fill_buf(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
         let me = self.get_mut();
         if me.ready().is_empty() {
             match me.poll_more(context) {

@@ -191,7 +191,11 @@ impl<S: Store> BaseQueue<S> {
     pub fn get_nowait(&self) -> Result<S::Item, GetError> {
         if self.0.free_items() == 0 {
             let open = self.0.open.get() || !self.is_empty();
-            return Err(if open { GetError::Empty } else { GetError::ShutDown });
+            return Err(if open {
+                GetError::Empty
+            } else {
+                GetError::ShutDown
+            });
         }
         let item = self.0.take().ok_or(GetError::Empty)?;
         self.0.make_room();
@@ -211,7 +215,9 @@ impl<S: Store> BaseQueue<S> {
             Err(PutError::ShutDown(_)) => return Err(ShutDown),
             Err(PutError::Full(item)) => item,
         };
-        Wait::new(&self.0.putters, || self.0.make_room()).granted().await;
+        Wait::new(&self.0.putters, || self.0.make_room())
+            .granted()
+            .await;
         if !self.0.open.get() {
             return Err(ShutDown);
         }

@@ -61,7 +61,9 @@ impl Semaphore {
         if let Some(permit) = self.try_acquire() {
             return permit;
         }
-        Wait::new(&self.0.waiters, || self.release()).granted().await;
+        Wait::new(&self.0.waiters, || self.release())
+            .granted()
+            .await;
         Permit(Some(self.clone()))
     }
 

@@ -162,7 +162,8 @@
 //! | `fail` | [`fail`](crate::Deferred::fail) | |
 //! | `execute`, `maybeDeferred` | [`settled`](crate::Deferred::settled) | |
 //! | `asFuture` | [`DeferredFuture`](crate::deferred::DeferredFuture) | what `.await` makes of it |
-//! | `fromFuture`, `inlineCallbacks`, `ensureDeferred`, `fromCoroutine`, `returnValue` | later: tasks | |
+//! | `fromFuture`, `inlineCallbacks`, `ensureDeferred`, `fromCoroutine` | [`defer`](crate::futures::defer) | [coroutines](super::coroutines) |
+//! | `returnValue` | never: a coroutine returns its value | |
 //! | `DeferredList`, `gatherResults`, `race`, `FirstError`, `FailureGroup` | later: groups of Deferreds | |
 //! | `DeferredLock`, `DeferredSemaphore`, `DeferredQueue`, `QueueOverflow`, `QueueUnderflow` | later: locks and queues of Deferreds | |
 //! | `DeferredFilesystemLock` | never: it polls; lock a file with `std`, in a thread | |
