@@ -284,9 +284,7 @@ impl<T: 'static> Task<T> {
         Rc::<dyn Spawned>::clone(&self.runnable)
     }
 
-    fn take_deferred(
-        &mut self,
-    ) -> Result<Deferred<T, Infallible>, Option<Result<T, Failure<Infallible>>>> {
+    fn take_deferred(&mut self) -> Result<Deferred<T, Infallible>, Ended<T>> {
         match mem::replace(&mut self.state, State::Taken) {
             State::New(deferred) => Ok(deferred),
             State::Awaited(future) => Ok(future.into_deferred()),
@@ -383,6 +381,12 @@ fn begin<O: 'static, T: 'static, E: 'static>(
     (deferred, cell)
 }
 
+/// What a task found when it had ended, if that was not taken yet.
+type Ended<T> = Option<Result<T, Failure<Infallible>>>;
+
+/// The future of a task.
+type Work<O> = Pin<Box<dyn Future<Output = O>>>;
+
 /// A task, as its executor and the thread's queue see it.
 struct TaskCell<O, T: 'static, E: 'static> {
     executor: Rc<Executor>,
@@ -390,7 +394,7 @@ struct TaskCell<O, T: 'static, E: 'static> {
     waker: Waker,
     phase: Cell<Phase>,
     /// Taken out while it is polled.
-    future: Cell<Option<Pin<Box<dyn Future<Output = O>>>>>,
+    future: Cell<Option<Work<O>>>,
     resolver: Cell<Option<Resolver<T, E>>>,
     canceller: Canceller,
     end: fn(O) -> Result<T, Failure<E>>,
@@ -441,7 +445,7 @@ impl<O: 'static, T: 'static, E: 'static> TaskCell<O, T, E> {
         }
     }
 
-    fn pending(self: Rc<Self>, future: Pin<Box<dyn Future<Output = O>>>) {
+    fn pending(self: Rc<Self>, future: Work<O>) {
         match self.phase.get() {
             Phase::Stopping => self.finish(future, Self::settle_cancelled),
             Phase::Rewoken => {
@@ -457,11 +461,7 @@ impl<O: 'static, T: 'static, E: 'static> TaskCell<O, T, E> {
     }
 
     /// The end: the future is dropped first, then the result is there.
-    fn finish(
-        &self,
-        future: Pin<Box<dyn Future<Output = O>>>,
-        settle: impl FnOnce(&Self, Resolver<T, E>),
-    ) {
+    fn finish(&self, future: Work<O>, settle: impl FnOnce(&Self, Resolver<T, E>)) {
         self.phase.set(Phase::Over(self.executor.remove(self.key)));
         let dropped = guard::catch(|| drop(future));
         if let Some(resolver) = self.resolver.take() {

@@ -146,6 +146,9 @@ pub struct Elapsed;
 ///
 /// Cancel safe if the future is: dropping this drops it.
 ///
+/// # Errors
+/// [`Elapsed`], if the time ran out first.
+///
 /// ```
 /// use std::time::Duration;
 /// use torsade_futures::{Elapsed, sleep, timeout};

@@ -1,4 +1,5 @@
 //! Streams: what is read, what waits, what is said at the end.
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests, too")]
 
 use std::cell::{Cell, RefCell};
 use std::io::{Read, Write};
@@ -356,6 +357,11 @@ fn a_writer_of_futures_io_waits_while_the_peer_is_behind() {
 }
 
 #[test]
+#[expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "the other end is a plain socket"
+)]
 fn streams_on_real_sockets() {
     let mut reactor = torsade_reactor::Reactor::new().unwrap();
     let net = reactor.net().clone();

@@ -108,7 +108,7 @@ fn a_callback_and_the_task_it_wakes_do_not_nest() {
         deferred.await.unwrap();
         noted.borrow_mut().push("woken");
     };
-    spawn(&t.net(), waiting).detach();
+    spawn(t.net(), waiting).detach();
     t.feed("x");
     assert_eq!(*log.borrow(), ["woken", "spawned"]);
 }
@@ -435,6 +435,10 @@ fn foreign_wakers_are_called_from_the_queue() {
 }
 
 #[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the other thread is what is tested"
+)]
 fn wakes_from_other_threads_arrive_in_order() {
     let mut reactor = torsade_reactor::Reactor::new().unwrap();
     let net = reactor.net().clone();

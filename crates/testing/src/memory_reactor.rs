@@ -222,6 +222,9 @@ impl MemoryReactor {
     /// assert_eq!(reactor.run_until(tea), Ok("tea"));
     /// ```
     ///
+    /// # Errors
+    /// The Deferred's own.
+    ///
     /// # Panics
     /// If the result never comes: nothing is left to do, no timer is armed.
     pub fn run_until<T: 'static, E: 'static>(

@@ -40,7 +40,7 @@ pub struct StreamWriter {
     pipe: Rc<Pipe>,
     connection: Connection,
     /// Somebody waits for room by polling.
-    waiting: Option<Pin<Box<dyn Future<Output = Result<(), Disconnect>>>>>,
+    waiting: Option<Drained>,
 }
 
 impl StreamWriter {
@@ -146,6 +146,9 @@ impl StreamWriter {
         result.map_err(lost)
     }
 }
+
+/// A wait for room, on its own.
+type Drained = Pin<Box<dyn Future<Output = Result<(), Disconnect>>>>;
 
 async fn drained(pipe: &Pipe, connection: &Connection) -> Result<(), Disconnect> {
     loop {
