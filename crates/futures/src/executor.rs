@@ -110,7 +110,7 @@ impl Executor {
                 place.waker = self.new_waker(Key { slot, generation });
             }
         }
-        let task = make(place.waker.key, Waker::from(Arc::clone(&place.waker)));
+        let task = make(place.waker.key, waker_of(&place.waker));
         place.task = Some(Rc::<T>::clone(&task));
         self.alive.set(self.alive.get() + 1);
         task
@@ -123,7 +123,7 @@ impl Executor {
             generation: 0,
         };
         let waker = self.new_waker(key);
-        queue::vouch_for_wakers_like(&Waker::from(Arc::clone(&waker)));
+        queue::vouch_for_wakers_like(&waker_of(&waker));
         slots.push(Slot { waker, task: None });
         slot
     }
@@ -185,6 +185,13 @@ impl Extension for Executor {
 thread_local! {
     /// The executors of this thread. Wakers find theirs here, or learn that they are elsewhere.
     static HERE: RefCell<Vec<Weak<Executor>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The only place where wakers are made: made in generic code, each crate that spawns would have
+/// tables of its own, and they would not be recognised as ours.
+#[inline(never)]
+fn waker_of(waker: &Arc<TaskWaker>) -> Waker {
+    Waker::from(Arc::clone(waker))
 }
 
 /// Wakes a task, from any thread.
