@@ -12,7 +12,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use socket2::{Domain, Socket, Type};
 use torsade_core::{Endpoint, Limits, Listener, Net, Peer, factory};
-use torsade_reactor::Reactor;
+use torsade_reactor::{Driver, Reactor};
 use torsade_testing::conformance::{
     Column, End, Harness, Probe, Role, Seat, Seen, THROUGH_A_FILTER, not_here, nothing_ahead,
 };
@@ -21,10 +21,19 @@ use torsade_testing::{Clock, Xor};
 use crate::logged;
 use crate::runner::elsewhere;
 
-/// The column of real TCP.
+/// The column of real TCP, on the driver that every system has.
 pub const TCP: Column = Column {
     name: "tcp",
-    make: |limits| Box::new(TcpHarness::new(limits, None)),
+    make: |limits| Box::new(TcpHarness::new(Driver::Polling, limits, None)),
+    elsewhere: Some(elsewhere),
+    cannot: &[],
+};
+
+/// The same on epoll.
+#[cfg(target_os = "linux")]
+pub const EPOLL: Column = Column {
+    name: "epoll",
+    make: |limits| Box::new(TcpHarness::new(Driver::Epoll, limits, None)),
     elsewhere: Some(elsewhere),
     cannot: &[],
 };
@@ -32,7 +41,10 @@ pub const TCP: Column = Column {
 /// The same, with a filter on every opened connection.
 pub const FILTERED_TCP: Column = Column {
     name: "tcp+filter",
-    make: |limits| Box::new(TcpHarness::new(nothing_ahead(limits), Some(7))),
+    make: |limits| {
+        let limits = nothing_ahead(limits);
+        Box::new(TcpHarness::new(Driver::Polling, limits, Some(7)))
+    },
     elsewhere: Some(elsewhere),
     cannot: THROUGH_A_FILTER,
 };
@@ -87,9 +99,10 @@ enum RawSocket {
 }
 
 impl TcpHarness {
-    fn new(limits: Limits, key: Option<u8>) -> Self {
+    fn new(driver: Driver, limits: Limits, key: Option<u8>) -> Self {
         logged::begin();
-        let reactor = Reactor::builder().limits(limits).clock(Clock::now).build();
+        let builder = Reactor::builder().driver(driver);
+        let reactor = builder.limits(limits).clock(Clock::now).build();
         let reactor = need(reactor, "a reactor");
         let door = need(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)), "a listener");
         let there = need(door.local_addr().and_then(TcpStream::connect), "a pair");

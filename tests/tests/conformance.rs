@@ -20,6 +20,8 @@ fn main() -> io::Result<ExitCode> {
         with_threads(PUMP),
         #[cfg(unix)]
         torsade_tests::tcp::TCP,
+        #[cfg(target_os = "linux")]
+        torsade_tests::tcp::EPOLL,
         with_threads(FILTERED_STRING),
         #[cfg(unix)]
         torsade_tests::tcp::FILTERED_TCP,

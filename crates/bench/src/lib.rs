@@ -13,10 +13,17 @@
 //! them, and a picture, in the folder `figures` of the target folder. Its
 //! options are on the page of the module `figures`.
 //! `cargo xtask figures --check` counts torsade alone and compares with
-//! `budget.toml`; `--write` writes that file anew.
+//! `budget.toml`, `--budget` writes that file anew; `--write` measures all and
+//! writes what `FIGURES.md`, the picture beside it and the README show.
+//! The program `scaling` (`cargo run --profile figures -p torsade-bench --bin scaling`, when
+//! `cargo xtask figures` has built the others) compares one reactor with two that share a port.
 //!
-//! - [`servers`]: the programs that are measured, those in Python beside them
-//!   in `peers/`;
+//! torsade is measured on each of its drivers, as far as they are there:
+//! the same programs, told by the environment.
+//!
+//! - [`servers`]: the programs that are measured; those in Python and in C are
+//!   in `peers/`, the bare ring is a program of its own because of its `unsafe`;
+//! - [`libuv`]: how the ones in C are compiled;
 //! - [`load`]: what is sent to them;
 //! - [`feeds`]: framings alone, without a socket;
 //! - [`tasks`]: timers and results that come later, alone;
@@ -26,6 +33,7 @@
 pub mod feeds;
 #[cfg(target_os = "linux")]
 pub mod figures;
+pub mod libuv;
 pub mod load;
 pub mod servers;
 pub mod tasks;

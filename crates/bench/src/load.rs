@@ -21,16 +21,31 @@ const QUEUE: usize = 120;
 pub enum Message {
     /// 64 bytes that come back as they are.
     Block,
+    /// The same 64 bytes, answered by [`CONSTANT`] whatever they are.
+    Constant,
     /// A line of 32 bytes, CR LF included, answered by a line that may end
     /// with a bare LF.
     Line,
 }
 
+/// What a server that does not look at its input answers: 64 bytes, too.
+pub const CONSTANT: &[u8; 64] = b"sixty-four bytes that a server says whatever it has been asked..";
+
 impl Message {
     fn bytes(self) -> &'static [u8] {
         match self {
-            Self::Block => b"sixty-four bytes that an echo server has to send back unchanged.",
+            Self::Block | Self::Constant => {
+                b"sixty-four bytes that an echo server has to send back unchanged."
+            }
             Self::Line => b"a line of thirty-two bytes, so\r\n",
+        }
+    }
+
+    /// What has to come back, for those whose length is known.
+    fn answer(self) -> &'static [u8] {
+        match self {
+            Self::Constant => CONSTANT,
+            Self::Block | Self::Line => self.bytes(),
         }
     }
 }
@@ -216,16 +231,16 @@ impl Answers {
     /// Waits for that many answers on one connection.
     fn expect(&mut self, mut socket: &TcpStream, count: usize) -> io::Result<()> {
         match self.message {
-            Message::Block => {
-                let block = self.message.bytes();
+            Message::Block | Message::Constant => {
+                let expected = self.message.answer();
                 for _ in 0..count {
-                    let answer = &mut self.buffer[..block.len()];
+                    let answer = &mut self.buffer[..expected.len()];
                     socket.read_exact(answer)?;
-                    check(answer, block)?;
+                    check(answer, expected)?;
                 }
             }
             Message::Line => {
-                let line = self.message.bytes().trim_ascii_end();
+                let line = self.message.answer().trim_ascii_end();
                 let mut text = Vec::new();
                 while text.iter().filter(|byte| **byte == b'\n').count() < count {
                     match socket.read(&mut self.buffer)? {

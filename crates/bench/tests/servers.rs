@@ -7,10 +7,12 @@
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use torsade_bench::load::{self, Ends, Message, Room, Session};
-use torsade_bench::{feeds, servers, tasks};
+use torsade_bench::servers::driver;
+use torsade_bench::{feeds, libuv, servers, tasks};
 
 /// A server process that ends with the test.
 struct Server {
@@ -19,12 +21,14 @@ struct Server {
 }
 
 impl Server {
+    /// One of the servers of this package.
     fn start(name: &str) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_server"))
-            .arg(name)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        Self::run(Command::new(env!("CARGO_BIN_EXE_server")).arg(name))
+    }
+
+    /// Any program that says where it listens.
+    fn run(command: &mut Command) -> Self {
+        let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         let stdout = process.stdout.take().unwrap();
         BufReader::new(stdout).read_line(&mut line).unwrap();
@@ -52,9 +56,66 @@ fn every_server_answers_under_every_load() {
     }
 }
 
+#[test]
+fn the_bare_ring_answers_under_every_load() {
+    for subject in ["echo", "constant", "close"] {
+        let server = Server::run(Command::new(env!("CARGO_BIN_EXE_ring")).arg(subject));
+        answers(server.addr, subject);
+    }
+}
+
+#[test]
+fn every_server_on_libuv_answers_under_every_load() {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("libuv_peer");
+    if let Err(why) = libuv::build(&file) {
+        let is_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
+        assert!(!is_ci, "{why}");
+        println!("SKIPPED: {why}");
+        return;
+    }
+    for subject in libuv::SUBJECTS {
+        let server = Server::run(Command::new(&file).arg(subject));
+        answers(server.addr, subject);
+    }
+}
+
+#[test]
+fn a_server_on_torsade_runs_on_the_driver_that_is_asked_for_or_not_at_all() {
+    for wanted in driver::ALL.iter().chain(&["no such driver"]) {
+        let run = |name: &str| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_server"));
+            command.arg(name).env(driver::VARIABLE, wanted);
+            command
+        };
+        let output = run("driver").output().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        if output.status.success() {
+            assert_eq!(said.trim(), format!("driver {wanted}"));
+            answers(Server::run(&mut run("torsade-echo")).addr, "echo");
+        } else {
+            assert_eq!(said, "");
+            let output = run("torsade-echo").output().unwrap();
+            assert!(
+                !output.status.success() && output.stdout.is_empty(),
+                "{wanted}"
+            );
+        }
+    }
+    // The portable one is there on every machine.
+    let mut portable = Command::new(env!("CARGO_BIN_EXE_server"));
+    portable.arg("driver").env(driver::VARIABLE, "polling");
+    assert!(portable.status().unwrap().success());
+}
+
 fn answers(server: SocketAddr, subject: &str) {
     let message = match subject {
-        "echo" => Message::Block,
+        "echo" | "patient" => Message::Block,
+        "constant" => {
+            // Several messages in one chunk have one answer.
+            let mut session = Session::open(server, Message::Constant, 3, 1).unwrap();
+            session.play(5).unwrap();
+            return load::visits(server, Message::Constant, Ends::Load, 5).unwrap();
+        }
         "lines" => Message::Line,
         "fanout" => {
             Room::enter(server, 20).unwrap().play(5).unwrap();

@@ -122,6 +122,15 @@ impl Connection {
     #[doc(alias = "writelines")]
     #[inline]
     pub fn write_parts(&self, parts: &[impl AsRef<[u8]>]) {
+        // A line and its delimiter, a header and its body: no list has to be filled for those.
+        match parts {
+            [one, two] => return self.0.write_parts(&[one.as_ref(), two.as_ref()]),
+            [one, two, three] => {
+                let parts = [one.as_ref(), two.as_ref(), three.as_ref()];
+                return self.0.write_parts(&parts);
+            }
+            _ => {}
+        }
         /// So many need no allocation to be looked at before the first is written.
         const FEW: usize = 8;
         let mut few: [&[u8]; FEW] = [&[]; FEW];
@@ -166,11 +175,11 @@ impl Connection {
         let watches = &self.0.watches;
         match (watches.gave_up_output(), self.0.buffered()) {
             (false, 0) => Deferred::succeed(()),
-            (false, waiting) => watches.watch_flush(self.0.sent() + waiting as u64),
+            (false, waiting) => self.0.watch_flush(self.0.sent() + waiting as u64),
             (true, _) => match watches.reason() {
                 Some(reason) if self.0.phase() == Phase::Lost => Deferred::fail(reason),
                 // Never resolved, but rejected with the rest at the loss.
-                _ => watches.watch_flush(u64::MAX),
+                _ => self.0.watch_flush(u64::MAX),
             },
         }
     }
@@ -268,6 +277,17 @@ impl Connection {
     #[inline]
     pub fn wants_input(&self) -> bool {
         self.0.wants_input()
+    }
+
+    /// Whether a framing may go on to the next message of this delivery at once: input is wanted,
+    /// and no layer was told anything by [`Transport::signal`](crate::Transport::signal) in a
+    /// callback of this delivery.
+    ///
+    /// One comparison that stands for two questions, for framings that ask both after each of many
+    /// short messages. If the answer is no, they ask each.
+    #[inline]
+    pub fn is_undisturbed(&self) -> bool {
+        self.0.is_undisturbed()
     }
 
     /// How long input has been held back in all, by whoever it was, since this was first asked.

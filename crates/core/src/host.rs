@@ -2,6 +2,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use crate::guard::Caught;
+use crate::threads::{NoThreads, NotTaken, Work};
 use crate::{ListenerId, Time};
 
 /// What must be answered at once, by whatever drives an engine: a reactor, a fake, a simulated
@@ -21,6 +22,18 @@ pub trait Host: 'static {
 
     /// Close the listening socket now, so that the address is free when this returns.
     fn close_listener(&self, listener: ListenerId);
+
+    /// Do `work` in a thread. By default there are none, and it is given back.
+    ///
+    /// # Errors
+    /// What keeps it from being done in a thread. `work` is dropped, or given back.
+    fn thread(&self, work: Work) -> Result<(), NotTaken> {
+        Err(NotTaken::NoThreads(NoThreads(work)))
+    }
+
+    /// A stop is complete, or the engine is at its end: drop what no thread has begun, and wait for
+    /// the threads. They may be asked for anew.
+    fn join_threads(&self) {}
 
     /// A panic of user code was caught. Logs it as an error; a test makes a failure of it.
     fn caught(&self, caught: &Caught) {

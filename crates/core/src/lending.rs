@@ -1,5 +1,4 @@
 use std::cell::Cell;
-use std::ops::Range;
 
 /// The delivery that is being made, whose bytes its connection may write back without a copy.
 ///
@@ -27,18 +26,17 @@ impl Lending {
     pub(crate) fn begin(&self, data: &[u8]) {
         self.start.set(data.as_ptr().addr());
         self.len.set(data.len());
-        self.lent_start.set(0);
-        self.lent.set(0);
     }
 
-    /// Lend these bytes, if they lie in the delivery and follow what was lent before.
-    #[inline]
-    pub(crate) fn lend(&self, bytes: &[u8]) -> bool {
+    /// Lend these bytes, if they lie in the delivery and follow what was lent before, and if that
+    /// is all of what is `waiting`.
+    #[inline(always)]
+    pub(crate) fn lend(&self, bytes: &[u8], waiting: usize) -> bool {
         let at = bytes.as_ptr().addr().wrapping_sub(self.start.get());
-        if at >= self.len.get() {
+        let lent = self.lent.get();
+        if at >= self.len.get() || lent != waiting {
             return false;
         }
-        let lent = self.lent.get();
         if lent == 0 {
             self.lent_start.set(at);
         } else if at != self.lent_start.get() + lent {
@@ -48,18 +46,29 @@ impl Lending {
         true
     }
 
-    /// Bytes that are lent now.
-    #[inline]
-    pub(crate) fn lent(&self) -> usize {
-        self.lent.get()
-    }
-
     /// The callback has returned: which part of the delivery was lent.
-    #[inline]
-    pub(crate) fn end(&self) -> Range<usize> {
+    #[inline(always)]
+    pub(crate) fn end(&self) -> Lent {
         self.len.set(0);
-        let start = self.lent_start.get();
-        start..start + self.lent.replace(0)
+        Lent {
+            start: self.lent_start.get(),
+            len: self.lent.replace(0),
+        }
+    }
+}
+
+/// A part of a delivery.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lent {
+    start: usize,
+    pub(crate) len: usize,
+}
+
+impl Lent {
+    /// Its bytes, in the delivery that it is a part of.
+    #[inline(always)]
+    pub(crate) fn of(self, delivery: &[u8]) -> Option<&[u8]> {
+        delivery.get(self.start..)?.get(..self.len)
     }
 }
 
@@ -72,13 +81,13 @@ mod tests {
         let data = *b"abcdef";
         let lending = Lending::default();
         lending.begin(&data);
-        assert!(lending.lend(&data[1..3]));
-        assert!(lending.lend(&data[3..4]));
-        assert!(!lending.lend(&data[5..6]), "there is a gap");
-        assert!(!lending.lend(b"x"), "this is elsewhere");
-        assert_eq!(lending.lent(), 3);
-        assert_eq!(lending.end(), 1..4);
-        assert!(!lending.lend(&data[4..5]), "the delivery is over");
+        assert!(lending.lend(&data[1..3], 0));
+        assert!(lending.lend(&data[3..4], 2));
+        assert!(!lending.lend(&data[5..6], 3), "there is a gap");
+        assert!(!lending.lend(b"x", 3), "this is elsewhere");
+        assert!(!lending.lend(&data[4..5], 4), "something else waits");
+        assert_eq!(lending.end().of(&data), Some(&b"bcd"[..]));
+        assert!(!lending.lend(&data[4..5], 0), "the delivery is over");
     }
 
     #[test]
@@ -86,11 +95,11 @@ mod tests {
         let data = *b"abcdef";
         let lending = Lending::default();
         lending.begin(&data);
-        assert!(lending.lend(&data));
-        assert_eq!(lending.end(), 0..6);
+        assert!(lending.lend(&data, 0));
+        assert_eq!(lending.end().of(&data), Some(&b"abcdef"[..]));
         lending.begin(&data[..2]);
-        assert!(!lending.lend(&data[2..]), "outside of what is delivered");
-        assert!(lending.end().is_empty());
+        assert!(!lending.lend(&data[2..], 0), "outside of what is delivered");
+        assert_eq!(lending.end().len, 0);
     }
 
     #[test]
@@ -98,13 +107,9 @@ mod tests {
         let data = *b"abcdef";
         let lending = Lending::default();
         lending.begin(&data);
-        assert!(lending.lend(&data[3..]));
-        assert_eq!(lending.end(), 3..6);
+        assert!(lending.lend(&data[3..], 0));
+        assert_eq!(lending.end().of(&data), Some(&b"def"[..]));
         lending.begin(&data[..1]);
-        assert_eq!(
-            &data[..1][lending.end()],
-            b"",
-            "the range lies in the delivery"
-        );
+        assert_eq!(lending.end().len, 0);
     }
 }

@@ -13,6 +13,7 @@ use std::time::Duration;
 /// assert_eq!(limits.write_low, 16 * 1024);
 /// ```
 #[doc(alias = "SEND_LIMIT")]
+#[doc(alias = "suggestThreadPoolSize")]
 #[doc(alias = "bufferSize")]
 #[doc(alias = "get_write_buffer_limits")]
 #[derive(Clone, Debug)]
@@ -79,6 +80,16 @@ pub struct Limits {
     pub turn_posts: usize,
     /// Connections accepted by one listener in one turn. 64.
     pub turn_accepts: usize,
+    /// Threads of the pool behind `Net::defer_to_thread` that stay when there is nothing to do,
+    /// once there was something. 0.
+    pub min_threads: usize,
+    /// Threads of that pool at once, at least one. 10.
+    pub max_threads: usize,
+    /// Calls that wait for one of them. 10,000.
+    pub thread_queue: usize,
+    /// A thread above [`min_threads`](Self::min_threads) that had nothing to do for this long
+    /// ends. 10 s.
+    pub thread_idle: Duration,
     /// Connections the kernel queues for a listener before they are accepted. 1024.
     pub backlog: u32,
 }
@@ -134,6 +145,10 @@ impl Default for Limits {
             turn_continuations: 10_000,
             turn_posts: 1_000,
             turn_accepts: 64,
+            min_threads: 0,
+            max_threads: 10,
+            thread_queue: 10_000,
+            thread_idle: Duration::from_secs(10),
             backlog: 1024,
         }
     }

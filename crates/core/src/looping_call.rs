@@ -9,7 +9,8 @@ use torsade_deferred::{Canceller, Deferred, Failure, Resolver};
 
 use crate::grid::Grid;
 use crate::shared::Shared;
-use crate::timers::{Action, When};
+use crate::timers::Action;
+use crate::wheel::When;
 use crate::{Net, Timer, guard};
 
 /// A handle of something that runs again and again, at equal distances in time.
@@ -289,7 +290,7 @@ impl<R: Ticked, F: FnMut(&Net, u64) -> R + 'static> Beat<R, F> {
             return;
         };
         let beat = Rc::clone(self);
-        let action = Action::Free(Box::new(move |net| beat.tick(net)), self.site);
+        let action = Action::Free(shared.actions.put(move |net| beat.tick(net)), self.site);
         let timer = Timer::new(&shared, shared.set_timer(when, action));
         self.state.set(State::Waiting(timer));
     }

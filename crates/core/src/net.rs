@@ -118,11 +118,10 @@ impl Net {
     /// waits for a turn of input and output. What is still armed when a stop is complete is
     /// dropped unrun.
     #[doc(alias = "callLater")]
-    #[doc(alias = "deferLater")]
     #[doc(alias = "call_at")]
     #[track_caller]
     pub fn call_later(&self, after: Duration, f: impl FnOnce(&Self) + 'static) -> Timer {
-        let action = Action::Free(Box::new(f), Location::caller());
+        let action = Action::Free(self.0.actions.put(f), Location::caller());
         let timer = Timer::new(&self.0, self.0.set_timer(after, action));
         if !self.is_alive() {
             // Nobody will ever run it: what it holds goes now.

@@ -3,6 +3,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
+use std::thread::ThreadId;
 
 use crate::{Gone, Net};
 
@@ -42,6 +43,20 @@ impl Remote {
         self.0.put(Box::new(f))
     }
 
+    /// Whether the caller is in the thread where the reactor was made, and therefore runs.
+    ///
+    /// ```
+    /// # let reactor = torsade_testing::MemoryReactor::new();
+    /// let remote = reactor.net().remote();
+    /// assert!(remote.is_in_reactor_thread());
+    /// assert!(!std::thread::spawn(move || remote.is_in_reactor_thread()).join().unwrap());
+    /// ```
+    #[doc(alias = "isInIOThread")]
+    #[must_use]
+    pub fn is_in_reactor_thread(&self) -> bool {
+        std::thread::current().id() == self.0.thread
+    }
+
     /// End the reactor's wait, if it waits; it takes a turn.
     pub fn wake(&self) {
         self.0.waker.wake_by_ref();
@@ -66,6 +81,8 @@ pub(crate) struct Mailbox {
     /// Whether there may be letters: a turn without any need not take the lock.
     any: AtomicBool,
     waker: Waker,
+    /// Where the engine is.
+    thread: ThreadId,
 }
 
 struct Letters {
@@ -82,6 +99,7 @@ impl Mailbox {
             }),
             any: AtomicBool::new(false),
             waker,
+            thread: std::thread::current().id(),
         }
     }
 

@@ -17,10 +17,13 @@ use crate::lending::Lending;
 use crate::link::Link;
 use crate::listener::Listening;
 use crate::outbox::Pool;
+use crate::pooled::Pools;
 use crate::remote::Mailbox;
 use crate::slots::{Key, Slots};
 use crate::staging::Staging;
-use crate::timers::{Action, Timers, When};
+use crate::threads::Asked;
+use crate::timers::{Action, Timers};
+use crate::wheel::When;
 use crate::wire::Op;
 use crate::{ConnectionId, Limits, Time};
 
@@ -42,8 +45,12 @@ pub(crate) struct Shared {
     any_ready: Cell<bool>,
     pub(crate) ops: RefCell<VecDeque<Op>>,
     pub(crate) timers: RefCell<Timers>,
+    /// What the timers of no connection do.
+    pub(crate) actions: Pools,
     pub(crate) listening: RefCell<Slots<Rc<Listening>>>,
     pub(crate) attempts: RefCell<Slots<Rc<dyn Attempt>>>,
+    /// What waits for answers of threads.
+    pub(crate) asked: RefCell<Slots<Asked>>,
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) pool: Pool,
     pub(crate) lending: Lending,
@@ -114,8 +121,10 @@ impl Shared {
             any_ready: Cell::new(false),
             ops: RefCell::default(),
             timers: RefCell::default(),
+            actions: Pools::default(),
             listening: RefCell::new(Slots::new()),
             attempts: RefCell::new(Slots::new()),
+            asked: RefCell::new(Slots::new()),
             mailbox,
             pool: Pool::default(),
             lending: Lending::default(),
@@ -224,12 +233,18 @@ impl Shared {
     }
 
     /// A timer set outside a turn counts from now, and may be the next thing to wake for.
+    #[inline]
     pub(crate) fn timers_changed(&self) {
         if self.state.get() == State::Asleep {
-            let now = self.host.now();
-            self.timers.borrow_mut().settle_fresh(now);
-            self.work();
+            self.settle_timers();
         }
+    }
+
+    #[cold]
+    fn settle_timers(&self) {
+        let now = self.host.now();
+        self.timers.borrow_mut().settle(now);
+        self.work();
     }
 
     #[inline]
@@ -248,7 +263,7 @@ impl Shared {
     }
 
     pub(crate) fn buffered(&self) -> usize {
-        self.buffered.get()
+        self.buffered.get() + self.staging.len()
     }
 
     /// Take a chunk back. Drops the shared bytes it carried, which may run user code.

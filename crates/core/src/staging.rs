@@ -15,26 +15,36 @@ use std::ops::Range;
 /// they always go first.
 #[derive(Default)]
 pub(crate) struct Staging {
-    buffer: RefCell<Vec<u8>>,
+    /// Made when it is first needed, and never larger or smaller from then on.
+    buffer: RefCell<Box<[u8]>>,
+    /// How much of it is used.
+    end: Cell<usize>,
     pieces: Cell<usize>,
+    /// How much of what is used still waits.
+    waiting: Cell<usize>,
 }
 
 /// A connection's piece.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Staged {
     start: u32,
-    len: u32,
+    len: usize,
 }
 
 impl Staged {
-    #[inline]
-    pub(crate) fn len(self) -> usize {
-        self.len as usize
+    #[inline(always)]
+    pub(crate) fn new(start: u32, len: usize) -> Self {
+        Self { start, len }
     }
 
-    #[inline]
+    #[inline(always)]
+    pub(crate) fn len(self) -> usize {
+        self.len
+    }
+
+    #[inline(always)]
     pub(crate) fn range(self) -> Range<usize> {
-        self.start as usize..(self.start + self.len) as usize
+        self.start as usize..self.start as usize + self.len
     }
 }
 
@@ -42,27 +52,54 @@ impl Staging {
     /// No more than this is staged at once; the rest goes into chunks, which are shared out.
     const ROOM: usize = 64 * 1024;
 
-    /// Add bytes to a piece, or begin one. Gives nothing if there is no room or others are behind.
+    /// Begin a piece with these bytes, `len` in all, if there is room. Returns where.
     #[inline(always)]
-    pub(crate) fn push(&self, piece: Staged, bytes: &[u8]) -> Option<Staged> {
-        let mut buffer = self.buffer.borrow_mut();
-        let end = buffer.len();
-        if end + bytes.len() > Self::ROOM {
-            return None;
-        }
-        let start = if piece.len == 0 {
+    pub(crate) fn begin(&self, parts: &[&[u8]], len: usize) -> Option<u32> {
+        let start = self.end.get();
+        self.put(start, parts, len).then(|| {
             self.pieces.set(self.pieces.get() + 1);
-            end as u32
-        } else if (piece.start + piece.len) as usize == end {
-            piece.start
-        } else {
-            return None;
-        };
-        buffer.extend_from_slice(bytes);
-        Some(Staged {
-            start,
-            len: piece.len + bytes.len() as u32,
+            start as u32
         })
+    }
+
+    /// Add bytes to the piece that ends here, if it is the last one and there is room.
+    #[inline(always)]
+    pub(crate) fn grow(&self, end: usize, parts: &[&[u8]], len: usize) -> bool {
+        end == self.end.get() && self.put(end, parts, len)
+    }
+
+    #[inline(always)]
+    fn put(&self, end: usize, parts: &[&[u8]], len: usize) -> bool {
+        let mut buffer = self.buffer.borrow_mut();
+        if len > buffer.len() - end && !Self::make_room(&mut buffer, len) {
+            return false;
+        }
+        let mut room = &mut buffer[end..];
+        for part in parts {
+            let Some((place, rest)) = room.split_at_mut_checked(part.len()) else {
+                return false;
+            };
+            place.copy_from_slice(part);
+            room = rest;
+        }
+        self.end.set(end + len);
+        self.waiting.set(self.waiting.get() + len);
+        true
+    }
+
+    /// Whether there is room after all, because there was no buffer yet.
+    #[cold]
+    fn make_room(buffer: &mut Box<[u8]>, len: usize) -> bool {
+        let is_first = buffer.is_empty();
+        if is_first {
+            *buffer = vec![0; Self::ROOM].into();
+        }
+        is_first && len <= Self::ROOM
+    }
+
+    /// How many bytes wait here.
+    pub(crate) fn len(&self) -> usize {
+        self.waiting.get()
     }
 
     /// Look at a piece that is to be taken.
@@ -72,17 +109,18 @@ impl Staging {
     }
 
     #[inline(always)]
-    pub(crate) fn borrow(&self) -> Ref<'_, Vec<u8>> {
+    pub(crate) fn borrow(&self) -> Ref<'_, Box<[u8]>> {
         self.buffer.borrow()
     }
 
-    /// So many pieces are not needed any more.
+    /// So many pieces, of so many bytes, are not needed any more.
     #[inline(always)]
-    pub(crate) fn release(&self, pieces: usize) {
+    pub(crate) fn release(&self, pieces: usize, bytes: usize) {
         let left = self.pieces.get() - pieces;
         self.pieces.set(left);
+        self.waiting.set(self.waiting.get() - bytes);
         if left == 0 {
-            self.buffer.borrow_mut().clear();
+            self.end.set(0);
         }
     }
 }

@@ -87,7 +87,7 @@ impl Timer {
     pub fn is_active(&self) -> bool {
         self.shared
             .upgrade()
-            .is_some_and(|shared| shared.timers.borrow().is_armed(self.key))
+            .is_some_and(|shared| shared.timers.borrow().get(self.key).is_some())
     }
 }
 

@@ -336,7 +336,7 @@ impl<P> Transport<P> {
         let link = self.link();
         if link.is_current(self.place) {
             link.layers.signal(self.place.depth, signal);
-            link.touch();
+            link.note_signal();
         }
     }
 }

@@ -15,7 +15,6 @@ use crate::{Disconnect, Filter, Time};
 /// All but the reason is rare enough to be kept apart: a connection without pays a pointer.
 #[derive(Default)]
 pub(crate) struct Watches {
-    any: Cell<bool>,
     /// Whether anybody minds that input is held back.
     minds_input: Cell<bool>,
     /// Whether output was given up that nobody will ever send.
@@ -53,7 +52,6 @@ impl Watches {
     /// Resolved when `sent` bytes have been sent in all.
     pub(crate) fn watch_flush(&self, sent: u64) -> Deferred<(), Disconnect> {
         let (resolver, deferred) = Deferred::new();
-        self.any.set(true);
         self.with(|rare| rare.flushes.push_back((sent, resolver)));
         deferred
     }
@@ -122,24 +120,17 @@ impl Watches {
         Some(filter)
     }
 
-    /// `sent` bytes have been sent in all.
-    #[inline]
-    pub(crate) fn flushed(&self, sent: u64) {
-        if self.any.get() {
-            self.resolve_flushes(sent);
-        }
-    }
-
-    #[cold]
-    fn resolve_flushes(&self, sent: u64) {
+    /// `sent` bytes have been sent in all. Returns whether somebody waits for more.
+    pub(crate) fn flushed(&self, sent: u64) -> bool {
         loop {
             let next = self.with(|rare| match rare.flushes.front() {
-                Some((at, _)) if *at <= sent => rare.flushes.pop_front(),
-                _ => None,
+                Some((at, _)) if *at <= sent => Ok(rare.flushes.pop_front()),
+                waits => Err(waits.is_some()),
             });
             match next {
-                Some((_, resolver)) => resolver.resolve(()),
-                None => break,
+                Ok(Some((_, resolver))) => resolver.resolve(()),
+                Ok(None) => {}
+                Err(more) => return more,
             }
         }
     }

@@ -6,10 +6,11 @@ use std::rc::Rc;
 
 use crate::canceller::Canceller;
 use crate::failure::Failure;
+use crate::guard;
 use crate::queue;
 use crate::resolver::{Resolver, Root};
 use crate::state::{Failed, Outcome, Source, Trail, cancel_chain, drop_late};
-use crate::step::{AndThen, End, Map, MapErr, OrElse, Step, weak};
+use crate::step::{AndThen, End, Map, MapErr, MapResult, OrElse, Step, weak};
 
 /// A result that comes later: a `T`, or a [`Failure<E>`].
 ///
@@ -66,7 +67,11 @@ impl<T: 'static, E: 'static> Deferred<T, E> {
     /// ```
     #[track_caller]
     pub fn new() -> (Resolver<T, E>, Self) {
-        let root = Rc::new(Root::pending(Location::caller()));
+        Self::new_at(Location::caller())
+    }
+
+    pub(crate) fn new_at(site: &'static Location<'static>) -> (Resolver<T, E>, Self) {
+        let root = Rc::new(Root::pending(site));
         let deferred = Self::from_source(Rc::clone(&root) as Rc<dyn Source<T, E>>);
         (Resolver::new(root), deferred)
     }
@@ -104,16 +109,29 @@ impl<T: 'static, E: 'static> Deferred<T, E> {
     /// let late = Deferred::<(), ()>::settled(Err(Failure::TimedOut));
     /// assert_eq!(late.try_take().unwrap(), Err(Failure::TimedOut));
     /// ```
-    #[doc(alias = "execute")]
-    #[doc(alias = "maybeDeferred")]
     #[track_caller]
     pub fn settled(result: Result<T, Failure<E>>) -> Self {
         let site = Location::caller();
-        let trail = Trail {
-            created: site,
-            rejected: Some(site),
-        };
+        let trail = Trail::at(site);
         Self::from_outcome(result.map_err(|failure| Failed { failure, trail }), site)
+    }
+
+    /// Calls `f` at once and returns what it returns; a panic in it becomes
+    /// [`Failure::Panicked`].
+    ///
+    /// For code that begins work by calling what it does not know.
+    ///
+    /// ```
+    /// use torsade_deferred::{Deferred, Failure};
+    ///
+    /// let answer = Deferred::<u32, ()>::attempt(|| panic!("no plan"));
+    /// assert!(matches!(answer.try_take().unwrap(), Err(Failure::Panicked(_))));
+    /// ```
+    #[doc(alias = "execute")]
+    #[doc(alias = "maybeDeferred")]
+    #[track_caller]
+    pub fn attempt(f: impl FnOnce() -> Self) -> Self {
+        guard::catch(f).unwrap_or_else(|panic| Self::settled(Err(Failure::Panicked(panic))))
     }
 
     /// Changes the value; a failure passes by.
@@ -191,6 +209,35 @@ impl<T: 'static, E: 'static> Deferred<T, E> {
         Step::attach(&self.source, OrElse(f), Location::caller())
     }
 
+    /// Changes the result, whatever it is.
+    ///
+    /// A failure that stays one is reported, should nobody take it, with the places where it began.
+    /// The closure is called once in any case, after a cancellation with [`Failure::Cancelled`], and
+    /// what it makes of that is dropped: it can tidy up, but not bring the work back.
+    ///
+    /// ```
+    /// use torsade_deferred::{Deferred, Failure};
+    ///
+    /// let busy = Deferred::<u32, &str>::fail("busy");
+    /// let told = busy.map_result(|result| match result {
+    ///     Ok(seats) => Ok(format!("{seats} seats")),
+    ///     Err(Failure::Error(why)) => Ok(format!("none, {why}")),
+    ///     Err(other) => Err(other),
+    /// });
+    /// assert_eq!(told.try_take().unwrap().unwrap(), "none, busy");
+    /// ```
+    #[doc(alias = "addBoth")]
+    #[doc(alias = "addCallbacks")]
+    #[doc(alias = "finally")]
+    #[track_caller]
+    pub fn map_result<U: 'static, F: 'static>(
+        self,
+        f: impl FnOnce(Result<T, Failure<E>>) -> Result<U, Failure<F>> + 'static,
+    ) -> Deferred<U, F> {
+        let site = Location::caller();
+        Step::attach(&self.source, MapResult(f, site), site)
+    }
+
     /// Ends the chain: the closure takes the result, and with it the responsibility for an error.
     ///
     /// A panic in it has no result left to travel in, so it is caught and [reported](crate::report).
@@ -214,7 +261,10 @@ impl<T: 'static, E: 'static> Deferred<T, E> {
     #[doc(alias = "add_done_callback")]
     #[track_caller]
     pub fn finish(self, f: impl FnOnce(Result<T, Failure<E>>) + 'static) {
-        End::attach(&self.source, f, Location::caller());
+        self.take_outcome(
+            move |outcome| f(outcome.map_err(|failed| failed.failure)),
+            Location::caller(),
+        );
     }
 
     /// A handle that can cancel this work later, while the Deferred itself is consumed.
@@ -319,6 +369,15 @@ impl<T: 'static, E: 'static> Deferred<T, E> {
             Some(outcome) => Ok(outcome.map_err(|failed| failed.failure)),
             None => Err(self),
         }
+    }
+
+    /// Ends the chain in a closure of ours, which may tell a failure's trail apart.
+    pub(crate) fn take_outcome(
+        self,
+        take: impl FnOnce(Outcome<T, E>) + 'static,
+        site: &'static Location<'static>,
+    ) {
+        End::attach(&self.source, take, site);
     }
 
     pub(crate) fn from_source(source: Rc<dyn Source<T, E>>) -> Self {

@@ -36,7 +36,7 @@ use std::rc::Rc;
 use crate::failure::{Failure, Panic};
 use crate::guard;
 use crate::queue::{self, Job};
-use crate::state::Failed;
+use crate::state::{Failed, Trail};
 
 /// Where reports go. See [`set_sink`].
 pub type Sink = Rc<dyn Fn(&Report)>;
@@ -339,6 +339,9 @@ pub fn send(report: Report) {
 #[cold]
 pub(crate) fn unhandled<E: 'static>(failed: Failed<E>) {
     let Failed { failure, trail } = failed;
+    let Trail::Begun { created, rejected } = trail else {
+        return guard::discard(failure);
+    };
     let show = match failure {
         Failure::Error(_) => shown::<E>(),
         _ => None,
@@ -347,8 +350,8 @@ pub(crate) fn unhandled<E: 'static>(failed: Failed<E>) {
         failure: failure.map(|error| Rc::new(error) as Rc<dyn Any>),
         type_name: type_name::<E>(),
         show,
-        created: trail.created,
-        rejected: trail.rejected,
+        created,
+        rejected,
     }));
 }
 

@@ -87,12 +87,27 @@ impl<T: 'static, E: 'static> Resolver<T, E> {
     #[doc(alias = "chainDeferred")]
     #[track_caller]
     pub fn settle(self, result: Result<T, Failure<E>>) {
-        let trail = Trail {
+        let trail = Trail::Begun {
             created: self.root.created,
             rejected: Some(Location::caller()),
         };
         self.root
             .settle(result.map_err(|failure| Failed { failure, trail }));
+    }
+
+    /// Brings what came from elsewhere, with where it began.
+    pub(crate) fn bring(self, outcome: Outcome<T, E>) {
+        self.root.settle(outcome);
+    }
+
+    /// Whether a result would be taken, or kept for somebody: the Deferred was not dropped.
+    pub(crate) fn is_watched(&self) -> bool {
+        !self.root.core.is_loose()
+    }
+
+    /// Ends it in silence, because nobody is there to be told.
+    pub(crate) fn give_up(self) {
+        self.root.settle(Err(Failed::cancelled(self.root.created)));
     }
 
     /// Calls `hook` when the consumer cancels, so that the work can stop.

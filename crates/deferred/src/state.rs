@@ -1,6 +1,7 @@
 //! [`Core`]: the place where a result meets its consumer, and the outcome that passes through it.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::mem;
 use std::panic::Location;
 use std::rc::{Rc, Weak};
 use std::task::Waker;
@@ -19,12 +20,28 @@ pub(crate) struct Failed<E> {
     pub(crate) trail: Trail,
 }
 
-/// The two places that a report of an unhandled error names.
+/// What a report of an unhandled failure says of where it comes from.
 #[derive(Clone, Copy)]
-pub(crate) struct Trail {
-    pub(crate) created: &'static Location<'static>,
-    /// `None` when nobody rejected: a cancellation that was asked for, a resolver that was dropped.
-    pub(crate) rejected: Option<&'static Location<'static>>,
+pub(crate) enum Trail {
+    /// It began here.
+    Begun {
+        created: &'static Location<'static>,
+        /// `None` when nobody rejected: a cancellation that was asked for, a resolver that was
+        /// dropped.
+        rejected: Option<&'static Location<'static>>,
+    },
+    /// A copy of a failure whose report is the affair of another copy.
+    Copied,
+}
+
+impl Trail {
+    /// Made and rejected by one call.
+    pub(crate) fn at(site: &'static Location<'static>) -> Self {
+        Self::Begun {
+            created: site,
+            rejected: Some(site),
+        }
+    }
 }
 
 impl<E: 'static> Failed<E> {
@@ -32,7 +49,7 @@ impl<E: 'static> Failed<E> {
     pub(crate) fn cancelled(created: &'static Location<'static>) -> Self {
         Self {
             failure: Failure::Cancelled,
-            trail: Trail {
+            trail: Trail::Begun {
                 created,
                 rejected: None,
             },
@@ -43,15 +60,19 @@ impl<E: 'static> Failed<E> {
     pub(crate) fn abandoned(created: &'static Location<'static>) -> Self {
         Self {
             failure: Failure::Abandoned,
-            trail: Trail {
+            trail: Trail::Begun {
                 created,
                 rejected: None,
             },
         }
     }
 
-    fn was_asked_for(&self) -> bool {
-        self.failure.is_cancelled() && self.trail.rejected.is_none()
+    /// Whether nobody is to be told, should it find no consumer.
+    fn is_quiet(&self) -> bool {
+        match self.trail {
+            Trail::Begun { rejected, .. } => self.failure.is_cancelled() && rejected.is_none(),
+            Trail::Copied => true,
+        }
     }
 }
 
@@ -59,7 +80,7 @@ impl<E: 'static> Failed<E> {
 pub(crate) fn let_go<T, E: 'static>(outcome: Outcome<T, E>) {
     match outcome {
         Ok(value) => guard::discard(value),
-        Err(failed) if failed.was_asked_for() => {}
+        Err(failed) if failed.is_quiet() => guard::discard(failed),
         Err(failed) => report::unhandled(failed),
     }
 }
@@ -119,7 +140,8 @@ pub(crate) trait Receive<T, E> {
 /// `Pending(Forward)` also becomes `Done` when the node's work goes on in yet another Deferred, which
 /// then forwards to where this one did.
 pub(crate) struct Core<T, E> {
-    state: Cell<State<T, E>>,
+    /// Borrowed to look and to swap, never while anything of the user's is called or dropped.
+    state: RefCell<State<T, E>>,
     /// Set once a `Canceller` points at this node: it must stay reachable until it is settled.
     pinned: Cell<bool>,
 }
@@ -158,7 +180,7 @@ impl<T: 'static, E: 'static> Core<T, E> {
 
     fn with(state: State<T, E>) -> Self {
         Self {
-            state: Cell::new(state),
+            state: RefCell::new(state),
             pinned: Cell::new(false),
         }
     }
@@ -171,6 +193,11 @@ impl<T: 'static, E: 'static> Core<T, E> {
         self.peek(|state| matches!(state, State::Pending(_)))
     }
 
+    /// Whether a result would find nobody: the `Deferred` was dropped before it came.
+    pub(crate) fn is_loose(&self) -> bool {
+        self.peek(|state| matches!(state, State::Pending(Link::Loose)))
+    }
+
     /// Whether the consumer could take the result now.
     pub(crate) fn is_settled(&self) -> bool {
         self.peek(|state| matches!(state, State::Settled(_)))
@@ -180,26 +207,39 @@ impl<T: 'static, E: 'static> Core<T, E> {
     ///
     /// A loop over the forwarding links, which may be a million for a recursion of `and_then`.
     pub(crate) fn settle(&self, outcome: Outcome<T, E>) {
-        let mut holder: Option<Rc<dyn Source<T, E>>> = None;
+        let mut outer = match self.take_link() {
+            Some(Link::Forward(outer)) => outer,
+            Some(link) => return self.settle_link(link, outcome),
+            None => return drop_late(outcome),
+        };
         loop {
-            let core = holder.as_ref().map_or(self, |source| source.core());
-            match core.state.replace(State::Done) {
-                State::Pending(Link::Forward(outer)) => holder = Some(outer),
-                State::Pending(link) => return core.settle_link(link, outcome),
-                other => {
-                    core.state.set(other);
-                    return drop_late(outcome);
-                }
+            let core = outer.core();
+            match core.take_link() {
+                Some(Link::Forward(next)) => outer = next,
+                Some(link) => return core.settle_link(link, outcome),
+                None => return drop_late(outcome),
             }
+        }
+    }
+
+    /// Who waits, if the result is pending; then it is so no longer.
+    fn take_link(&self) -> Option<Link<T, E>> {
+        let mut state = self.state.borrow_mut();
+        match &*state {
+            State::Pending(_) => match mem::replace(&mut *state, State::Done) {
+                State::Pending(link) => Some(link),
+                State::Settled(_) | State::Done => None,
+            },
+            State::Settled(_) | State::Done => None,
         }
     }
 
     fn settle_link(&self, link: Link<T, E>, outcome: Outcome<T, E>) {
         match link {
-            Link::Open => self.state.set(State::Settled(outcome)),
+            Link::Open => self.put(State::Settled(outcome)),
             Link::Next(next) => next.receive(outcome),
             Link::Awaited(waker) => {
-                self.state.set(State::Settled(outcome));
+                self.put(State::Settled(outcome));
                 // A waker is user code: it is called from the queue like everything else.
                 queue::wake(waker);
             }
@@ -210,52 +250,59 @@ impl<T: 'static, E: 'static> Core<T, E> {
 
     /// Attaches the next step; it receives a result that is already there at once.
     pub(crate) fn follow(&self, next: Rc<dyn Receive<T, E>>) {
-        match self.state.replace(State::Done) {
-            State::Settled(outcome) => next.receive(outcome),
-            State::Pending(_) => self.state.set(State::Pending(Link::Next(next))),
-            // A Deferred has one owner and a combinator consumes it: there is nothing to follow.
-            State::Done => {}
+        match self.take() {
+            Some(outcome) => next.receive(outcome),
+            // A Deferred has one owner and a combinator consumes it: then there is nobody else
+            // who could wait, and a result that was handed on is not followed.
+            None if self.is_pending() => self.put(State::Pending(Link::Next(next))),
+            None => {}
         }
     }
 
     /// The `Deferred` is dropped: the work goes on, an error that is there is reported.
     pub(crate) fn detach(&self) {
-        match self.state.replace(State::Done) {
-            State::Pending(Link::Open) => self.state.set(State::Pending(Link::Loose)),
-            State::Settled(outcome) => let_go(outcome),
-            State::Pending(Link::Awaited(waker)) => {
-                self.state.set(State::Pending(Link::Loose));
-                guard::discard(waker);
+        let left = {
+            let mut state = self.state.borrow_mut();
+            match &*state {
+                State::Pending(Link::Open | Link::Awaited(_)) => {
+                    mem::replace(&mut *state, State::Pending(Link::Loose))
+                }
+                State::Settled(_) => mem::replace(&mut *state, State::Done),
+                // A combinator consumed it; the handle that goes now is an empty shell.
+                State::Pending(_) | State::Done => return,
             }
-            // A combinator consumed it; the handle that goes now is an empty shell.
-            taken => self.state.set(taken),
+        };
+        match left {
+            State::Settled(outcome) => let_go(outcome),
+            State::Pending(Link::Awaited(waker)) => guard::discard(waker),
+            State::Pending(_) | State::Done => {}
         }
     }
 
     /// Takes the result out, if it is there.
     pub(crate) fn take(&self) -> Option<Outcome<T, E>> {
-        match self.state.replace(State::Done) {
-            State::Settled(outcome) => Some(outcome),
-            other => {
-                self.state.set(other);
-                None
-            }
+        let mut state = self.state.borrow_mut();
+        match &*state {
+            State::Settled(_) => match mem::replace(&mut *state, State::Done) {
+                State::Settled(outcome) => Some(outcome),
+                State::Pending(_) | State::Done => None,
+            },
+            State::Pending(_) | State::Done => None,
         }
     }
 
     /// Registers a waker and returns the one it replaces; the outcome instead if it is there.
     pub(crate) fn awaited(&self, waker: Waker) -> Result<Option<Waker>, (Outcome<T, E>, Waker)> {
-        match self.state.replace(State::Done) {
-            State::Settled(outcome) => Err((outcome, waker)),
-            State::Pending(Link::Awaited(old)) => {
-                self.state.set(State::Pending(Link::Awaited(waker)));
-                Ok(Some(old))
-            }
-            State::Pending(_) => {
-                self.state.set(State::Pending(Link::Awaited(waker)));
-                Ok(None)
-            }
-            State::Done => Ok(Some(waker)),
+        if let Some(outcome) = self.take() {
+            return Err((outcome, waker));
+        }
+        let mut state = self.state.borrow_mut();
+        if matches!(*state, State::Done) {
+            return Ok(Some(waker));
+        }
+        match mem::replace(&mut *state, State::Pending(Link::Awaited(waker))) {
+            State::Pending(Link::Awaited(old)) => Ok(Some(old)),
+            State::Pending(_) | State::Settled(_) | State::Done => Ok(None),
         }
     }
 
@@ -270,27 +317,37 @@ impl<T: 'static, E: 'static> Core<T, E> {
     /// Gives up the node it forwards to, so that another can forward there directly; `None` if it
     /// does not forward, or must stay because a handle points at it.
     pub(crate) fn take_forward(&self) -> Option<Rc<dyn Source<T, E>>> {
-        if self.pinned.get() {
+        if self.pinned.get()
+            || !self.peek(|state| matches!(state, State::Pending(Link::Forward(_))))
+        {
             return None;
         }
-        match self.state.replace(State::Done) {
-            State::Pending(Link::Forward(outer)) => Some(outer),
-            other => {
-                self.state.set(other);
-                None
-            }
+        match self.take_link() {
+            Some(Link::Forward(outer)) => Some(outer),
+            _ => None,
         }
     }
 
     /// From now on, this node's result is `outer`'s. Only for a pending node.
     pub(crate) fn forward_to(&self, outer: Rc<dyn Source<T, E>>) {
-        self.state.set(State::Pending(Link::Forward(outer)));
+        self.put(State::Pending(Link::Forward(outer)));
+    }
+
+    /// Sets the state where the one before holds nothing to drop.
+    fn put(&self, state: State<T, E>) {
+        let before = self.state.replace(state);
+        debug_assert!(
+            matches!(
+                before,
+                State::Done | State::Pending(Link::Open | Link::Loose)
+            ),
+            "a result or a consumer was overwritten"
+        );
+        // Spares the look for something to drop.
+        mem::forget(before);
     }
 
     fn peek<R>(&self, look: impl FnOnce(&State<T, E>) -> R) -> R {
-        let state = self.state.replace(State::Done);
-        let seen = look(&state);
-        self.state.set(state);
-        seen
+        look(&self.state.borrow())
     }
 }

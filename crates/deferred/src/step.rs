@@ -1,6 +1,7 @@
 //! The links of a chain: [`Step`] for the combinators, [`End`] for `finish`.
 
 use std::cell::Cell;
+use std::mem;
 use std::panic::Location;
 use std::rc::{Rc, Weak};
 
@@ -78,6 +79,15 @@ impl<T, E, U, F, C: Combine<T, E, U, F>> Step<T, E, U, F, C> {
         deferred
     }
 
+    /// Sets the phase where the one before holds nothing to drop.
+    fn enter(&self, phase: Phase<T, E, C>) {
+        match self.phase.replace(phase) {
+            // Spares the look for something to drop.
+            before @ (Phase::Running | Phase::Done) => mem::forget(before),
+            before => drop(before),
+        }
+    }
+
     fn run_ready(self: Rc<Self>, combine: C, input: Outcome<T, E>) {
         let input = if self.cancelled.get() {
             // It came before the cancellation did: an error that is here was never taken.
@@ -89,13 +99,10 @@ impl<T, E, U, F, C: Combine<T, E, U, F>> Step<T, E, U, F, C> {
         let next = guard::catch(|| combine.apply(input)).unwrap_or_else(|panic| {
             Next::Outcome(Err(Failed {
                 failure: Failure::Panicked(panic),
-                trail: Trail {
-                    created: self.site,
-                    rejected: Some(self.site),
-                },
+                trail: Trail::at(self.site),
             }))
         });
-        self.phase.set(Phase::Done);
+        self.enter(Phase::Done);
         if self.cancelled.get() {
             match next {
                 Next::Outcome(outcome) => drop_late(outcome),
@@ -143,7 +150,7 @@ impl<T, E, U, F, C: Combine<T, E, U, F>> Receive<T, E> for Step<T, E, U, F, C> {
     fn receive(self: Rc<Self>, input: Outcome<T, E>) {
         match self.phase.replace(Phase::Done) {
             Phase::Waiting { combine, .. } => {
-                self.phase.set(Phase::Ready { combine, input });
+                self.enter(Phase::Ready { combine, input });
                 queue::push(self);
             }
             other => {
@@ -160,7 +167,7 @@ impl<T, E, U, F, C: Combine<T, E, U, F>> Source<U, F> for Step<T, E, U, F, C> {
     }
 
     fn wait_for(&self, upstream: Weak<dyn Upstream>) {
-        self.phase.set(Phase::Following(upstream));
+        self.enter(Phase::Following(upstream));
     }
 }
 
@@ -215,7 +222,7 @@ enum EndPhase<T, E, G> {
     Done,
 }
 
-impl<T, E, G: FnOnce(Result<T, Failure<E>>) + 'static> End<T, E, G> {
+impl<T, E, G: FnOnce(Outcome<T, E>) + 'static> End<T, E, G> {
     pub(crate) fn attach(source: &Rc<dyn Source<T, E>>, take: G, site: &'static Location<'static>) {
         source.core().follow(Rc::new(Self {
             phase: Cell::new(EndPhase::Waiting(take)),
@@ -224,22 +231,18 @@ impl<T, E, G: FnOnce(Result<T, Failure<E>>) + 'static> End<T, E, G> {
     }
 }
 
-impl<T, E, G: FnOnce(Result<T, Failure<E>>) + 'static> Job for End<T, E, G> {
+impl<T, E, G: FnOnce(Outcome<T, E>) + 'static> Job for End<T, E, G> {
     fn run(self: Rc<Self>) {
-        if let EndPhase::Ready(take, outcome) = self.phase.replace(EndPhase::Done) {
-            let result = outcome.map_err(|failed| failed.failure);
-            if let Err(panic) = guard::catch(|| take(result)) {
-                report::send(Report::caught(
-                    panic,
-                    "the closure of `finish`",
-                    Some(self.site),
-                ));
-            }
+        if let EndPhase::Ready(take, outcome) = self.phase.replace(EndPhase::Done)
+            && let Err(panic) = guard::catch(|| take(outcome))
+        {
+            let place = "the closure of `finish`";
+            report::send(Report::caught(panic, place, Some(self.site)));
         }
     }
 }
 
-impl<T, E, G: FnOnce(Result<T, Failure<E>>) + 'static> Receive<T, E> for End<T, E, G> {
+impl<T, E, G: FnOnce(Outcome<T, E>) + 'static> Receive<T, E> for End<T, E, G> {
     fn receive(self: Rc<Self>, outcome: Outcome<T, E>) {
         match self.phase.replace(EndPhase::Done) {
             EndPhase::Waiting(take) => {
@@ -298,8 +301,7 @@ impl<T, E: 'static, G: FnOnce(Result<T, Failure<E>>)> Receive<T, E> for Handing<
 
 /// A weak, type-erased pointer to a source, through which it can be cancelled.
 pub(crate) fn weak<T: 'static, E: 'static>(source: &Rc<dyn Source<T, E>>) -> Weak<dyn Upstream> {
-    let upstream: Rc<dyn Upstream> = Rc::clone(source) as _;
-    Rc::downgrade(&upstream)
+    Rc::downgrade(source) as _
 }
 
 /// `map`: the value through a closure, a failure past it.
@@ -369,5 +371,22 @@ where
             }
             Err(failed) => Next::Inner((self.0)(failed.failure)),
         }
+    }
+}
+
+/// `map_result`: whatever came through a closure. A failure that stays one keeps its trail.
+pub(crate) struct MapResult<G>(pub(crate) G, pub(crate) &'static Location<'static>);
+
+impl<T, E, U, F, G> Combine<T, E, U, F> for MapResult<G>
+where
+    G: FnOnce(Result<T, Failure<E>>) -> Result<U, Failure<F>> + 'static,
+{
+    fn apply(self, input: Outcome<T, E>) -> Next<U, F> {
+        let trail = match &input {
+            Ok(_) => Trail::at(self.1),
+            Err(failed) => failed.trail,
+        };
+        let result = (self.0)(input.map_err(|failed| failed.failure));
+        Next::Outcome(result.map_err(|failure| Failed { failure, trail }))
     }
 }

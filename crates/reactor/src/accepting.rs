@@ -7,6 +7,7 @@ use torsade_core::{Limits, ListenerId, Peer, Time, WhenFull};
 use crate::host::SystemHost;
 use crate::linger::Lingering;
 use crate::listener::Accept;
+use crate::poller::Poller;
 use crate::socket::Registered;
 
 /// Accepting connections, also when there are no descriptors (contract C12).
@@ -25,8 +26,8 @@ use crate::socket::Registered;
 /// descriptors are the process's. Who rests is out of the poller, so that a queue that nobody can
 /// empty wakes nobody.
 #[derive(Debug)]
-pub(crate) struct Accepting {
-    host: Rc<SystemHost>,
+pub(crate) struct Accepting<P: Poller> {
+    host: Rc<SystemHost<P>>,
     policy: WhenFull,
     rest: Duration,
     most_in_vain: usize,
@@ -50,8 +51,8 @@ struct Short {
 }
 
 /// What came of asking for a connection.
-pub(crate) enum Accepted {
-    Made(Registered, Peer),
+pub(crate) enum Accepted<P: Poller> {
+    Made(Registered<P>, Peer),
     /// It is closed already, and this is why.
     Shed(Peer, io::Error),
     /// No connection, but the next may be one.
@@ -60,8 +61,8 @@ pub(crate) enum Accepted {
     None,
 }
 
-impl Accepting {
-    pub(crate) fn new(host: Rc<SystemHost>, limits: &Limits) -> Self {
+impl<P: Poller> Accepting<P> {
+    pub(crate) fn new(host: Rc<SystemHost<P>>, limits: &Limits) -> Self {
         Self {
             host,
             policy: limits.when_full,
@@ -76,7 +77,7 @@ impl Accepting {
     }
 
     /// Ask for one connection. Sockets that only linger must not keep new ones out.
-    pub(crate) fn accept(&mut self, id: ListenerId, lingering: &mut Lingering) -> Accepted {
+    pub(crate) fn accept(&mut self, id: ListenerId, lingering: &mut Lingering<P>) -> Accepted<P> {
         match self.short_now() {
             None => self.accept_plainly(id, lingering),
             Some(0) => {
@@ -98,7 +99,7 @@ impl Accepting {
         Some(short.left)
     }
 
-    fn accept_plainly(&mut self, id: ListenerId, lingering: &mut Lingering) -> Accepted {
+    fn accept_plainly(&mut self, id: ListenerId, lingering: &mut Lingering<P>) -> Accepted<P> {
         match self.ask(id) {
             Accept::Made(socket, peer) => {
                 if self.short.is_none() {
@@ -129,8 +130,8 @@ impl Accepting {
     pub(crate) fn accept_last(
         &mut self,
         id: ListenerId,
-        lingering: &mut Lingering,
-    ) -> Option<(Registered, Peer)> {
+        lingering: &mut Lingering<P>,
+    ) -> Option<(Registered<P>, Peer)> {
         loop {
             match self.ask(id) {
                 Accept::Made(socket, peer) => return Some((socket, peer)),
@@ -141,13 +142,13 @@ impl Accepting {
         }
     }
 
-    fn ask(&mut self, id: ListenerId) -> Accept {
+    fn ask(&mut self, id: ListenerId) -> Accept<P> {
         self.calls += 1;
         self.host.listeners.accept(id)
     }
 
     /// The system has refused: shed those who come if that is wanted and will help, else rest.
-    fn fall_short(&mut self, id: ListenerId, error: &io::Error) -> Accepted {
+    fn fall_short(&mut self, id: ListenerId, error: &io::Error) -> Accepted<P> {
         let now = self.host.clock.now();
         let until = now + self.rest;
         let left = self.most_in_vain;
@@ -169,7 +170,7 @@ impl Accepting {
 
     /// Accept with the descriptor that was kept for it. If there is another one after that, the
     /// connection can be served; otherwise it makes room for the next.
-    fn accept_from_reserve(&mut self, id: ListenerId, lingering: &mut Lingering) -> Accepted {
+    fn accept_from_reserve(&mut self, id: ListenerId, lingering: &mut Lingering<P>) -> Accepted<P> {
         let host = Rc::clone(&self.host);
         let reserve = &host.listeners.reserve;
         if reserve.take().is_err() {

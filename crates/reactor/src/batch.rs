@@ -1,7 +1,7 @@
 use std::io;
 use std::time::Duration;
 
-use polling::{Event, Events, Poller};
+use crate::poller::{Poller, Ready};
 
 /// The events of one wait, told to the engine over as many turns as the budget asks for.
 ///
@@ -13,8 +13,8 @@ use polling::{Event, Events, Poller};
 /// While some are left there is no new wait. In level mode that loses nothing, nobody gets a
 /// second place in the queue before the last one had its first, and the queue cannot grow.
 #[derive(Debug)]
-pub(crate) struct Batch {
-    events: Events,
+pub(crate) struct Batch<P: Poller> {
+    events: P::Events,
     /// How many were told.
     told: usize,
     len: usize,
@@ -22,13 +22,10 @@ pub(crate) struct Batch {
     all: u64,
 }
 
-/// The poller uses room of a batch for itself, unseen by us: its notifier and its timer.
-const UNSEEN: usize = 2;
-
-impl Batch {
+impl<P: Poller> Batch<P> {
     pub(crate) fn new() -> Self {
         Self {
-            events: Events::new(),
+            events: P::events(),
             told: 0,
             len: 0,
             all: 0,
@@ -43,7 +40,7 @@ impl Batch {
     /// Whether there may have been more events than fit.
     #[inline]
     pub(crate) fn was_full(&self) -> bool {
-        self.len + UNSEEN >= self.events.capacity().get()
+        P::was_full(&self.events, self.len)
     }
 
     /// How many events there were over all waits.
@@ -53,8 +50,7 @@ impl Batch {
 
     /// Wait for events. With no timeout, for as long as it takes.
     #[inline]
-    pub(crate) fn wait(&mut self, poller: &Poller, timeout: Option<Duration>) -> io::Result<()> {
-        self.events.clear();
+    pub(crate) fn wait(&mut self, poller: &P, timeout: Option<Duration>) -> io::Result<()> {
         self.told = 0;
         self.len = 0;
         self.len = poller.wait(&mut self.events, timeout)?;
@@ -64,13 +60,9 @@ impl Batch {
 
     /// Tell what is left, until `tell` wants no more in this turn.
     #[inline]
-    pub(crate) fn tell(&mut self, mut tell: impl FnMut(Event) -> Budget) {
+    pub(crate) fn tell(&mut self, mut tell: impl FnMut(Ready) -> Budget) {
         let mut told = self.told;
-        let mut events = self.events.iter();
-        if told > 0 {
-            events.nth(told - 1);
-        }
-        for event in events {
+        for event in P::ready(&self.events, told) {
             told += 1;
             if tell(event) == Budget::Spent {
                 break;

@@ -2,9 +2,8 @@ use std::io;
 
 use torsade_core::{Limits, Time};
 
-use crate::Reactor;
 use crate::clock::Clock;
-use crate::event_loop::EventLoop;
+use crate::{Driver, Reactor, driver};
 
 /// Makes a [`Reactor`] that is not like all others. Begun by [`Reactor::builder`].
 ///
@@ -23,6 +22,7 @@ use crate::event_loop::EventLoop;
 pub struct ReactorBuilder {
     limits: Limits,
     clock: Option<Clock>,
+    driver: Option<Driver>,
 }
 
 impl ReactorBuilder {
@@ -76,6 +76,21 @@ impl ReactorBuilder {
         self
     }
 
+    /// This driver and no other; otherwise the choice is the environment's or automatic, as
+    /// [`Driver`] says.
+    ///
+    /// ```
+    /// use torsade_reactor::{Driver, Reactor};
+    ///
+    /// let reactor = Reactor::builder().driver(Driver::Polling).build()?;
+    /// assert_eq!(reactor.driver(), Driver::Polling);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn driver(mut self, driver: Driver) -> Self {
+        self.driver = Some(driver);
+        self
+    }
+
     /// Make the reactor.
     ///
     /// ```
@@ -86,9 +101,10 @@ impl ReactorBuilder {
     ///
     /// # Errors
     /// The system's, if it is out of descriptors for instance; `Unsupported` if its poller has no
-    /// level-triggered mode, as on Solaris.
+    /// level-triggered mode, as on Solaris. If a driver was named, with
+    /// [`DriverUnavailable`](crate::DriverUnavailable) around it.
     pub fn build(self) -> io::Result<Reactor> {
         let clock = self.clock.unwrap_or_else(Clock::system);
-        EventLoop::new(self.limits, clock).map(Reactor::new_around)
+        driver::make(self.driver, self.limits, clock).map(Reactor::new_around)
     }
 }

@@ -1,29 +1,27 @@
 use std::collections::HashMap;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use std::sync::Arc;
 
-use polling::Poller;
-use socket2::{Domain, Protocol, Socket, Type};
-use torsade_core::driver::Interest;
+use socket2::Socket;
 use torsade_core::{AttemptId, Peer};
 
+use crate::poller::Poller;
 use crate::socket::Registered;
 use crate::token::Token;
 
 /// Sockets on their way to the other end. The engine tries one address at a time for an attempt,
 /// and says when it gives the attempt up.
 #[derive(Debug)]
-pub(crate) struct Connecting {
-    sockets: HashMap<AttemptId, Registered>,
-    poller: Arc<Poller>,
+pub(crate) struct Connecting<P: Poller> {
+    sockets: HashMap<AttemptId, Registered<P>>,
+    poller: P,
 }
 
-impl Connecting {
-    pub(crate) fn new(poller: &Arc<Poller>) -> Self {
+impl<P: Poller> Connecting<P> {
+    pub(crate) fn new(poller: &P) -> Self {
         Self {
             sockets: HashMap::new(),
-            poller: Arc::clone(poller),
+            poller: poller.clone(),
         }
     }
 
@@ -33,21 +31,18 @@ impl Connecting {
 
     /// Begin to connect. How it ended is known when the socket turns writable.
     pub(crate) fn begin(&mut self, attempt: AttemptId, address: SocketAddr) -> io::Result<()> {
-        let domain = Domain::for_address(address);
-        let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
-        socket.set_nonblocking(true)?;
+        let socket = open(address)?;
         // Without it the connection is slower, not wrong.
         let _ = socket.set_tcp_nodelay(true);
-        match socket.connect(&address.into()) {
-            Err(error) if !is_under_way(&error) => return Err(error),
-            Ok(()) | Err(_) => {}
+        loop {
+            match socket.connect(&address.into()) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if !is_under_way(&error) => return Err(error),
+                Ok(()) | Err(_) => break,
+            }
         }
         let mut socket = Registered::new(socket, &self.poller);
-        let writable = Interest {
-            readable: false,
-            writable: true,
-        };
-        socket.want(Token::Attempt(attempt), writable)?;
+        socket.want_writable_once(Token::Attempt(attempt))?;
         self.sockets.insert(attempt, socket);
         Ok(())
     }
@@ -61,31 +56,60 @@ impl Connecting {
     pub(crate) fn writable(
         &mut self,
         attempt: AttemptId,
-    ) -> Option<io::Result<(Registered, Peer)>> {
-        let outcome = outcome(self.sockets.get(&attempt)?.socket())?;
-        let mut socket = self.sockets.remove(&attempt)?;
-        Some(outcome.and_then(|peer| {
-            // The engine registers it anew, or not at all if nothing is to be read at first.
-            socket.want(Token::Attempt(attempt), Interest::default())?;
-            Ok((socket, peer))
-        }))
+    ) -> Option<io::Result<(Registered<P>, Peer)>> {
+        let socket = self.sockets.get_mut(&attempt)?;
+        let outcome = match outcome(socket.socket()) {
+            Some(outcome) => outcome,
+            // The event was an older socket's of this attempt.
+            None => Err(socket.want_writable_once(Token::Attempt(attempt)).err()?),
+        };
+        let socket = self.sockets.remove(&attempt)?;
+        Some(outcome.map(|peer| (socket, peer)))
     }
+}
+
+/// Whether a connect goes on in the background. One that was interrupted may do so already.
+#[cfg(unix)]
+fn is_under_way(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(libc::EINPROGRESS | libc::EALREADY)
+    )
 }
 
 /// Whether a connect goes on in the background.
+#[cfg(not(unix))]
 fn is_under_way(error: &io::Error) -> bool {
-    #[cfg(unix)]
-    if error.raw_os_error() == Some(libc::EINPROGRESS) {
-        return true;
-    }
-    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
+    error.kind() == ErrorKind::WouldBlock
 }
 
+/// A socket that does not block.
+#[cfg(target_os = "linux")]
+fn open(address: SocketAddr) -> io::Result<Socket> {
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, ipproto, socket_with};
+
+    let family = match address {
+        SocketAddr::V4(_) => AddressFamily::INET,
+        SocketAddr::V6(_) => AddressFamily::INET6,
+    };
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let socket = socket_with(family, SocketType::STREAM, flags, Some(ipproto::TCP))?;
+    Ok(socket.into())
+}
+
+/// A socket that does not block.
+#[cfg(not(target_os = "linux"))]
+fn open(address: SocketAddr) -> io::Result<Socket> {
+    use socket2::{Domain, Protocol, Type};
+
+    let domain = Domain::for_address(address);
+    let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+/// How a connect ended; `None` if it goes on. A connected socket is not asked for its error.
 fn outcome(socket: &Socket) -> Option<io::Result<Peer>> {
-    match socket.take_error() {
-        Ok(None) => {}
-        Ok(Some(error)) | Err(error) => return Some(Err(error)),
-    }
     let ends = socket.peer_addr().and_then(|remote| {
         let local = socket.local_addr()?;
         Ok((remote.as_socket(), local.as_socket()))
@@ -98,8 +122,10 @@ fn outcome(socket: &Socket) -> Option<io::Result<Peer>> {
         }
         Ok((Some(remote), Some(local))) => Ok(Peer::new(remote, local)),
         Ok(_) => Err(ErrorKind::Unsupported.into()),
-        // No error and no peer: it is not over.
-        Err(error) if error.kind() == ErrorKind::NotConnected => return None,
-        Err(error) => Err(error),
+        Err(no_peer) => match socket.take_error() {
+            Ok(Some(error)) | Err(error) => Err(error),
+            Ok(None) if no_peer.kind() == ErrorKind::NotConnected => return None,
+            Ok(None) => Err(no_peer),
+        },
     })
 }

@@ -1,200 +1,222 @@
-use std::collections::VecDeque;
-use std::io::{self, ErrorKind, IoSlice};
-use std::net::{Shutdown, SocketAddr};
-use std::rc::Rc;
-use std::sync::Arc;
-use std::time::Duration;
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::str::FromStr;
 
-use polling::Poller;
-use socket2::Socket;
-use torsade_core::driver::{Chunk, Close, Closing, Interest, Sending, Wire};
-use torsade_core::{AttemptId, ConnectionId, Limits, ListenerId, Peer, Time};
+use torsade_core::Limits;
 
-use crate::accepting::{Accepted, Accepting, is_for_descriptors};
-use crate::connecting::Connecting;
-use crate::host::SystemHost;
-use crate::linger::Lingering;
-use crate::socket::Registered;
-use crate::token::Token;
-use crate::transfer;
-#[cfg(unix)]
-use crate::watches::Watches;
+use crate::clock::Clock;
+#[cfg(target_os = "linux")]
+use crate::epoll::Epoll;
+use crate::event_loop::EventLoop;
+use crate::poller::Poller;
+use crate::portable::Portable;
+use crate::readiness::ReadinessLoop;
 
-/// Everything between the engine and the system but the engine's own connections, whose sockets
-/// lie in the engine.
-#[derive(Debug)]
-pub(crate) struct Driver {
-    pub(crate) poller: Arc<Poller>,
-    pub(crate) host: Rc<SystemHost>,
-    pub(crate) connecting: Connecting,
-    pub(crate) lingering: Lingering,
-    pub(crate) accepting: Accepting,
-    #[cfg(unix)]
-    pub(crate) watches: Rc<Watches>,
-    /// What the engine is to be told in the next turn.
-    pub(crate) answers: VecDeque<Answer>,
+/// What a reactor asks the system with. Programs, and the order of their callbacks, are the same
+/// on each; what differs is how many system calls a message costs.
+///
+/// | | systems | a message costs | |
+/// |---|---|---|---|
+/// | [`Epoll`](Self::Epoll) | Linux | a wait, a receive, a send | the default there |
+/// | [`Polling`](Self::Polling) | all | on Linux, two to four calls more when a timer is armed | the default elsewhere |
+/// | [`IoUring`](Self::IoUring) | Linux, where the kernel allows it | less than two calls | not in this build |
+///
+/// # Which one
+/// 1. The one that [`ReactorBuilder::driver`](crate::ReactorBuilder::driver) names, or an error:
+///    [`DriverUnavailable`].
+/// 2. Otherwise the one that the environment variable `TORSADE_DRIVER` names: `polling`, `epoll`
+///    or `io_uring`. If it cannot be had, a warning is logged and the choice is automatic.
+/// 3. Otherwise, also with `TORSADE_DRIVER=auto`, it is automatic: epoll on Linux, polling
+///    elsewhere. If even epoll is refused, polling is tried.
+///
+/// [`Reactor::driver`](crate::Reactor::driver) tells which it is, and the log, at level info, when
+/// the reactor is made.
+///
+/// ```
+/// use torsade_reactor::{Driver, Reactor};
+///
+/// let reactor = Reactor::builder().driver(Driver::Polling).build()?;
+/// assert_eq!(reactor.driver(), Driver::Polling);
+/// assert_eq!(Driver::Polling.to_string(), "polling");
+/// assert_eq!("io_uring".parse(), Ok(Driver::IoUring));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Driver {
+    /// The crate `polling`: epoll, kqueue, IOCP or event ports, whatever the system has.
+    #[doc(alias = "SelectReactor")]
+    #[doc(alias = "PollReactor")]
+    #[doc(alias = "KQueueReactor")]
+    Polling,
+    /// Linux's epoll, without anything between.
+    #[doc(alias = "EPollReactor")]
+    Epoll,
+    /// Linux's io_uring.
+    IoUring,
 }
 
-/// A fact that came up where none could be told.
-#[derive(Debug)]
-pub(crate) enum Answer {
-    /// The attempt failed before it began.
-    ConnectFailed(AttemptId, io::Error),
-    /// The poller refused the connection's socket: it would never be heard of again.
-    Unwatched(ConnectionId, io::Error),
+/// The environment variable that chooses.
+const VARIABLE: &str = "TORSADE_DRIVER";
+
+/// A loop on the driver that was named, or else on the one that the environment names, or else on
+/// the best that the machine allows.
+pub(crate) fn make(
+    named: Option<Driver>,
+    limits: Limits,
+    clock: Clock,
+) -> io::Result<Box<dyn EventLoop>> {
+    let opened = match named {
+        Some(driver) => driver.open().map_err(|cause| {
+            let kind = cause.kind();
+            io::Error::new(kind, DriverUnavailable { driver, cause })
+        })?,
+        None => open_automatically()?,
+    };
+    let made = opened.make(limits, clock);
+    log::info!("the reactor's driver is {}", made.driver());
+    Ok(made)
+}
+
+fn open_automatically() -> io::Result<Opened> {
+    if let Some(driver) = named_by_environment() {
+        match driver.open() {
+            Ok(opened) => return Ok(opened),
+            Err(error) => log::warn!("{VARIABLE} asks for {driver}, which cannot be had: {error}"),
+        }
+    }
+    if cfg!(target_os = "linux") {
+        match Driver::Epoll.open() {
+            Ok(opened) => return Ok(opened),
+            Err(error) => log::warn!("epoll cannot be had: {error}"),
+        }
+    }
+    Driver::Polling.open()
+}
+
+/// What the environment asks for; `None` if it leaves the choice to us.
+fn named_by_environment() -> Option<Driver> {
+    let value = std::env::var_os(VARIABLE)?;
+    let name = value.to_string_lossy();
+    if name.is_empty() || name == "auto" {
+        return None;
+    }
+    let driver = name.parse();
+    if driver.is_err() {
+        log::warn!("{VARIABLE} asks for {name:?}, and there is no such driver");
+    }
+    driver.ok()
+}
+
+/// What had to be asked of the system, and was given.
+enum Opened {
+    Polling(Portable),
+    #[cfg(target_os = "linux")]
+    Epoll(Epoll),
 }
 
 impl Driver {
-    pub(crate) fn new(poller: &Arc<Poller>, host: Rc<SystemHost>, limits: &Limits) -> Self {
-        Self {
-            poller: Arc::clone(poller),
-            accepting: Accepting::new(Rc::clone(&host), limits),
-            host,
-            connecting: Connecting::new(poller),
-            lingering: Lingering::new(limits),
-            #[cfg(unix)]
-            watches: Watches::new(poller),
-            answers: VecDeque::new(),
-        }
-    }
-
-    /// Ask for one connection.
-    pub(crate) fn accept(&mut self, listener: ListenerId) -> Accepted {
-        self.accepting.accept(listener, &mut self.lingering)
-    }
-
-    /// Begin to connect. If descriptors are short, sockets that only linger go first.
-    pub(crate) fn connect(&mut self, attempt: AttemptId, address: SocketAddr) {
-        let mut begun = self.connecting.begin(attempt, address);
-        if matches!(&begun, Err(error) if is_for_descriptors(error)) && self.lingering.len() > 0 {
-            self.lingering.clear();
-            begun = self.connecting.begin(attempt, address);
-        }
-        if let Err(error) = begun {
-            self.answers
-                .push_back(Answer::ConnectFailed(attempt, error));
-        }
-    }
-
-    /// When something of the driver's own is due.
-    pub(crate) fn deadline(&self) -> Option<Time> {
-        earlier(self.accepting.deadline(), self.lingering.deadline())
-    }
-
-    /// Do what is due.
-    pub(crate) fn strike(&mut self) {
-        if self.deadline().is_none() {
-            return;
-        }
-        let now = self.host.clock.now();
-        self.lingering.expire(now);
-        self.accepting.expire(now);
-    }
-}
-
-/// The earlier of two deadlines, where there are any.
-pub(crate) fn earlier(one: Option<Time>, other: Option<Time>) -> Option<Time> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        (one, other) => one.or(other),
-    }
-}
-
-impl Wire<Registered> for Driver {
-    #[inline(always)]
-    fn send(
-        &mut self,
-        socket: &mut Registered,
-        _id: ConnectionId,
-        mut chunk: Box<Chunk>,
-    ) -> Sending {
-        match send(socket.socket(), &mut chunk) {
-            Ok(()) => Sending::Done(chunk),
-            Err(error) => Sending::Failed(chunk, error),
-        }
-    }
-
-    #[inline(always)]
-    fn send_lent(&mut self, socket: &mut Registered, _id: ConnectionId, bytes: &[u8]) -> usize {
-        // Whatever is wrong is found out by the send of the chunk that follows.
-        transfer::send(socket.socket(), bytes).unwrap_or(0)
-    }
-
-    fn interest(&mut self, socket: &mut Registered, id: ConnectionId, interest: Interest) {
-        if let Err(error) = socket.want(Token::Connection(id), interest) {
-            // So that output, too, finds the connection broken.
-            let _ = socket.socket().shutdown(Shutdown::Both);
-            self.answers.push_back(Answer::Unwatched(id, error));
-        }
-    }
-
-    fn shutdown(&mut self, socket: &mut Registered, _id: ConnectionId) {
-        // It fails if the peer reset the connection, which reading tells better.
-        let _ = socket.socket().shutdown(Shutdown::Write);
-    }
-
-    fn close(&mut self, socket: Registered, _id: ConnectionId, how: Close) -> Closing {
-        match how {
-            Close::Plain => {}
-            Close::Reset => {
-                let _ = socket.socket().set_linger(Some(Duration::ZERO));
-            }
-            Close::Linger => {
-                // If the end cannot be sent, there is nothing on its way that could be saved.
-                if socket.socket().shutdown(Shutdown::Write).is_ok() {
-                    self.lingering.add(socket, self.host.clock.now());
-                }
-            }
-        }
-        self.accepting.relieve();
-        Closing::Closed
-    }
-
-    fn accept(&mut self, listener: ListenerId) -> Option<(Registered, Peer)> {
-        self.accepting.accept_last(listener, &mut self.lingering)
-    }
-
-    fn unsent(&mut self, socket: &Registered) -> Option<usize> {
-        socket.unsent()
-    }
-}
-
-/// Pieces offered to the kernel at once.
-const PIECES: usize = 64;
-
-/// Send what the kernel takes: all, or until it has no room.
-#[inline(always)]
-fn send(socket: &Socket, chunk: &mut Chunk) -> io::Result<()> {
-    loop {
-        let (offered, result) = match chunk.as_slice() {
-            Some(slice) => (slice.len(), transfer::send(socket, slice)),
-            None => send_pieces(socket, chunk),
-        };
-        match result {
-            Ok(sent) => {
-                chunk.advance(sent);
-                if chunk.is_empty() || sent < offered {
-                    return Ok(());
-                }
-            }
-            Err(error) => match error.kind() {
-                ErrorKind::Interrupted => {}
-                ErrorKind::WouldBlock => return Ok(()),
-                _ => return Err(error),
-            },
+    fn open(self) -> io::Result<Opened> {
+        match self {
+            Self::Polling => Portable::new().map(Opened::Polling),
+            #[cfg(target_os = "linux")]
+            Self::Epoll => Epoll::new().map(Opened::Epoll),
+            #[cfg(not(target_os = "linux"))]
+            Self::Epoll => Err(missing("the system has no epoll")),
+            Self::IoUring => Err(missing("this build has no io_uring")),
         }
     }
 }
 
-/// Apart, so that the usual send needs no room for the pieces.
-#[inline(never)]
-fn send_pieces(socket: &Socket, chunk: &Chunk) -> (usize, io::Result<usize>) {
-    let mut slices = [IoSlice::new(&[]); PIECES];
-    let filled = chunk.slices(&mut slices);
-    let slices = &slices[..filled];
-    let offered = slices.iter().map(|slice| slice.len()).sum();
-    (
-        offered,
-        socket.send_vectored_with_flags(slices, transfer::NO_SIGNAL),
-    )
+fn missing(why: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, why)
+}
+
+impl Opened {
+    fn make(self, limits: Limits, clock: Clock) -> Box<dyn EventLoop> {
+        match self {
+            Self::Polling(poller) => Box::new(ReadinessLoop::new(poller, limits, clock)),
+            #[cfg(target_os = "linux")]
+            Self::Epoll(poller) => Box::new(ReadinessLoop::new(poller, limits, clock)),
+        }
+    }
+}
+
+impl fmt::Display for Driver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Polling => "polling",
+            Self::Epoll => "epoll",
+            Self::IoUring => "io_uring",
+        })
+    }
+}
+
+/// The names are those that [`Display`](fmt::Display) writes.
+impl FromStr for Driver {
+    type Err = UnknownDriver;
+
+    fn from_str(name: &str) -> Result<Self, UnknownDriver> {
+        [Self::Polling, Self::Epoll, Self::IoUring]
+            .into_iter()
+            .find(|driver| driver.to_string() == name)
+            .ok_or(UnknownDriver)
+    }
+}
+
+/// No [`Driver`] has that name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UnknownDriver;
+
+impl fmt::Display for UnknownDriver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("there is no such driver; there are polling, epoll and io_uring")
+    }
+}
+
+impl Error for UnknownDriver {}
+
+/// The driver that a program named cannot be had here.
+///
+/// What is inside the [`io::Error`] of [`ReactorBuilder::build`](crate::ReactorBuilder::build)
+/// then; its kind is the cause's.
+///
+/// ```
+/// use torsade_reactor::{Driver, DriverUnavailable, Reactor};
+///
+/// match Reactor::builder().driver(Driver::IoUring).build() {
+///     Ok(reactor) => assert_eq!(reactor.driver(), Driver::IoUring),
+///     Err(error) => {
+///         let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+///         let unavailable: &DriverUnavailable = inner.unwrap();
+///         assert_eq!(unavailable.driver(), Driver::IoUring);
+///         println!("{unavailable}"); // io_uring cannot be had: ...
+///     }
+/// }
+/// ```
+#[derive(Debug)]
+pub struct DriverUnavailable {
+    driver: Driver,
+    cause: io::Error,
+}
+
+impl DriverUnavailable {
+    /// Which one was asked for.
+    pub fn driver(&self) -> Driver {
+        self.driver
+    }
+}
+
+impl fmt::Display for DriverUnavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} cannot be had: {}", self.driver, self.cause)
+    }
+}
+
+impl Error for DriverUnavailable {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.cause)
+    }
 }

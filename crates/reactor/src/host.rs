@@ -1,32 +1,34 @@
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
-use polling::Poller;
-use torsade_core::driver::Host;
+use torsade_core::driver::{Host, NotTaken, Work};
 use torsade_core::{Limits, ListenerId, Time};
 
 use crate::clock::Clock;
 use crate::listener::Listeners;
+use crate::poller::Poller;
+use crate::threads::{Bounds, Pool};
 
 /// What the engine asks for and must have at once. Shared between the engine, which calls it in
 /// the middle of user code, and the driver.
 #[derive(Debug)]
-pub(crate) struct SystemHost {
+pub(crate) struct SystemHost<P: Poller> {
     pub(crate) clock: Clock,
-    pub(crate) listeners: Listeners,
+    pub(crate) listeners: Listeners<P>,
+    pool: Pool,
 }
 
-impl SystemHost {
-    pub(crate) fn new(clock: Clock, poller: &Arc<Poller>, limits: &Limits) -> Self {
+impl<P: Poller> SystemHost<P> {
+    pub(crate) fn new(clock: Clock, poller: &P, limits: &Limits) -> Self {
         Self {
             clock,
             listeners: Listeners::new(poller, limits),
+            pool: Pool::new(Bounds::of(limits)),
         }
     }
 }
 
-impl Host for SystemHost {
+impl<P: Poller> Host for SystemHost<P> {
     fn now(&self) -> Time {
         self.clock.now()
     }
@@ -37,5 +39,13 @@ impl Host for SystemHost {
 
     fn close_listener(&self, listener: ListenerId) {
         self.listeners.close(listener);
+    }
+
+    fn thread(&self, work: Work) -> Result<(), NotTaken> {
+        self.pool.give(work)
+    }
+
+    fn join_threads(&self) {
+        self.pool.end();
     }
 }

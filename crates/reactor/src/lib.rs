@@ -88,6 +88,9 @@
 //! bounded: it reads at most [`turn_bytes`](torsade_core::Limits::turn_bytes), and what the
 //! events of one wait still have to tell comes in the next turns, before any newer event.
 //!
+//! Timers are never early. How late they may be is a matter of the driver: on epoll the wait is
+//! in nanoseconds from Linux 5.11 on, and rounded up to milliseconds before.
+//!
 //! Many reactors live in one process, each in the thread that made it. What may travel is
 //! [`Remote`](torsade_core::Remote): it posts calls, and wakes the reactor for them.
 //!
@@ -98,9 +101,11 @@
 //!
 //! # What it does with sockets
 //!
-//! - Events come level-triggered from the [`polling`] crate: epoll on Linux, kqueue on the BSDs
-//!   and Apple's systems, IOCP on Windows. Bytes that arrive are read with one call for each
-//!   event, what callbacks wrote is sent with one call.
+//! - What it asks the system with is its [`Driver`]: epoll itself on Linux; elsewhere the
+//!   [`polling`] crate, which is kqueue on the BSDs and Apple's systems, and IOCP on Windows. A
+//!   program can name one, and so can who starts it, with `TORSADE_DRIVER`.
+//! - Events come level-triggered. Bytes that arrive are read with one call for each event, what
+//!   callbacks wrote is sent with one call.
 //! - Whose input is held back, by a pause or because its own output piles up, is not in the
 //!   poller: the bytes stay in the kernel, the peer is slowed down, and a hang-up wakes nobody.
 //! - Addresses: listeners set `SO_REUSEADDR` on Unix, and an IPv6 listener takes IPv6 only. Every
@@ -109,7 +114,9 @@
 //!   that the kernel does not destroy the last reply (contract C4).
 //! - A listener that finds the system out of descriptors or memory first closes what lingers,
 //!   then rests for a second and says so in the log, once. It never gives up (contract C12).
-//! - Descriptors are closed on `exec`, and no write raises SIGPIPE.
+//! - Descriptors are closed on `exec`, and no write raises SIGPIPE. A child that forks without
+//!   `exec` has them too, and holds connections open by that: epoll goes on reporting what this
+//!   process has closed, and the reactor does not sleep, until the child closes it or ends.
 //!
 //! It needs 64-bit pointers, because an event carries an identity of 60 bits.
 #![deny(unsafe_code)]
@@ -121,16 +128,26 @@ mod clock;
 mod connecting;
 mod counters;
 mod driver;
+mod eagerness;
+#[cfg(target_os = "linux")]
+mod epoll;
 mod event_loop;
 mod host;
 mod linger;
 mod listener;
+mod poller;
+mod portable;
+mod ports;
 mod reactor;
+mod readiness;
 mod reserve;
+mod several;
 #[cfg(unix)]
 mod signals;
 mod socket;
+mod system;
 mod teller;
+mod threads;
 mod token;
 mod transfer;
 #[cfg(unix)]
@@ -140,6 +157,12 @@ mod watches;
 
 pub use self::builder::ReactorBuilder;
 pub use self::counters::Counters;
+pub use self::driver::{Driver, DriverUnavailable, UnknownDriver};
 pub use self::reactor::Reactor;
+pub use self::several::{ReactorThreads, Reactors, ReactorsError};
+pub use self::threads::{
+    AsCompleted, BlockOn, BlockOnError, Executor, JobError, Mapped, Shutdown, Submitted, Until,
+    Waited, as_completed, wait,
+};
 #[cfg(unix)]
 pub use self::watcher::{Watch, Watcher};

@@ -1,12 +1,14 @@
-use std::collections::VecDeque;
-use std::io::{ErrorKind, Read};
+use std::collections::{HashMap, VecDeque};
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use torsade_core::driver::Interest;
-use torsade_core::{Limits, Time};
+use torsade_core::{ConnectionId, Limits, Time};
 
+use crate::poller::Poller;
 use crate::socket::Registered;
 use crate::token::Token;
+use crate::transfer;
 
 /// Sockets that are closed for everybody but the kernel (contract C4).
 ///
@@ -22,62 +24,66 @@ use crate::token::Token;
 /// has unread input would make the kernel reset it and destroy the reply on its way. The close at
 /// the end is a plain one: the kernel goes on delivering what it took.
 #[derive(Debug)]
-pub(crate) struct Lingering {
-    /// In the order in which they came, which is that of their numbers and of their deadlines.
-    sockets: VecDeque<Lingers>,
-    next: u64,
+pub(crate) struct Lingering<P: Poller> {
+    /// By the connections they were, whose names they keep in the poller.
+    sockets: HashMap<ConnectionId, Registered<P>>,
+    /// When the time of each is over, in the order in which they came; also of some that are gone.
+    deadlines: VecDeque<(Time, ConnectionId)>,
     most: usize,
     time: Duration,
 }
 
-#[derive(Debug)]
-struct Lingers {
-    number: u64,
-    until: Time,
-    socket: Registered,
-}
-
-impl Lingering {
+impl<P: Poller> Lingering<P> {
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
-            sockets: VecDeque::new(),
-            next: 0,
+            sockets: HashMap::new(),
+            deadlines: VecDeque::new(),
             most: limits.lingering,
             time: limits.linger,
         }
     }
 
     /// Keep a socket whose end was sent. If too many linger, the oldest goes.
-    pub(crate) fn add(&mut self, mut socket: Registered, now: Time) {
+    pub(crate) fn add(&mut self, id: ConnectionId, mut socket: Registered<P>, now: Time) {
         if self.most == 0 || self.time.is_zero() {
             return;
         }
         while self.sockets.len() >= self.most {
-            self.sockets.pop_front();
+            self.remove_oldest();
         }
-        let number = self.next;
-        self.next += 1;
         let readable = Interest {
             readable: true,
             writable: false,
         };
         // A socket that cannot be watched would only be kept for nothing.
-        if socket.want(Token::Lingering(number), readable).is_ok() {
-            self.sockets.push_back(Lingers {
-                number,
-                until: now + self.time,
-                socket,
-            });
+        if socket.interest() == readable || socket.want(Token::Connection(id), readable).is_ok() {
+            self.sockets.insert(id, socket);
+            self.deadlines.push_back((now + self.time, id));
+            self.forget_some();
         }
     }
 
-    /// Read and drop what a socket has; returns how many bytes that was.
-    pub(crate) fn readable(&mut self, number: u64, buffer: &mut [u8]) -> usize {
-        let found = self.sockets.binary_search_by_key(&number, |it| it.number);
-        let Ok(index) = found else {
+    fn remove_oldest(&mut self) {
+        if let Some((_, id)) = self.deadlines.pop_front() {
+            self.sockets.remove(&id);
+        }
+    }
+
+    /// Those who have gone must not outnumber those who linger by much.
+    fn forget_some(&mut self) {
+        const FEW: usize = 32;
+        if self.deadlines.len() > 2 * self.sockets.len() + FEW {
+            let sockets = &self.sockets;
+            self.deadlines.retain(|(_, id)| sockets.contains_key(id));
+        }
+    }
+
+    /// Read and drop what a socket has, if it lingers; returns how many bytes that was.
+    pub(crate) fn readable(&mut self, id: ConnectionId, buffer: &mut [u8]) -> usize {
+        let Some(socket) = self.sockets.get(&id) else {
             return 0;
         };
-        match self.sockets[index].socket.socket().read(buffer) {
+        match transfer::receive(socket.socket(), buffer) {
             Ok(n) if n > 0 => n,
             Err(error)
                 if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) =>
@@ -85,7 +91,12 @@ impl Lingering {
                 0
             }
             Ok(_) | Err(_) => {
-                self.sockets.remove(index);
+                self.sockets.remove(&id);
+                // So that no turn is taken for the time of one that is gone.
+                while matches!(self.deadlines.front(), Some((_, id)) if !self.sockets.contains_key(id))
+                {
+                    self.deadlines.pop_front();
+                }
                 0
             }
         }
@@ -93,13 +104,13 @@ impl Lingering {
 
     /// When the next one's time is over.
     pub(crate) fn deadline(&self) -> Option<Time> {
-        self.sockets.front().map(|it| it.until)
+        self.deadlines.front().map(|(until, _)| *until)
     }
 
     /// Close those whose time is over.
     pub(crate) fn expire(&mut self, now: Time) {
-        while self.sockets.front().is_some_and(|it| it.until <= now) {
-            self.sockets.pop_front();
+        while self.deadline().is_some_and(|until| until <= now) {
+            self.remove_oldest();
         }
     }
 
@@ -110,5 +121,6 @@ impl Lingering {
     /// Close all, because their descriptors are needed.
     pub(crate) fn clear(&mut self) {
         self.sockets.clear();
+        self.deadlines.clear();
     }
 }

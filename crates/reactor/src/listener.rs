@@ -2,13 +2,13 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use std::sync::Arc;
 
-use polling::Poller;
 use socket2::{Domain, Protocol, Socket, Type};
 use torsade_core::driver::Interest;
 use torsade_core::{Limits, ListenerId, Peer, WhenFull};
 
+use crate::poller::Poller;
+use crate::ports::{self, Prepare};
 use crate::reserve::Reserve;
 use crate::socket::Registered;
 use crate::token::Token;
@@ -16,9 +16,9 @@ use crate::token::Token;
 /// The listening sockets of a reactor. Programs reach it through `listen` and `close`, in the
 /// middle of their callbacks, so it is never left borrowed.
 #[derive(Debug)]
-pub(crate) struct Listeners {
-    table: RefCell<HashMap<ListenerId, Listening>>,
-    poller: Arc<Poller>,
+pub(crate) struct Listeners<P: Poller> {
+    table: RefCell<HashMap<ListenerId, Listening<P>>>,
+    poller: P,
     backlog: i32,
     sheds: bool,
     /// Kept while there are listeners, if connections are to be shed.
@@ -27,16 +27,20 @@ pub(crate) struct Listeners {
 
 /// One listening socket. It is in the poller unless it rests.
 #[derive(Debug)]
-struct Listening {
-    socket: Registered,
+struct Listening<P: Poller> {
+    socket: Registered<P>,
     address: SocketAddr,
 }
 
 /// What came of one accept.
-pub(crate) enum Accept {
+pub(crate) enum Accept<P: Poller> {
     /// A connection.
-    Made(Registered, Peer),
-    /// A connection that could not be set up; it is closed.
+    Made(Registered<P>, Peer),
+    /// A connection that could not be set up; it is closed. Not on Linux, where nothing is to do.
+    #[cfg_attr(
+        target_os = "linux",
+        expect(dead_code, reason = "an accept sets it up there")
+    )]
     Unfit(Peer, io::Error),
     /// That one failed or broke off; the next may not.
     Broken,
@@ -55,11 +59,11 @@ const NOTHING: Interest = Interest {
     writable: false,
 };
 
-impl Listeners {
-    pub(crate) fn new(poller: &Arc<Poller>, limits: &Limits) -> Self {
+impl<P: Poller> Listeners<P> {
+    pub(crate) fn new(poller: &P, limits: &Limits) -> Self {
         Self {
             table: RefCell::default(),
-            poller: Arc::clone(poller),
+            poller: poller.clone(),
             backlog: i32::try_from(limits.backlog).unwrap_or(i32::MAX),
             sheds: limits.when_full == WhenFull::Shed,
             reserve: Reserve::default(),
@@ -67,7 +71,9 @@ impl Listeners {
     }
 
     pub(crate) fn listen(&self, wanted: SocketAddr, id: ListenerId) -> io::Result<SocketAddr> {
-        let socket = bind(wanted, self.backlog)?;
+        let socket = ports::listen(wanted, |address, prepare| {
+            bind(address, self.backlog, prepare)
+        })?;
         let address = socket.local_addr()?.as_socket().unwrap_or(wanted);
         let mut socket = Registered::new(socket, &self.poller);
         socket.want(Token::Listener(id), READABLE)?;
@@ -94,16 +100,14 @@ impl Listeners {
     }
 
     /// Accept one connection.
-    pub(crate) fn accept(&self, id: ListenerId) -> Accept {
+    pub(crate) fn accept(&self, id: ListenerId) -> Accept<P> {
         let table = self.table.borrow();
         let Some(listening) = table.get(&id) else {
             return Accept::Empty;
         };
-        match listening.socket.socket().accept() {
-            Ok((socket, remote)) => match remote.as_socket() {
-                Some(remote) => self.prepare(socket, remote, listening.address),
-                None => Accept::Broken,
-            },
+        match accept(listening.socket.socket()) {
+            Ok((socket, Some(remote))) => self.prepare(socket, remote, listening.address),
+            Ok((_, None)) => Accept::Broken,
             Err(error) => match error.kind() {
                 ErrorKind::WouldBlock => Accept::Empty,
                 // What happened to the connection before it was accepted; some systems tell the
@@ -119,17 +123,16 @@ impl Listeners {
         }
     }
 
-    fn prepare(&self, socket: Socket, remote: SocketAddr, listening: SocketAddr) -> Accept {
+    fn prepare(&self, socket: Socket, remote: SocketAddr, listening: SocketAddr) -> Accept<P> {
         let mut local = Some(listening);
         if listening.ip().is_unspecified() {
             local = socket.local_addr().ok().and_then(|local| local.as_socket());
         }
         let peer = Peer::new(remote, local.unwrap_or(listening));
-        if let Err(error) = socket.set_nonblocking(true) {
+        #[cfg(not(target_os = "linux"))]
+        if let Err(error) = fit(&socket) {
             return Accept::Unfit(peer, error);
         }
-        // Without it the connection is slower, not wrong.
-        let _ = socket.set_tcp_nodelay(true);
         Accept::Made(Registered::new(socket, &self.poller), peer)
     }
 
@@ -159,7 +162,30 @@ impl Listeners {
     }
 }
 
-fn bind(address: SocketAddr, backlog: i32) -> io::Result<Socket> {
+/// A connection, fit for use: what it has not from the call, it has from the listening socket.
+#[cfg(target_os = "linux")]
+fn accept(listening: &Socket) -> io::Result<(Socket, Option<SocketAddr>)> {
+    use rustix::net::{SocketFlags, acceptfrom_with};
+
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let (socket, remote) = acceptfrom_with(listening, flags)?;
+    Ok((socket.into(), remote.and_then(|it| it.try_into().ok())))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn accept(listening: &Socket) -> io::Result<(Socket, Option<SocketAddr>)> {
+    let (socket, remote) = listening.accept()?;
+    Ok((socket, remote.as_socket()))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn fit(socket: &Socket) -> io::Result<()> {
+    // Without it the connection is slower, not wrong.
+    let _ = socket.set_tcp_nodelay(true);
+    socket.set_nonblocking(true)
+}
+
+fn bind(address: SocketAddr, backlog: i32, prepare: Prepare) -> io::Result<Socket> {
     let domain = Domain::for_address(address);
     let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
     // On Windows the same option would let two programs share the port.
@@ -169,7 +195,11 @@ fn bind(address: SocketAddr, backlog: i32) -> io::Result<Socket> {
         // One listener, one family, whatever the system's default is.
         socket.set_only_v6(true)?;
     }
+    prepare(&socket)?;
     socket.bind(&address.into())?;
+    // For its connections: on Linux they have it from the listening socket.
+    #[cfg(target_os = "linux")]
+    let _ = socket.set_tcp_nodelay(true);
     socket.listen(backlog)?;
     socket.set_nonblocking(true)?;
     Ok(socket)

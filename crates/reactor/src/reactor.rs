@@ -5,22 +5,25 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use polling::Poller;
-use torsade_core::{Limits, Net, Remote, Time};
+use torsade_core::{Net, Remote, Time};
 use torsade_deferred::queue::{self, Turn};
 use torsade_deferred::{Deferred, Failure};
 
-use crate::clock::Clock;
-use crate::event_loop::{EventLoop, Next};
+use crate::event_loop::{Doorbell, EventLoop, Next};
 #[cfg(unix)]
 use crate::watcher::Watcher;
-use crate::{Counters, ReactorBuilder};
+use crate::{Counters, Driver, ReactorBuilder};
 
 /// The engine on real sockets, with the loop that drives it.
 ///
 /// A value, not a global: make as many as you like, in any thread; each stays in the one it was
 /// made in. Programs are written against [`net`](Self::net) and do not need to know that it is a
 /// reactor they run in.
+///
+/// # Drivers
+/// On Linux it asks epoll directly, elsewhere through the portable crate `polling`.
+/// [`ReactorBuilder::driver`] names one, the environment variable `TORSADE_DRIVER` does for
+/// programs that name none, and [`driver`](Self::driver) tells which it is: see [`Driver`].
 ///
 /// # Dropping it
 /// Every connection is aborted and gets its `connection_lost` with
@@ -42,9 +45,10 @@ use crate::{Counters, ReactorBuilder};
 #[doc(alias = "AbstractEventLoop")]
 pub struct Reactor {
     /// Taken out by `drop` only, which may have to hand it on.
-    inner: Option<EventLoop>,
+    inner: Option<Box<dyn EventLoop>>,
     net: Net,
-    poller: Arc<Poller>,
+    doorbell: Arc<dyn Doorbell>,
+    driver: Driver,
     #[cfg(unix)]
     watcher: Watcher,
 }
@@ -62,7 +66,7 @@ impl Reactor {
     /// Those of [`ReactorBuilder::build`].
     #[doc(alias = "new_event_loop")]
     pub fn new() -> io::Result<Self> {
-        EventLoop::new(Limits::default(), Clock::system()).map(Self::new_around)
+        Self::builder().build()
     }
 
     /// Begin to make a reactor with other limits or another clock.
@@ -80,10 +84,11 @@ impl Reactor {
         ReactorBuilder::default()
     }
 
-    pub(crate) fn new_around(inner: EventLoop) -> Self {
+    pub(crate) fn new_around(inner: Box<dyn EventLoop>) -> Self {
         Self {
             net: inner.net().clone(),
-            poller: Arc::clone(inner.poller()),
+            doorbell: inner.doorbell(),
+            driver: inner.driver(),
             #[cfg(unix)]
             watcher: inner.watcher(),
             inner: Some(inner),
@@ -109,6 +114,17 @@ impl Reactor {
         &self.net
     }
 
+    /// What it asks the system with.
+    ///
+    /// ```
+    /// let reactor = torsade_reactor::Reactor::new()?;
+    /// println!("on {}", reactor.driver()); // on epoll
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn driver(&self) -> Driver {
+        self.driver
+    }
+
     /// What it has done so far, and what it holds now.
     ///
     /// ```
@@ -131,7 +147,7 @@ impl Reactor {
     pub fn counters(&self) -> Counters {
         self.inner
             .as_ref()
-            .map_or_else(Counters::default, EventLoop::counters)
+            .map_or_else(Counters::default, |inner| inner.counters())
     }
 
     /// The handle that puts descriptors of others into this reactor. On Unix.
@@ -311,8 +327,8 @@ impl Reactor {
     pub fn turn(&mut self, longest: Option<Duration>) -> io::Result<bool> {
         refuse_inside_callbacks();
         let next = self.step(longest)?;
-        if self.inner.as_ref().is_some_and(EventLoop::has_work) {
-            self.poller.notify()?;
+        if self.inner.as_ref().is_some_and(|inner| inner.has_work()) {
+            self.doorbell.ring()?;
         }
         Ok(next == Next::Turn)
     }
@@ -330,7 +346,7 @@ impl Reactor {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn next_deadline(&self) -> Option<Time> {
-        self.inner.as_ref().and_then(EventLoop::next_deadline)
+        self.inner.as_ref()?.next_deadline()
     }
 
     fn step(&mut self, longest: Option<Duration>) -> io::Result<Next> {
@@ -388,7 +404,7 @@ impl Reactor {
     }
 }
 
-/// The poller's descriptor, readable when the reactor should take a turn.
+/// The driver's descriptor, readable when the reactor should take a turn.
 ///
 /// ```
 /// use std::os::fd::AsFd;
@@ -415,7 +431,7 @@ impl Reactor {
 ))]
 impl std::os::fd::AsFd for Reactor {
     fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
-        self.poller.as_fd()
+        self.doorbell.descriptor()
     }
 }
 
@@ -449,7 +465,7 @@ impl Drop for Reactor {
 }
 
 /// A reactor that was dropped inside a callback, on its way to its end between two callbacks.
-struct Ending(Cell<Option<EventLoop>>);
+struct Ending(Cell<Option<Box<dyn EventLoop>>>);
 
 impl queue::Job for Ending {
     fn run(self: Rc<Self>) {

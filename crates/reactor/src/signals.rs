@@ -2,36 +2,33 @@ use std::io;
 use std::io::{ErrorKind, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
 
-use polling::Poller;
 use signal_hook::SigId;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::low_level::{pipe, unregister};
 use torsade_core::driver::Interest;
 
-use crate::socket::Registered;
+use crate::event_loop::{Registrar, Registration};
 use crate::token::Token;
 
 /// SIGINT and SIGTERM, as bytes in a pipe of this reactor's own: any number of reactors in a
 /// process hears every signal.
 #[derive(Debug)]
 pub(crate) struct Signals {
-    reader: Registered,
+    reader: Box<dyn Registration>,
     handlers: Vec<SigId>,
     heard: usize,
 }
 
 impl Signals {
-    pub(crate) fn listen(poller: &Arc<Poller>) -> io::Result<Self> {
+    pub(crate) fn listen(registrar: &dyn Registrar) -> io::Result<Self> {
         let (reader, writer) = UnixStream::pair()?;
         reader.set_nonblocking(true)?;
-        let mut reader = Registered::new(OwnedFd::from(reader).into(), poller);
         let readable = Interest {
             readable: true,
             writable: false,
         };
-        reader.want(Token::Signals, readable)?;
+        let reader = registrar.register(OwnedFd::from(reader), Token::Signals, readable)?;
         // Built up in place, so that a failure half-way takes back what was installed.
         let mut signals = Self {
             reader,

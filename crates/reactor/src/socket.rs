@@ -1,18 +1,19 @@
-//! Sockets that are known to a poller: the one place of torsade with `unsafe`.
+//! Sockets that are known to a poller, and what is asked of them.
 #![expect(
     unsafe_code,
-    reason = "a poller must be promised that a source is taken out before it is closed; \
-              the type here keeps that promise, so that nobody else has to make it; and no crate \
-              has a safe call for what a socket's send queue holds"
+    reason = "no crate has a safe call for what a socket's send queue holds"
 )]
 
 use std::io;
-use std::sync::Arc;
+#[cfg(unix)]
+use std::os::fd::OwnedFd;
 
-use polling::{PollMode, Poller};
 use socket2::Socket;
 use torsade_core::driver::Interest;
 
+#[cfg(unix)]
+use crate::event_loop::{Registrar, Registration};
+use crate::poller::{Often, Poller};
 use crate::token::Token;
 
 /// A socket, in its poller whenever somebody is interested in it.
@@ -24,23 +25,23 @@ use crate::token::Token;
 ///             want(nothing), drop  ^-----------+
 /// ```
 ///
-/// The existence of this value is the proof that [`Poller::add`] asks for: the socket is owned
-/// here, is never given away, and is deleted from the poller before it is closed. That is why
-/// there is no way to take it out and no `&mut` to replace it through.
+/// The socket is owned here, is never given away, and is taken out of the poller before it is
+/// closed: that is the promise of [`Kept`], which `unsafe` code relies on. That is why there is no
+/// way to take it out and no `&mut` to replace it through.
 #[derive(Debug)]
-pub(crate) struct Registered {
+pub(crate) struct Registered<P: Poller> {
     socket: Socket,
-    poller: Arc<Poller>,
+    poller: P,
     /// The interest that the poller knows of. With neither wanted the socket is not in it.
     interest: Interest,
 }
 
-impl Registered {
+impl<P: Poller> Registered<P> {
     /// A socket that nobody is interested in yet.
-    pub(crate) fn new(socket: Socket, poller: &Arc<Poller>) -> Self {
+    pub(crate) fn new(socket: Socket, poller: &P) -> Self {
         Self {
             socket,
-            poller: Arc::clone(poller),
+            poller: poller.clone(),
             interest: Interest::default(),
         }
     }
@@ -56,65 +57,126 @@ impl Registered {
         self.interest
     }
 
-    /// Bytes that were handed to the system and that the peer's has not acknowledged.
-    #[cfg(target_os = "linux")]
-    pub(crate) fn unsent(&self) -> Option<usize> {
-        use std::ffi::c_int;
-
-        use rustix::ioctl::{Getter, ioctl};
-
-        /// By its other name `TIOCOUTQ`, which asks the same of a terminal.
-        const SIOCOUTQ: rustix::ioctl::Opcode = libc::TIOCOUTQ as rustix::ioctl::Opcode;
-        // SAFETY: the opcode is one that writes a `c_int` through its argument, to sockets and
-        // terminals alike, and does nothing else: that is what a `Getter` of a `c_int` has room
-        // for. What does not know it returns an error and writes nothing.
-        let unsent = unsafe { ioctl(&self.socket, Getter::<SIOCOUTQ, c_int>::new()) };
-        usize::try_from(unsent.ok()?).ok()
-    }
-
-    /// Not told: the call for it is another one on each system.
-    #[cfg(not(target_os = "linux"))]
-    pub(crate) fn unsent(&self) -> Option<usize> {
-        None
-    }
-
     /// From now on report these events, as being about `token`.
     pub(crate) fn want(&mut self, token: Token, interest: Interest) -> io::Result<()> {
-        let event = token.event(interest);
-        match (is_in(self.interest), is_in(interest)) {
-            (false, false) => {}
-            (false, true) => {
-                // SAFETY: `self.socket` is open, because it is owned. It stays so until `self` is
-                // dropped, and `drop` deletes it from the poller first: from here on
-                // `self.interest` says that it has to, unless adding it failed. If `self` is
-                // forgotten instead, the socket is never closed. The poller itself outlives the
-                // registration by the reference that `self` holds.
-                unsafe {
-                    self.poller
-                        .add_with_mode(&self.socket, event, PollMode::Level)?;
-                }
-            }
-            (true, true) => {
-                self.poller
-                    .modify_with_mode(&self.socket, event, PollMode::Level)?;
-            }
-            (true, false) => self.poller.delete(&self.socket)?,
+        if !is_in(interest) {
+            return self.leave();
+        }
+        self.put(token, interest, Often::Always)
+    }
+
+    /// Report once that the socket is writable. Whatever is wanted next finds it in the poller,
+    /// which spares a system call.
+    pub(crate) fn want_writable_once(&mut self, token: Token) -> io::Result<()> {
+        let writable = Interest {
+            readable: false,
+            writable: true,
+        };
+        self.put(token, writable, Often::Once)
+    }
+
+    fn put(&mut self, token: Token, interest: Interest, often: Often) -> io::Result<()> {
+        if is_in(self.interest) {
+            self.poller.modify(&self.socket, token, interest, often)?;
+        } else {
+            // The socket is open, because it is owned. It stays so until `self` is dropped, and
+            // `drop` tells the poller first: from here on `self.interest` says that it has to,
+            // unless adding it failed. If `self` is forgotten instead, the socket is never closed.
+            // The poller itself outlives the registration by the handle that `self` holds.
+            self.poller
+                .add(Kept(&self.socket), token, interest, often)?;
         }
         self.interest = interest;
         Ok(())
     }
+
+    fn leave(&mut self) -> io::Result<()> {
+        if is_in(self.interest) {
+            self.poller.delete(&self.socket)?;
+            self.interest = Interest::default();
+        }
+        Ok(())
+    }
 }
 
-impl Drop for Registered {
+/// A socket with the promise that is given to pollers: before it is closed it is taken out, by
+/// [`Poller::delete`], or by [`Poller::closes`] with the close right behind it.
+///
+/// `unsafe` code relies on it, so only [`Registered`] can make one.
+#[derive(Debug)]
+pub(crate) struct Kept<'a>(&'a Socket);
+
+impl Kept<'_> {
+    pub(crate) fn socket(&self) -> &Socket {
+        self.0
+    }
+}
+
+impl<P: Poller> Drop for Registered<P> {
     fn drop(&mut self) {
         if is_in(self.interest) {
-            // It can fail only if the poller does not know the socket, which is what is wanted.
-            let _ = self.poller.delete(&self.socket);
+            self.poller.closes(&self.socket);
         }
+    }
+}
+
+/// A descriptor that has others of the same open file, which closing it leaves open.
+#[cfg(unix)]
+#[derive(Debug)]
+struct Foreign<P: Poller>(Registered<P>);
+
+#[cfg(unix)]
+impl<P: Poller> Registrar for P {
+    fn register(
+        &self,
+        own: OwnedFd,
+        token: Token,
+        interest: Interest,
+    ) -> io::Result<Box<dyn Registration>> {
+        let mut foreign = Foreign(Registered::new(own.into(), self));
+        foreign.0.want(token, interest)?;
+        Ok(Box::new(foreign))
+    }
+}
+
+#[cfg(unix)]
+impl<P: Poller> Registration for Foreign<P> {
+    fn socket(&self) -> &Socket {
+        &self.0.socket
+    }
+}
+
+#[cfg(unix)]
+impl<P: Poller> Drop for Foreign<P> {
+    fn drop(&mut self) {
+        // It can fail only if the poller does not know it, which is what is wanted.
+        let _ = self.0.leave();
     }
 }
 
 /// Whether a socket with this interest is in the poller.
 fn is_in(interest: Interest) -> bool {
     interest.readable || interest.writable
+}
+
+/// Bytes that were handed to the system and that the peer's has not acknowledged.
+#[cfg(target_os = "linux")]
+pub(crate) fn unsent(socket: &Socket) -> Option<usize> {
+    use std::ffi::c_int;
+
+    use rustix::ioctl::{Getter, ioctl};
+
+    /// By its other name `TIOCOUTQ`, which asks the same of a terminal.
+    const SIOCOUTQ: rustix::ioctl::Opcode = libc::TIOCOUTQ as rustix::ioctl::Opcode;
+    // SAFETY: the opcode is one that writes a `c_int` through its argument, to sockets and
+    // terminals alike, and does nothing else: that is what a `Getter` of a `c_int` has room for.
+    // What does not know it returns an error and writes nothing.
+    let unsent = unsafe { ioctl(socket, Getter::<SIOCOUTQ, c_int>::new()) };
+    usize::try_from(unsent.ok()?).ok()
+}
+
+/// Not told: the call for it is another one on each system.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn unsent(_: &Socket) -> Option<usize> {
+    None
 }

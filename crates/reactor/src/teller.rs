@@ -1,36 +1,37 @@
-use polling::Event;
 use torsade_core::driver::Engine;
 use torsade_core::{ConnectionId, ListenerId};
 
 use crate::accepting::Accepted;
-use crate::driver::{Answer, Driver};
+use crate::eagerness::Eagerness;
+use crate::poller::{Poller, Ready};
 #[cfg(unix)]
 use crate::signals::Signals;
 use crate::socket::Registered;
+use crate::system::{Answer, System};
 use crate::token::Token;
 use crate::transfer;
 
 /// Finds out what an event means and tells the engine.
-pub(crate) struct Teller {
-    pub(crate) engine: Engine<Registered>,
-    pub(crate) driver: Driver,
+pub(crate) struct Teller<P: Poller> {
+    pub(crate) engine: Engine<Registered<P>>,
+    pub(crate) system: System<P>,
     /// What every socket is read into: input is delivered, or kept by the engine, before the next.
     buffer: Box<[u8]>,
-    turn_accepts: usize,
+    eagerness: Eagerness,
     #[cfg(unix)]
     pub(crate) signals: Option<Signals>,
 }
 
-impl Teller {
-    pub(crate) fn new(engine: Engine<Registered>, driver: Driver) -> Self {
+impl<P: Poller> Teller<P> {
+    pub(crate) fn new(engine: Engine<Registered<P>>, system: System<P>) -> Self {
         let limits = engine.net().limits();
         // A read into no room at all would look like the peer's end.
         let bytes = limits.turn_connection_bytes.max(1);
         Self {
             buffer: vec![0; bytes].into(),
-            turn_accepts: limits.turn_accepts.max(1),
+            eagerness: Eagerness::new(limits.turn_accepts),
             engine,
-            driver,
+            system,
             #[cfg(unix)]
             signals: None,
         }
@@ -45,19 +46,19 @@ impl Teller {
     }
 }
 
-impl Teller {
+impl<P: Poller> Teller<P> {
     /// Tell what came up where nothing could be told.
     pub(crate) fn tell_answers(&mut self) {
         // Those present now; what they lead to waits for the next turn.
-        for _ in 0..self.driver.answers.len() {
-            match self.driver.answers.pop_front() {
+        for _ in 0..self.system.answers.len() {
+            match self.system.answers.pop_front() {
                 Some(Answer::ConnectFailed(attempt, error)) => {
-                    self.engine.connect_failed(&mut self.driver, attempt, error);
+                    self.engine.connect_failed(&mut self.system, attempt, error);
                 }
                 Some(Answer::Unwatched(id, error)) => {
-                    self.engine.failed(&mut self.driver, id, error);
+                    self.engine.failed(&mut self.system, id, error);
                     // Its input may have ended before; then sending is what must fail.
-                    self.engine.writable(&mut self.driver, id);
+                    self.engine.writable(&mut self.system, id);
                 }
                 None => return,
             }
@@ -66,27 +67,27 @@ impl Teller {
 
     /// Tell one event; returns how many bytes were read.
     #[inline]
-    pub(crate) fn tell(&mut self, event: Event) -> usize {
+    pub(crate) fn tell(&mut self, event: Ready, turn: u64) -> usize {
         match Token::connection(event.key) {
             Some(id) => self.tell_connection(event, id),
-            None => self.tell_other(event),
+            None => {
+                self.tell_other(event, turn);
+                0
+            }
         }
     }
 
     #[inline(never)]
-    fn tell_other(&mut self, event: Event) -> usize {
+    fn tell_other(&mut self, event: Ready, turn: u64) {
         match Token::from_key(event.key) {
-            Some(Token::Lingering(number)) => {
-                return self.driver.lingering.readable(number, &mut self.buffer);
-            }
-            Some(Token::Listener(id)) => self.accept(id),
-            Some(Token::Attempt(attempt)) => match self.driver.connecting.writable(attempt) {
+            Some(Token::Listener(id)) => self.accept(id, turn),
+            Some(Token::Attempt(attempt)) => match self.system.connecting.writable(attempt) {
                 Some(Ok((socket, peer))) => {
                     self.engine
-                        .connected(&mut self.driver, attempt, socket, peer);
+                        .connected(&mut self.system, attempt, socket, peer);
                 }
                 Some(Err(error)) => {
-                    self.engine.connect_failed(&mut self.driver, attempt, error);
+                    self.engine.connect_failed(&mut self.system, attempt, error);
                 }
                 None => {}
             },
@@ -94,47 +95,53 @@ impl Teller {
             Some(Token::Watched(number)) => self.tell_watched(number),
             Some(Token::Connection(_)) | None => {}
         }
-        0
     }
 
     /// An event of a connection. What it says counts only as far as it is still wanted: the
     /// batch may be older than the last pause, and a hang-up is reported with every interest.
     #[inline]
-    fn tell_connection(&mut self, event: Event, id: ConnectionId) -> usize {
+    fn tell_connection(&mut self, event: Ready, id: ConnectionId) -> usize {
         let mut bytes = 0;
         if event.readable {
             bytes =
                 self.engine
-                    .readable(&mut self.driver, id, &mut self.buffer, |socket, buffer| {
+                    .readable(&mut self.system, id, &mut self.buffer, |socket, buffer| {
                         transfer::receive(socket.socket(), buffer)
                     });
+            if bytes == 0 && self.system.lingering.len() > 0 {
+                bytes = self.system.lingering.readable(id, &mut self.buffer);
+            }
         }
         if event.writable
             && let Some(socket) = self.engine.socket(id)
             && socket.interest().writable
         {
-            self.engine.writable(&mut self.driver, id);
+            self.engine.writable(&mut self.system, id);
         }
         bytes
     }
 
-    fn accept(&mut self, listener: ListenerId) {
-        for _ in 0..self.turn_accepts {
+    fn accept(&mut self, listener: ListenerId, turn: u64) {
+        let asks = self.eagerness.begin(turn);
+        for asked in 0..asks {
             if !self.engine.may_accept() {
-                self.driver.accepting.wait_for_room(listener);
+                self.system.accepting.wait_for_room(listener);
                 return;
             }
-            match self.driver.accept(listener) {
+            match self.system.accept(listener) {
                 Accepted::Made(socket, peer) => {
                     self.engine
-                        .accepted(&mut self.driver, listener, socket, peer);
+                        .accepted(&mut self.system, listener, socket, peer);
                 }
                 Accepted::Shed(peer, error) => {
                     self.engine
-                        .accept_failed(&mut self.driver, listener, peer, error);
+                        .accept_failed(&mut self.system, listener, peer, error);
                 }
                 Accepted::Broken => {}
-                Accepted::None => return,
+                Accepted::None => {
+                    self.eagerness.found_the_end(asked);
+                    return;
+                }
             }
         }
     }
@@ -142,7 +149,7 @@ impl Teller {
     /// Whatever the event says, an end or an error included, the callback finds out.
     fn tell_watched(&self, number: u64) {
         #[cfg(unix)]
-        self.driver.watches.tell(number);
+        self.system.watches.tell(number);
         #[cfg(not(unix))]
         let _ = number;
     }

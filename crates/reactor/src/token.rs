@@ -1,4 +1,3 @@
-use torsade_core::driver::Interest;
 use torsade_core::{AttemptId, ConnectionId, ListenerId};
 
 #[cfg(not(target_pointer_width = "64"))]
@@ -10,11 +9,10 @@ compile_error!(
 /// sixty of identity. The identity carries a generation, so an event that is late finds nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Token {
+    /// Also after the connection is gone, while its socket lingers.
     Connection(ConnectionId),
     Listener(ListenerId),
     Attempt(AttemptId),
-    /// A closed socket that lingers, by its number.
-    Lingering(u64),
     /// The pipe that signal handlers write to.
     Signals,
     /// A descriptor of somebody else, by its number.
@@ -25,41 +23,34 @@ const SHIFT: u32 = 60;
 const IDENTITY: u64 = (1 << SHIFT) - 1;
 
 impl Token {
-    /// Never `usize::MAX`, which the poller keeps for itself: no kind has all four bits.
-    pub(crate) fn key(self) -> usize {
+    /// Never `u64::MAX`, which the poller keeps for itself: no kind has all four bits.
+    pub(crate) fn key(self) -> u64 {
         let (kind, identity) = match self {
             Self::Connection(id) => (0, id.to_bits()),
             Self::Listener(id) => (1, id.to_bits()),
             Self::Attempt(id) => (2, id.to_bits()),
-            Self::Lingering(number) => (3, number & IDENTITY),
-            Self::Signals => (4, 0),
-            Self::Watched(number) => (5, number & IDENTITY),
+            Self::Signals => (3, 0),
+            Self::Watched(number) => (4, number & IDENTITY),
         };
-        (kind << SHIFT | identity) as usize
+        kind << SHIFT | identity
     }
 
     /// The connection that a key names, if it names one: the usual case.
     #[inline]
-    pub(crate) fn connection(key: usize) -> Option<ConnectionId> {
-        let key = key as u64;
+    pub(crate) fn connection(key: u64) -> Option<ConnectionId> {
         (key <= IDENTITY).then(|| ConnectionId::from_bits(key))
     }
 
-    pub(crate) fn from_key(key: usize) -> Option<Self> {
-        let identity = key as u64 & IDENTITY;
-        Some(match key as u64 >> SHIFT {
+    pub(crate) fn from_key(key: u64) -> Option<Self> {
+        let identity = key & IDENTITY;
+        Some(match key >> SHIFT {
             0 => Self::Connection(ConnectionId::from_bits(identity)),
             1 => Self::Listener(ListenerId::from_bits(identity)),
             2 => Self::Attempt(AttemptId::from_bits(identity)),
-            3 => Self::Lingering(identity),
-            4 => Self::Signals,
-            5 => Self::Watched(identity),
+            3 => Self::Signals,
+            4 => Self::Watched(identity),
             _ => return None,
         })
-    }
-
-    pub(crate) fn event(self, interest: Interest) -> polling::Event {
-        polling::Event::new(self.key(), interest.readable, interest.writable)
     }
 }
 
@@ -75,16 +66,15 @@ mod tests {
             Token::Connection(ConnectionId::from_bits(last)),
             Token::Listener(ListenerId::from_bits(7 << 32 | 5)),
             Token::Attempt(AttemptId::from_bits(last)),
-            Token::Lingering(last),
             Token::Signals,
             Token::Watched(last),
         ] {
             assert_eq!(Token::from_key(token.key()), Some(token));
-            assert_ne!(token.key(), usize::MAX);
+            assert_ne!(token.key(), u64::MAX);
             let connection = Token::connection(token.key()).map(Token::Connection);
             let expected = matches!(token, Token::Connection(_)).then_some(token);
             assert_eq!(connection, expected);
         }
-        assert_eq!(Token::from_key(usize::MAX), None);
+        assert_eq!(Token::from_key(u64::MAX), None);
     }
 }

@@ -30,6 +30,16 @@ pub(crate) fn send(socket: &Socket, bytes: &[u8]) -> io::Result<usize> {
     socket.send_with_flags(bytes, NO_SIGNAL)
 }
 
+/// Whether a send is to be tried again when the socket is writable. Some systems say that they are
+/// out of buffers, which passes, where others say that it would block.
+pub(crate) fn is_for_later(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    if error.raw_os_error() == Some(libc::ENOBUFS) {
+        return true;
+    }
+    error.kind() == io::ErrorKind::WouldBlock
+}
+
 /// A peer that is gone must be an error, not a signal that ends the process. Rust programs ignore
 /// the signal, but a library may live in another's. Apple's systems have an option of the socket
 /// instead, which is set where sockets are made, and Windows has no signals.

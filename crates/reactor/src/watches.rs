@@ -5,24 +5,22 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::{Rc, Weak};
-use std::sync::Arc;
 
-use polling::Poller;
 use torsade_core::Net;
 use torsade_core::driver::Interest;
 use torsade_deferred::Panic;
 use torsade_deferred::queue::{self, Job};
 
-use crate::socket::Registered;
+use crate::event_loop::{Registrar, Registration};
 use crate::token::Token;
 
-/// Descriptors of others in the reactor's poller. Programs reach it in the middle of their
+/// Descriptors of others in the reactor. Programs reach it in the middle of their
 /// callbacks, so it is never left borrowed.
 pub(crate) struct Watches {
     table: RefCell<HashMap<u64, Rc<Watched>>>,
     /// The next number. None is given twice, so that an event that is late finds nothing.
     next: Cell<u64>,
-    poller: Arc<Poller>,
+    registrar: Box<dyn Registrar>,
 }
 
 pub(crate) type Callback = Box<dyn FnMut(&Net)>;
@@ -38,7 +36,7 @@ pub(crate) type Callback = Box<dyn FnMut(&Net)>;
 struct Watched {
     number: u64,
     /// A duplicate of the descriptor, our own, so that nobody else can close it. None once removed.
-    descriptor: RefCell<Option<Registered>>,
+    descriptor: RefCell<Option<Box<dyn Registration>>>,
     /// Not here while it is running, and not after the removal.
     callback: Cell<Option<Callback>>,
     /// Whether it is in the thread's queue.
@@ -48,11 +46,11 @@ struct Watched {
 }
 
 impl Watches {
-    pub(crate) fn new(poller: &Arc<Poller>) -> Rc<Self> {
+    pub(crate) fn new(registrar: Box<dyn Registrar>) -> Rc<Self> {
         Rc::new(Self {
             table: RefCell::default(),
             next: Cell::new(0),
-            poller: Arc::clone(poller),
+            registrar,
         })
     }
 
@@ -69,8 +67,8 @@ impl Watches {
         callback: Callback,
     ) -> io::Result<u64> {
         let number = self.next.get();
-        let mut descriptor = Registered::new(descriptor.into(), &self.poller);
-        descriptor.want(Token::Watched(number), interest)?;
+        let token = Token::Watched(number);
+        let descriptor = self.registrar.register(descriptor, token, interest)?;
         self.next.set(number + 1);
         let watched = Watched {
             number,

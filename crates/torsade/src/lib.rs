@@ -86,13 +86,20 @@ pub mod contracts;
 pub mod manual;
 
 pub use torsade_core::{
-    AnyProtocol, Built, ConnectError, Connection, ConnectionId, Disconnect, Endpoint,
-    EndpointError, Factory, Filter, Gone, IoFailure, Layered, Limit, Limits, ListenError, Listener,
-    ListenerId, LoopingCall, Net, Pass, Peer, Protocol, Remote, Sides, Ticked, Time, Timeout,
-    Timer, ToEndpoint, Transport, WhenFull, WireEnd, Wrapper, factory,
+    AnyProtocol, Built, ConnectError, Connection, ConnectionId, CooperativeTask, Cooperator,
+    Disconnect, Endpoint, EndpointError, Factory, Filter, Gone, IoFailure, Layered, Limit, Limits,
+    ListenError, Listener, ListenerId, LoopingCall, Net, Pass, Peer, Protocol, Remote, Sides,
+    ThreadError, Ticked, Time, Timeout, Timer, ToEndpoint, Transport, WhenFull, WireEnd, Wrapper,
+    factory,
 };
-pub use torsade_deferred::{Deferred, Failure, Panic, Resolver};
-pub use torsade_reactor::{Counters, Reactor, ReactorBuilder};
+pub use torsade_deferred::{
+    Deferred, DeferredLock, DeferredQueue, DeferredSemaphore, Failure, Group, Panic, Resolver,
+    gather, list, race,
+};
+pub use torsade_reactor::{
+    BlockOn, Counters, Driver, DriverUnavailable, Reactor, ReactorBuilder, ReactorThreads,
+    Reactors, ReactorsError, UnknownDriver,
+};
 #[cfg(unix)]
 pub use torsade_reactor::{Watch, Watcher};
 
@@ -105,6 +112,15 @@ pub use torsade_deferred as deferred;
 pub use torsade_futures as futures;
 /// Messages out of bytes.
 pub use torsade_wire as wire;
+
+/// Plain threads: pools of one's own, in the shape of Python's `concurrent.futures`, and the errors
+/// of calls into a reactor.
+pub mod threads {
+    pub use torsade_reactor::{
+        AsCompleted, BlockOn, BlockOnError, Executor, JobError, Mapped, Shutdown, Submitted, Until,
+        Waited, as_completed, wait,
+    };
+}
 
 /// For those who write drivers: the engine, what it asks for, and what it must be told.
 pub use torsade_core::driver;

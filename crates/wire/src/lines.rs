@@ -197,12 +197,14 @@ impl<P: LineProtocol> Lines<P> {
                 self.protocol.line_length_exceeded(inner, length);
             }
             line = &line[length + P::DELIMITER.len()..];
-            if let Some(signal) = transport.take_signal() {
-                self.change_mode(signal.into());
-                return Some(rest.len() - line.len());
-            }
-            if !transport.wants_input() {
-                return Some(rest.len() - line.len());
+            if !transport.is_undisturbed() {
+                if let Some(signal) = transport.take_signal() {
+                    self.change_mode(signal.into());
+                    return Some(rest.len() - line.len());
+                }
+                if !transport.wants_input() {
+                    return Some(rest.len() - line.len());
+                }
             }
         }
         let used = rest.len() - line.len();

@@ -399,7 +399,7 @@ fn a_file_of_100_mb_goes_to_a_slow_peer_in_constant_memory() {
     });
     assert_eq!(received, SIZE);
     assert_eq!(highest, 16 * 1024);
-    assert!(peak.bytes_max < 100_000, "{} bytes", peak.bytes_max);
+    assert!(peak.bytes_max < 150_000, "{} bytes", peak.bytes_max);
     assert_eq!(*reads.borrow(), SIZE.div_ceil(16 * 1024) + 1);
     let sent = outcome.take().unwrap().unwrap();
     assert_eq!(sent.bytes, SIZE as u64);

@@ -107,6 +107,32 @@ pub(crate) fn tests(workspace: &Workspace) -> Result<Outcome, String> {
     Ok(Outcome::default())
 }
 
+/// Tests that make reactors without saying on which driver, on each that Linux has. (The others
+/// say it themselves, as the conformance suite does with its columns.)
+pub(crate) fn drivers(workspace: &Workspace) -> Result<Outcome, String> {
+    const TESTS: [&str; 6] = [
+        "suite",
+        "signals",
+        "descriptors",
+        "traps",
+        "twisted_rules",
+        "kernel_faults",
+    ];
+    if !cfg!(target_os = "linux") {
+        return Ok(Outcome::note("only Linux has more than one driver"));
+    }
+    for driver in ["polling", "epoll"] {
+        println!("    on {driver}:");
+        let mut command =
+            workspace.cargo(&["test", "-p", "torsade-reactor", "-p", "torsade-tests"]);
+        for test in TESTS {
+            command.args(["--test", test]);
+        }
+        run(command.env("TORSADE_DRIVER", driver))?;
+    }
+    Ok(Outcome::default())
+}
+
 /// Runs a command whose output the reader sees; any end but success fails.
 pub(crate) fn run(command: &mut Command) -> Result<(), String> {
     let status = status(command)?;

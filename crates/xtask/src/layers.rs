@@ -47,7 +47,7 @@ const ROWS: &[Row] = &[
     },
 ];
 
-/// The one package that may hold `unsafe`, in one module.
+/// The one package that may hold `unsafe`, in a module for each driver.
 const UNSAFE_IN: &str = "torsade-reactor";
 
 /// Checks the order of the layers and that all share the workspace's rules.

@@ -68,6 +68,11 @@ const STEPS: &[Step] = &[
         run: cargo::tests,
     },
     Step {
+        name: "drivers",
+        what: "the tests on real sockets pass on every driver",
+        run: cargo::drivers,
+    },
+    Step {
         name: "msrv",
         what: "the stated rust-version is true",
         run: msrv::check,
@@ -121,7 +126,12 @@ fn usage(problem: &str) -> String {
         "figures",
         "count and time everything, peers too, and print the tables",
     );
-    line("figures --write", "measure and write the new budget");
+    line("figures --budget", "count torsade and write the new budget");
+    line(
+        "figures --write",
+        "measure everything and write budget, tables and picture",
+    );
+    line("figures --pages", "write tables and picture anew");
     text.push_str(
         "\nfigures: --only WORD takes the rows that are named so; --rounds N, 0 for counts only;\n  \
          --no-counts for times only; --python PROGRAM for peers in Python; --out FOLDER\n",

@@ -30,6 +30,22 @@ fn line_echo() {
 }
 
 #[test]
+fn cores() {
+    let program = Program::start(env!("CARGO_BIN_EXE_cores"));
+    let (mut ann, mut bob) = (program.connect(), program.connect());
+    for peer in [&mut ann, &mut bob] {
+        let greeting = hear(peer);
+        assert!(greeting.starts_with("reactor-"), "{greeting:?}");
+    }
+    say(&mut ann, "one\r\n");
+    assert_eq!(hear(&mut ann), "1\r\n");
+    say(&mut bob, "two\r\n");
+    assert_eq!(hear(&mut bob), "2\r\n");
+    program.interrupt();
+    assert_eq!(hear(&mut ann) + &hear(&mut bob), "", "both are closed too");
+}
+
+#[test]
 fn chat() {
     let program = Program::start(env!("CARGO_BIN_EXE_chat"));
     let mut ann = program.connect();

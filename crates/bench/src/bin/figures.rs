@@ -1,5 +1,5 @@
 //! Measures: `figures` prints the tables, `--check` compares with the budget,
-//! `--write` writes it; the library's module `figures` has all options.
+//! `--budget` and `--write` write them; the library's module `figures` has all options.
 //!
 //! Ends with 0 when all was counted and right, with 3 when something could
 //! not be counted here and the rest was right, else with 1.
@@ -20,8 +20,7 @@ fn main() -> ExitCode {
     use torsade_bench::figures::{self, Verdict};
 
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let budget = Path::new("crates/bench/budget.toml");
-    match figures::run(&words, budget) {
+    match figures::run(&words, Path::new(".")) {
         Ok(Verdict::Complete) => ExitCode::SUCCESS,
         Ok(_) => ExitCode::from(INCOMPLETE),
         Err(problem) => {

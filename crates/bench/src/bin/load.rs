@@ -1,7 +1,7 @@
 //! Sends one workload to a server.
 //!
 //! ```text
-//! load ADDR echo|lines rounds CONNECTIONS IN_FLIGHT ROUNDS [WARM_UP]
+//! load ADDR echo|constant|lines rounds CONNECTIONS IN_FLIGHT ROUNDS [WARM_UP]
 //! load ADDR lines room CONNECTIONS ROUNDS [WARM_UP]
 //! load ADDR echo|lines visits CONNECTIONS [WARM_UP]
 //! load ADDR echo|lines dismissals CONNECTIONS [WARM_UP]
@@ -22,13 +22,20 @@ fn main() -> io::Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let [server, message, mode, sizes @ ..] = &words[..] else {
-        return Err(io::Error::other("usage: load ADDR echo|lines MODE SIZES"));
+        return Err(io::Error::other(
+            "usage: load ADDR echo|constant|lines MODE SIZES",
+        ));
     };
     let server = server.parse().map_err(io::Error::other)?;
     let message = match *message {
         "echo" => Message::Block,
+        "constant" => Message::Constant,
         "lines" => Message::Line,
-        _ => return Err(io::Error::other("a message is `echo` or `lines`")),
+        _ => {
+            return Err(io::Error::other(
+                "a message is `echo`, `constant` or `lines`",
+            ));
+        }
     };
     let sizes: Vec<usize> = sizes
         .iter()

@@ -4,19 +4,15 @@
 //! how many connections it found waiting when it started is chance, and moves
 //! what it allocates once.
 
-use std::process::Command;
-
-use crate::figures::program::{self, Running};
+use crate::figures::program::{self, Program, Running};
 use crate::figures::rows::Load;
 
 /// What a counted program says before the number.
 const REPORT: &str = "allocations ";
 
 /// Allocations of a server for each unit of that load, once it has warmed up.
-pub(super) fn under(load: Load, server: &str) -> Result<f64, String> {
-    let mut command = program::on_one_core(&program::path_of("counted")?)?;
-    command.arg(server);
-    let (mut server, addr) = Running::start(command, "listening on ")?;
+pub(super) fn under(load: Load, server: &Program) -> Result<f64, String> {
+    let (mut server, addr) = Running::start(server.on_one_core()?, "listening on ")?;
     let mut command = program::on_one_core(&program::path_of("load")?)?;
     program::tell(&mut command, &addr, load, load.times);
     command.arg((load.times / 4).to_string());
@@ -30,10 +26,9 @@ pub(super) fn under(load: Load, server: &str) -> Result<f64, String> {
 }
 
 /// Allocations for each time that a task is done.
-pub(super) fn of_task(task: &str, times: usize) -> Result<f64, String> {
+pub(super) fn of_task(task: &Program, times: usize) -> Result<f64, String> {
     let total = |times: usize| {
-        let mut command = Command::new(program::path_of("counted")?);
-        command.args([task, &times.to_string()]);
+        let command = task.clone().with(times).command();
         let (running, count) = Running::start(command, REPORT)?;
         running.finish()?;
         number(&count)

@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 /// Some bars below a heading.
 pub(super) struct Group {
     pub(super) title: String,
+    /// What the line stands for.
+    pub(super) one: String,
     pub(super) bars: Vec<Bar>,
 }
 
@@ -28,43 +30,81 @@ pub(super) enum Kind {
 }
 
 const LABELS: f64 = 110.0;
-const WIDTH: f64 = 860.0;
-const ONE: f64 = 70.0;
+/// Groups stand in two columns, each as wide as this.
+const COLUMN: f64 = 460.0;
+const ONE: f64 = 28.0;
 const LINE: f64 = 17.0;
 /// What is longer is cut off; the number beside it says how long it is.
 const LONGEST: f64 = 8.0;
 
 /// The picture as the text of an SVG file.
 pub(super) fn render(groups: &[Group]) -> String {
-    let bars: usize = groups.iter().map(|group| group.bars.len()).sum();
-    let height = LINE * (bars as f64 + 2.0 * groups.len() as f64 + 1.0);
+    let (left, right) = groups.split_at(halfway(groups));
+    let height = LINE + total(left).max(total(right));
+    let width = if right.is_empty() {
+        COLUMN
+    } else {
+        2.0 * COLUMN
+    };
     let mut text = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" \
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" \
          font-family=\"sans-serif\" font-size=\"11\">\n\
          <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
     );
-    let mut top = LINE;
-    for group in groups {
-        let title = escaped(&group.title);
-        line(&mut text, 4.0, top, "font-weight=\"bold\"", &title);
-        let end = top + LINE * group.bars.len() as f64 + 6.0;
-        let one = LABELS + ONE;
-        for bar in &group.bars {
-            top += LINE;
-            draw(&mut text, bar, top);
-        }
+    for (left, groups) in [(0.0, left), (COLUMN, right)] {
         push(
             &mut text,
-            format_args!(
-                "<line x1=\"{one}\" x2=\"{one}\" y1=\"{}\" y2=\"{end}\" stroke=\"black\" \
-                 stroke-dasharray=\"2\"/>",
-                end - LINE * group.bars.len() as f64
-            ),
+            format_args!("<g transform=\"translate({left} 0)\">"),
         );
-        top += 2.0 * LINE;
+        column(&mut text, groups);
+        text.push_str("</g>\n");
     }
     text.push_str("</svg>\n");
     text
+}
+
+/// How many groups make the left column at least as high as the right one.
+fn halfway(groups: &[Group]) -> usize {
+    let is_enough = |count: &usize| total(&groups[..*count]) >= total(&groups[*count..]);
+    (0..=groups.len()).find(is_enough).unwrap_or(groups.len())
+}
+
+fn total(groups: &[Group]) -> f64 {
+    groups.iter().map(height).sum()
+}
+
+/// A heading of two lines, the bars, and a line of nothing.
+fn height(group: &Group) -> f64 {
+    LINE * (group.bars.len() as f64 + 3.0)
+}
+
+fn column(text: &mut String, groups: &[Group]) {
+    let one = LABELS + ONE;
+    let mut top = LINE;
+    for group in groups {
+        let title = escaped(&group.title);
+        line(text, 4.0, top, "font-weight=\"bold\"", &title);
+        line(
+            text,
+            4.0,
+            top + LINE,
+            "fill=\"#334155\"",
+            &escaped(&group.one),
+        );
+        let begin = top + LINE + 5.0;
+        for (number, bar) in group.bars.iter().enumerate() {
+            draw(text, bar, top + LINE * (number as f64 + 2.0));
+        }
+        let end = begin + LINE * group.bars.len() as f64;
+        push(
+            text,
+            format_args!(
+                "<line x1=\"{one}\" x2=\"{one}\" y1=\"{begin}\" y2=\"{end}\" stroke=\"black\" \
+                 stroke-dasharray=\"2\"/>"
+            ),
+        );
+        top += height(group);
+    }
 }
 
 fn draw(text: &mut String, bar: &Bar, bottom: f64) {
@@ -136,6 +176,7 @@ mod tests {
     fn picture(bars: Vec<Bar>) -> String {
         render(&[Group {
             title: "R & D".to_owned(),
+            one: "1 is much".to_owned(),
             bars,
         }])
     }
@@ -143,15 +184,15 @@ mod tests {
     #[test]
     fn a_bar_is_as_long_as_its_ratio_and_its_whisker_as_its_spread() {
         let text = picture(vec![bar(2.0, Some((1.0, 3.0)))]);
-        assert!(text.contains("width=\"140.0\""), "{text}");
-        assert!(text.contains("x1=\"180.0\" x2=\"320.0\""), "{text}");
+        assert!(text.contains("width=\"56.0\""), "{text}");
+        assert!(text.contains("x1=\"138.0\" x2=\"194.0\""), "{text}");
         assert!(text.contains(">2.00 (1.00 to 3.00)<"), "{text}");
     }
 
     #[test]
     fn what_is_too_long_is_cut_but_said() {
         let text = picture(vec![bar(100.0, None)]);
-        assert!(text.contains("width=\"560.0\"") && text.contains(">100.00<"));
+        assert!(text.contains("width=\"224.0\"") && text.contains(">100.00<"));
     }
 
     #[test]
@@ -159,5 +200,18 @@ mod tests {
         let text = picture(vec![bar(1.0, None)]);
         assert!(text.contains("R &amp; D") && text.contains("a &lt; b"));
         assert_eq!(text.matches('<').count(), text.matches('>').count());
+    }
+
+    #[test]
+    fn the_left_column_is_as_high_as_the_right_one_or_a_group_higher() {
+        let group = |bars: usize| Group {
+            title: String::new(),
+            one: String::new(),
+            bars: (0..bars).map(|_| bar(1.0, None)).collect(),
+        };
+        let groups = [group(1), group(2), group(1), group(4)];
+        assert_eq!(halfway(&groups), 3);
+        assert_eq!(halfway(&[group(3)]), 1);
+        assert_eq!(halfway(&[]), 0);
     }
 }

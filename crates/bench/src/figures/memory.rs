@@ -5,17 +5,15 @@
 
 use std::process::Command;
 
-use crate::figures::program::{self, Running};
+use crate::figures::program::{self, Program, Running};
 use crate::figures::rows::Failure;
 
 const CONNECTIONS: u64 = 10_000;
 
 /// Resident bytes for each of 10,000 idle connections.
-pub(super) fn idle(server: &str) -> Result<f64, Failure> {
+pub(super) fn idle(server: &Program) -> Result<f64, Failure> {
     program::allow_descriptors("idle memory", CONNECTIONS + 100)?;
-    let mut command = Command::new(program::path_of("server")?);
-    command.arg(server);
-    let (server, addr) = Running::start(command, "listening on ")?;
+    let (server, addr) = Running::start(server.command(), "listening on ")?;
     // The first connection brings what a server allocates once.
     let (first, _) = hold_open(&addr, 1)?;
     let before = resident_bytes(server.id())?;

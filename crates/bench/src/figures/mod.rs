@@ -7,37 +7,50 @@
 //!
 //! ```text
 //! figures [--only WORD] [--rounds N] [--no-counts] [--python PROGRAM] [--out FOLDER]
+//! figures --write [the same]
 //! figures --check [--only WORD]
-//! figures --write [--only WORD]
+//! figures --budget [--only WORD]
+//! figures --pages
 //! ```
-//! - `--only WORD`: rows only whose key in the budget contains the word. `--write` leaves the
-//!   others as they are.
-//! - `--rounds N`: rounds of each timed workload, 10 if it is not said; 0 leaves the times out.
+//! - `--only WORD`: rows only whose key in the budget contains the word. What is written leaves
+//!   the others as they are.
+//! - `--rounds N`: rounds of each timed workload instead of its own number; 0 leaves the times out.
 //! - `--no-counts`: times only.
 //! - `--python PROGRAM`: who runs the peers written in Python, `python3` if it is not said.
 //! - `--out FOLDER`: where `figures.md` and `figures.svg` go, `figures` in the target folder if it
 //!   is not said.
+//!
+//! `--check` compares torsade's counts with `budget.toml`. `--budget` writes them there and into
+//! the pages. `--write` does the same with everybody and with times. `--pages` measures nothing:
+//! it writes the pages anew from `measured.toml`, after a merge for instance. The pages are
+//! `FIGURES.md`, `figures.svg` and the README's table.
 
 mod allocations;
 mod budget;
 mod chart;
+mod files;
 mod instructions;
 mod memory;
 mod options;
 mod peers;
 mod program;
 mod ratios;
+mod record;
 mod report;
 mod rows;
+mod scaling;
+mod sections;
 mod system_calls;
 mod table;
 mod times;
 
+pub use self::scaling::scaling;
+
 use std::path::{Path, PathBuf};
 
-use crate::figures::budget::Budget;
+use crate::figures::files::Files;
 use crate::figures::options::{Options, What};
-use crate::figures::peers::Timed;
+use crate::figures::peers::{MAIN, Peer, Roster};
 use crate::figures::ratios::Contest;
 use crate::figures::rows::{ROWS, Row};
 use crate::figures::table::Counted;
@@ -52,33 +65,30 @@ pub enum Verdict {
     Incomplete,
 }
 
-/// Does what the words of the command line ask: prints the tables and leaves
-/// them in files, compares with the budget file with `--check`, writes it with
-/// `--write`. The options are at the top of this page.
+/// Does what the words of the command line ask, for the workspace in that folder. The options
+/// are at the top of this page.
 ///
 /// # Errors
 /// When a measurement fails, or what moved out of its budget, in words.
-pub fn run(words: &[String], budget_file: &Path) -> Result<Verdict, String> {
+pub fn run(words: &[String], workspace: &Path) -> Result<Verdict, String> {
     let options = Options::parse(words)?;
+    let files = Files::of(workspace);
     match options.what {
-        What::Tables | What::Times => show(&options),
-        What::Check => check(&options, budget_file),
-        What::Write => write(&options, budget_file),
+        What::Show => show(&options),
+        What::Check => check(&options, &files),
+        What::Budget => budget(&options, &files),
+        What::Write => write(&options, &files),
+        What::Pages => files
+            .write_pages(&files.record()?)
+            .map(|()| Verdict::Complete),
     }
 }
 
 fn show(options: &Options) -> Result<Verdict, String> {
     let mut missing = Missing::default();
-    let counted = match options.what {
-        What::Times => Vec::new(),
-        _ => count(options, &mut missing)?,
-    };
-    let mut tables = report::counts(&counted);
+    let (counted, contests) = measure(options, &mut missing)?;
+    let tables = format!("{}{}", report::counts(&counted), report::times(&contests));
     say(&tables);
-    let contests = time(options, &mut missing)?;
-    let times = report::times(&contests, options.rounds);
-    say(&times);
-    tables.push_str(&times);
     let verdict = missing.verdict();
     let out = match &options.out {
         Some(out) => out.clone(),
@@ -93,37 +103,47 @@ fn show(options: &Options) -> Result<Verdict, String> {
     Ok(verdict)
 }
 
-/// Counts everybody.
-fn count(options: &Options, missing: &mut Missing) -> Result<Vec<Counted>, String> {
+/// Counts and times everybody in what is asked for.
+fn measure(
+    options: &Options,
+    missing: &mut Missing,
+) -> Result<(Vec<Counted>, Vec<Contest>), String> {
+    let rows: Vec<&'static Row> = wanted(options).filter(|_| options.counts).collect();
+    let contests = times::ROWS.iter().filter(|row| options.wants(row.key()));
+    let contests: Vec<_> = contests.filter(|_| options.rounds != Some(0)).collect();
+    let roster = Roster::with(&options.python, |peer| {
+        let in_contest = |row: &&times::Row| times::is_done_by(row.key(), peer);
+        rows.iter().any(|row| row.is_done_by(peer)) || contests.iter().any(in_contest)
+    });
+    missing.take_all(&roster)?;
     let mut counted = Vec::new();
-    for row in wanted(options) {
-        let mut values = Vec::new();
-        for program in row.contenders() {
-            values.push(match program {
-                Some(program) => missing.take(row.measure(&program))?,
-                None => None,
-            });
-        }
-        counted.push((row, values));
+    for row in rows {
+        let peers = peers::ALL.iter();
+        counted.push(count(row, peers, &roster, missing)?);
     }
-    Ok(counted)
+    let mut timed = Vec::new();
+    for row in contests {
+        say_aside(&format!("timing {}", row.key()));
+        timed.extend(missing.take(row.measure(&roster, options.rounds))?);
+    }
+    Ok((counted, timed))
 }
 
-/// Times everybody, those in Python too.
-fn time(options: &Options, missing: &mut Missing) -> Result<Vec<Contest>, String> {
-    let mut contests = Vec::new();
-    let rows = times::ROWS.iter().filter(|row| options.wants(row.key()));
-    if options.rounds == 0 || rows.clone().next().is_none() {
-        return Ok(contests);
+/// Counts those of these peers who can do it.
+fn count(
+    row: &'static Row,
+    peers: impl Iterator<Item = &'static Peer>,
+    roster: &Roster<'_>,
+    missing: &mut Missing,
+) -> Result<Counted, String> {
+    let mut values = Vec::new();
+    for peer in peers.filter(|peer| row.is_done_by(peer) && roster.has(peer)) {
+        say_aside(&format!("counting {}: {}", row.key, peer.title));
+        if let Some(value) = missing.take(row.measure(roster, peer))? {
+            values.push((peer.name, value));
+        }
     }
-    let timed = Timed::with(&options.python);
-    for failure in timed.missing() {
-        missing.take::<()>(Err(failure))?;
-    }
-    for row in rows {
-        contests.extend(missing.take(row.measure(&timed, options.rounds))?);
-    }
-    Ok(contests)
+    Ok(Counted { row, values })
 }
 
 /// Where Cargo has put the programs: two folders above their own.
@@ -135,30 +155,35 @@ fn target_folder() -> Result<PathBuf, String> {
         .ok_or_else(|| "the programs are in no target folder".to_owned())
 }
 
-fn check(options: &Options, budget_file: &Path) -> Result<Verdict, String> {
-    let budget = read(budget_file)?;
+fn check(options: &Options, files: &Files) -> Result<Verdict, String> {
+    let budget = files.budget()?;
     let mut missing = Missing::default();
     let compiler = program::compiler()?;
     let is_comparable = budget.compiler == compiler;
     if !is_comparable {
         missing.0.push(format!(
             "instructions were budgeted with {}, this is {compiler}: \
-             they are not compared; `cargo xtask figures --write` takes them anew",
+             they are not compared; `cargo xtask figures --budget` takes them anew",
             budget.compiler
         ));
     }
-    let mut problems = budget.unknown_keys(ROWS.iter().map(|row| row.key));
-    for row in wanted(options) {
-        if row.depends_on_compiler() && !is_comparable {
-            continue;
-        }
-        let Some(value) = missing.take(row.measure_ours())? else {
-            continue;
-        };
-        let judgement = budget.judge(row, value);
-        say(&format!("    {}: {judgement}", row.key));
-        if judgement.is_bad() {
-            problems.push(format!("{}: {judgement}", row.key));
+    let mut problems = budget.unknown_keys(ROWS);
+    problems.extend(files.stale_pages(&budget)?);
+    let roster = ours(&mut missing, |driver| budget.knows(driver))?;
+    for (peer, driver) in drivers(&roster) {
+        for row in budgeted(options, peer, driver) {
+            if row.depends_on_compiler() && !is_comparable {
+                continue;
+            }
+            let Some(value) = missing.take(row.measure(&roster, peer))? else {
+                continue;
+            };
+            let judgement = budget.judge(row, driver, value);
+            let line = format!("{}, {driver}: {judgement}", row.key);
+            say(&format!("    {line}"));
+            if judgement.is_bad() {
+                problems.push(line);
+            }
         }
     }
     if problems.is_empty() {
@@ -166,52 +191,125 @@ fn check(options: &Options, budget_file: &Path) -> Result<Verdict, String> {
     } else {
         Err(format!(
             "out of budget:\n  {}\nIf that is what the change is worth, \
-             `cargo xtask figures --write` writes the new budget.",
+             `cargo xtask figures --budget` writes the new one.",
             problems.join("\n  ")
         ))
     }
 }
 
-fn write(options: &Options, budget_file: &Path) -> Result<Verdict, String> {
-    let compiler = program::compiler()?;
-    let mut values = Vec::new();
-    for row in ROWS {
-        let value = if options.wants(row.key) {
-            let value = row.measure_ours().map_err(|error| match error {
-                rows::Failure::NotHere(why) => format!("a budget needs every figure: {why}"),
-                rows::Failure::Failed(why) => why,
-            })?;
-            say(&format!("    {}: {}", row.key, row.format(value)));
-            value
-        } else {
-            // What stays was counted with the compiler that the file names.
-            let budget = read(budget_file)?;
-            if budget.compiler != compiler {
-                return Err(format!(
-                    "the budget was counted with {}, this is {compiler}: write all of it",
-                    budget.compiler
-                ));
+/// torsade as far as it runs here. A driver that does not is an open question only where the
+/// budget has figures for it.
+fn ours(
+    missing: &mut Missing,
+    is_needed: impl Fn(&str) -> bool,
+) -> Result<Roster<'static>, String> {
+    let roster = Roster::with("", |peer| peer.driver().is_some());
+    for (name, failure) in roster.missing() {
+        let driver = peers::by_name(name).and_then(Peer::driver);
+        match failure {
+            rows::Failure::NotHere(why) if !driver.is_some_and(&is_needed) => {
+                say(&format!("    {why}; nothing is budgeted for it"));
             }
-            match budget.get(row.key) {
-                Some(value) => value,
-                None => continue,
-            }
-        };
-        values.push((row, value));
+            failure => drop(missing.take::<()>(Err(failure))?),
+        }
     }
-    std::fs::write(budget_file, budget::render(&compiler, &values))
-        .map_err(|error| format!("cannot write {}: {error}", budget_file.display()))?;
-    Ok(Verdict::Complete)
+    Ok(roster)
 }
 
-fn read(budget_file: &Path) -> Result<Budget, String> {
-    let text = std::fs::read_to_string(budget_file)
-        .map_err(|error| format!("cannot read {}: {error}", budget_file.display()))?;
-    Budget::parse(&text)
+/// The columns of torsade that are here, the main driver first.
+fn drivers<'a>(roster: &'a Roster<'_>) -> impl Iterator<Item = (&'static Peer, &'static str)> + 'a {
+    let mut all: Vec<_> = peers::ALL
+        .iter()
+        .filter_map(|peer| Some((peer, peer.driver()?)))
+        .collect();
+    all.sort_by_key(|(_, driver)| *driver != MAIN);
+    all.into_iter().filter(|(peer, _)| roster.has(peer))
+}
+
+/// The rows that are asked for and budgeted on that driver.
+fn budgeted<'a>(
+    options: &'a Options,
+    peer: &'a Peer,
+    driver: &'a str,
+) -> impl Iterator<Item = &'static Row> + 'a {
+    wanted(options).filter(move |row| row.is_budgeted(driver) && row.is_done_by(peer))
+}
+
+/// Counts torsade alone; the peers keep what they had.
+fn budget(options: &Options, files: &Files) -> Result<Verdict, String> {
+    let mut missing = Missing::default();
+    let roster = ours(&mut missing, |_| false)?;
+    let mut counted = Vec::new();
+    for row in wanted(options) {
+        let peers = drivers(&roster).filter(|(_, driver)| row.is_budgeted(driver));
+        let one = count(row, peers.map(|(peer, _)| peer), &roster, &mut missing)?;
+        for (peer, value) in &one.values {
+            say(&format!("    {}, {peer}: {}", row.key, row.format(*value)));
+        }
+        counted.push(one);
+    }
+    write_budget(options, files, &counted, &missing)?;
+    let mut record = files.record()?;
+    record.take_counts(counted, true);
+    files.write_record(&mut record)?;
+    Ok(missing.verdict())
+}
+
+/// Measures everybody and writes everything.
+fn write(options: &Options, files: &Files) -> Result<Verdict, String> {
+    let mut missing = Missing::default();
+    let (counted, contests) = measure(options, &mut missing)?;
+    if options.counts {
+        write_budget(options, files, &counted, &missing)?;
+    }
+    let mut record = files.record()?;
+    record.take_counts(counted, false);
+    record.take_contests(contests);
+    files.write_record(&mut record)?;
+    Ok(missing.verdict())
+}
+
+/// Writes the budget, with the old figures for what was not asked for and for drivers that are
+/// not here.
+fn write_budget(
+    options: &Options,
+    files: &Files,
+    counted: &[Counted],
+    missing: &Missing,
+) -> Result<(), String> {
+    let compiler = program::compiler()?;
+    let main = peers::torsade_on(MAIN).ok_or("the main driver has no column")?;
+    let lacks = |one: &&Counted| one.row.is_done_by(main) && one.of(main.name).is_none();
+    if let Some(lacking) = counted.iter().find(lacks) {
+        return Err(format!(
+            "a budget needs every figure, and {} has none: {}",
+            lacking.row.key,
+            missing.0.join("; ")
+        ));
+    }
+    // What is taken over has to be counted with the same compiler.
+    let old = match files.budget() {
+        Ok(old) if old.compiler == compiler => Some(old),
+        Ok(old) if !options.only.is_empty() => {
+            return Err(format!(
+                "the budget was counted with {}, this is {compiler}: write all of it",
+                old.compiler
+            ));
+        }
+        Err(why) if !options.only.is_empty() => return Err(why),
+        _ => None,
+    };
+    let text = budget::render(&compiler, |driver, row| {
+        let new = counted.iter().find(|one| one.row.key == row.key);
+        let peer = peers::torsade_on(driver)?;
+        new.and_then(|one| one.of(peer.name))
+            .or_else(|| old.as_ref()?.get(driver, row.key))
+    });
+    files.write_budget(&text)
 }
 
 /// The rows that are asked for.
-fn wanted(options: &Options) -> impl Iterator<Item = &'static Row> {
+fn wanted(options: &Options) -> impl Iterator<Item = &'static Row> + '_ {
     ROWS.iter().filter(|row| options.wants(row.key))
 }
 
@@ -234,6 +332,14 @@ impl Missing {
         }
     }
 
+    /// Everybody who is not here.
+    fn take_all(&mut self, roster: &Roster<'_>) -> Result<(), String> {
+        for (_, failure) in roster.missing() {
+            self.take::<()>(Err(failure))?;
+        }
+        Ok(())
+    }
+
     fn verdict(&self) -> Verdict {
         for why in &self.0 {
             say(&format!("    SKIPPED: {why}"));
@@ -249,4 +355,10 @@ impl Missing {
 #[expect(clippy::print_stdout, reason = "the figures are for the reader")]
 fn say(line: &str) {
     println!("{line}");
+}
+
+/// What goes on, for whoever waits; not for the table.
+#[expect(clippy::print_stderr, reason = "it is not for the table")]
+fn say_aside(line: &str) {
+    eprintln!("    {line}");
 }

@@ -1,5 +1,7 @@
 //! The programs of this package as running processes.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -8,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 
 use crate::figures::rows::{Failure, Load};
+use crate::servers::driver::VARIABLE;
 
 /// A program of this package by name: they lie beside each other.
 pub(super) fn path_of(name: &str) -> Result<PathBuf, String> {
@@ -19,6 +22,86 @@ pub(super) fn path_of(name: &str) -> Result<PathBuf, String> {
         Err(format!(
             "{name} is not built: `cargo xtask figures` builds it"
         ))
+    }
+}
+
+/// How a program is started that is measured.
+#[derive(Debug, Clone)]
+pub(super) struct Program {
+    file: PathBuf,
+    words: Vec<String>,
+    /// Of torsade.
+    driver: Option<&'static str>,
+    waits_in_ring: bool,
+}
+
+impl Program {
+    /// That file with these words.
+    pub(super) fn new(file: PathBuf, words: &[&str]) -> Self {
+        Self {
+            file,
+            words: words.iter().map(|word| (*word).to_owned()).collect(),
+            driver: None,
+            waits_in_ring: false,
+        }
+    }
+
+    /// A program of this package.
+    pub(super) fn here(name: &str, words: &[&str]) -> Result<Self, String> {
+        Ok(Self::new(path_of(name)?, words))
+    }
+
+    /// The same on that driver of torsade.
+    pub(super) fn on_driver(mut self, driver: &'static str) -> Self {
+        self.driver = Some(driver);
+        self.waits_in_ring = driver == "io_uring";
+        self
+    }
+
+    /// The same, known to wait in a ring.
+    pub(super) fn in_ring(mut self) -> Self {
+        self.waits_in_ring = true;
+        self
+    }
+
+    /// Whether it waits in a ring, where valgrind delivers no signal.
+    pub(super) fn waits_in_ring(&self) -> bool {
+        self.waits_in_ring
+    }
+
+    /// The same with one more word.
+    pub(super) fn with(mut self, word: impl ToString) -> Self {
+        self.words.push(word.to_string());
+        self
+    }
+
+    /// It alone.
+    pub(super) fn command(&self) -> Command {
+        let mut command = Command::new(&self.file);
+        command.args(&self.words);
+        self.choose_driver(command)
+    }
+
+    /// It as what another command runs.
+    pub(super) fn below(&self, mut command: Command) -> Command {
+        command.arg(&self.file).args(&self.words);
+        self.choose_driver(command)
+    }
+
+    /// It on the one core that is measured on.
+    pub(super) fn on_one_core(&self) -> Result<Command, String> {
+        let mut command = on_one_core(&self.file)?;
+        command.args(&self.words);
+        Ok(self.choose_driver(command))
+    }
+
+    /// What the reader of the tables has in his environment does not count.
+    fn choose_driver(&self, mut command: Command) -> Command {
+        match self.driver {
+            Some(driver) => command.env(VARIABLE, driver),
+            None => command.env_remove(VARIABLE),
+        };
+        command
     }
 }
 
@@ -164,18 +247,25 @@ impl Running {
 
     /// Nanoseconds for which its threads have been on a core.
     pub(super) fn cpu_time(&self) -> Result<u64, String> {
+        Ok(self.cpu_times()?.values().sum())
+    }
+
+    /// The same for each thread, by its number.
+    pub(super) fn cpu_times(&self) -> Result<BTreeMap<OsString, u64>, String> {
         let failed = |error| format!("cannot read the CPU time of {}: {error}", self.name);
         let threads = std::fs::read_dir(format!("/proc/{}/task", self.id())).map_err(failed)?;
-        let mut nanos = 0;
+        let mut times = BTreeMap::new();
         for thread in threads {
-            let path = thread.map_err(failed)?.path().join("schedstat");
+            let thread = thread.map_err(failed)?;
+            let path = thread.path().join("schedstat");
             let text = std::fs::read_to_string(path).map_err(failed)?;
             let first = text.split_whitespace().next().unwrap_or_default();
-            nanos += first
-                .parse::<u64>()
+            let nanos = first
+                .parse()
                 .map_err(|_| format!("the system gives {text:?} as CPU time"))?;
+            times.insert(thread.file_name(), nanos);
         }
-        Ok(nanos)
+        Ok(times)
     }
 
     /// Asks it to end by signal and waits until it has.
@@ -232,6 +322,13 @@ impl Scratch {
             NEXT.fetch_add(1, Ordering::Relaxed)
         );
         Self(std::env::temp_dir().join(name))
+    }
+
+    /// The file that callgrind writes when it is told to before its program ends.
+    pub(super) fn first_dump(&self) -> Self {
+        let mut name = self.0.clone().into_os_string();
+        name.push(".1");
+        Self(name.into())
     }
 
     /// Where the tool is to write.

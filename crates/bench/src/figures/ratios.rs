@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::figures::peers;
+use crate::figures::peers::{self, Peer};
+use crate::figures::times;
 
 /// Nanoseconds a unit of one peer, round by round.
 #[derive(Debug)]
@@ -11,12 +12,25 @@ pub(super) struct Series {
     pub(super) nanos: Vec<f64>,
 }
 
+/// How a peer's rounds came out beside those of the base.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Standing {
+    pub(super) peer: &'static str,
+    /// The median of its own rounds: nanoseconds a unit.
+    pub(super) nanos: f64,
+    pub(super) ratio: Ratio,
+}
+
 /// Everybody's rounds under one workload.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Contest {
+    pub(super) key: &'static str,
     pub(super) workload: &'static str,
     pub(super) unit: &'static str,
-    pub(super) series: Vec<Series>,
+    pub(super) rounds: usize,
+    /// The one that all others are compared with.
+    pub(super) base: &'static str,
+    pub(super) standings: Vec<Standing>,
 }
 
 /// One peer beside another.
@@ -67,17 +81,30 @@ impl Series {
 }
 
 impl Contest {
-    /// The one that all others are compared with: the bare loop, or tokio where there is none.
-    pub(super) fn base(&self) -> Option<&Series> {
-        let of = |peer: &str| self.series.iter().find(|series| series.peer == peer);
-        of("raw").or_else(|| of("tokio"))
+    /// The one that all others are compared with, if it took part.
+    pub(super) fn base(&self) -> Option<&Standing> {
+        self.standing(self.base)
     }
 
-    /// The ratio of that peer, if it took part.
-    pub(super) fn ratio(&self, peer: &str) -> Option<Ratio> {
-        let series = self.series.iter().find(|series| series.peer == peer)?;
-        Some(series.to(self.base()?))
+    /// How that peer stands, if it took part.
+    pub(super) fn standing(&self, peer: &str) -> Option<&Standing> {
+        let mut standings = self.standings.iter();
+        standings.find(|standing| standing.peer == peer)
     }
+}
+
+/// All series beside that of the base, or of tokio where the base did not take part.
+pub(super) fn compare(series: &[Series], base: &'static str) -> (&'static str, Vec<Standing>) {
+    let of = |peer: &str| series.iter().find(|series| series.peer == peer);
+    let Some(base) = of(base).or_else(|| of("tokio")) else {
+        return (base, Vec::new());
+    };
+    let standings = series.iter().map(|one| Standing {
+        peer: one.peer,
+        nanos: one.median(),
+        ratio: one.to(base),
+    });
+    (base.peer, standings.collect())
 }
 
 impl Ratio {
@@ -96,34 +123,37 @@ impl fmt::Display for Ratio {
     }
 }
 
-/// The contests as a Markdown table, a column for each peer that took part in
-/// any.
+/// The contests as a Markdown table, a column for each peer that took part in any and one for
+/// those of torsade that could not.
 pub(super) fn render(contests: &[Contest]) -> String {
-    let mut columns: Vec<&str> = Vec::new();
-    for series in contests.iter().flat_map(|contest| &contest.series) {
-        if !columns.contains(&series.peer) {
-            columns.push(series.peer);
-        }
-    }
-    columns.sort_by_key(|peer| peers::place(peer));
-    let mut text = String::from("| workload | 1.00 is |");
-    let mut rule = String::from("|---|---|");
+    let took_part = |peer: &&Peer| {
+        let mut contests = contests.iter();
+        peer.driver().is_some() || contests.any(|one| one.standing(peer.name).is_some())
+    };
+    let columns: Vec<&Peer> = peers::ALL.iter().filter(took_part).collect();
+    let mut text = String::from("| workload | rounds | 1.00 is |");
+    let mut rule = String::from("|---|--:|---|");
     for peer in &columns {
-        text.push_str(&format!(" {} |", peers::title(peer)));
+        text.push_str(&format!(" {} |", peer.title));
         rule.push_str("--:|");
     }
     text.push_str(&format!("\n{rule}\n"));
     for contest in contests {
         let base = contest.base().map_or_else(String::new, |base| {
-            let micros = base.median() / 1000.0;
-            let name = peers::title(base.peer);
+            let micros = base.nanos / 1000.0;
+            let name = peers::by_name(base.peer).map_or(base.peer, |peer| peer.title);
             format!("{name}, {micros:.2} µs / {}", contest.unit)
         });
-        text.push_str(&format!("| {} | {base} |", contest.workload));
+        text.push_str(&format!(
+            "| {} | {} | {base} |",
+            contest.workload, contest.rounds
+        ));
         for peer in &columns {
-            let cell = contest
-                .ratio(peer)
-                .map_or_else(|| "-".to_owned(), |ratio| ratio.to_string());
+            let cell = match contest.standing(peer.name) {
+                Some(standing) => standing.ratio.to_string(),
+                None if times::is_done_by(contest.key, peer) => "not available".to_owned(),
+                None => "-".to_owned(),
+            };
             text.push_str(&format!(" {cell} |"));
         }
         text.push('\n');
@@ -170,28 +200,48 @@ mod tests {
         assert_eq!(series("raw", &[4.0, 1.0, 2.0, 3.0]).median(), 2.5);
     }
 
+    fn contest(key: &'static str, base: &'static str, series: &[Series]) -> Contest {
+        let (base, standings) = compare(series, base);
+        Contest {
+            key,
+            workload: key,
+            unit: "message",
+            rounds: 1,
+            base,
+            standings,
+        }
+    }
+
     #[test]
     fn who_did_not_take_part_has_no_ratio() {
         let contests = [
-            Contest {
-                workload: "one",
-                unit: "message",
-                series: vec![series("raw", &[1000.0]), series("torsade", &[1100.0])],
-            },
-            Contest {
-                workload: "two",
-                unit: "line",
-                series: vec![series("tokio", &[2000.0]), series("torsade", &[1000.0])],
-            },
+            contest(
+                "echo-1x1",
+                "raw",
+                &[
+                    series("raw", &[1000.0]),
+                    series("torsade-polling", &[1100.0]),
+                ],
+            ),
+            contest(
+                "timers-set",
+                "raw",
+                &[
+                    series("tokio", &[2000.0]),
+                    series("torsade-polling", &[1000.0]),
+                ],
+            ),
         ];
         let text = render(&contests);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(
             lines[0],
-            "| workload | 1.00 is | raw epoll | tokio | torsade |"
+            "| workload | rounds | 1.00 is | raw epoll | tokio | torsade, polling \
+             | torsade, epoll | torsade, io_uring |"
         );
         assert!(lines[2].contains("raw epoll, 1.00 µs / message"));
-        assert!(lines[3].starts_with("| two | tokio, 2.00 µs / line | - | *1.00*"));
-        assert!(lines[3].ends_with(" 0.50 (0.50 to 0.50) |"));
+        assert!(lines[2].ends_with(" not available | not available |"));
+        assert!(lines[3].starts_with("| timers-set | 1 | tokio, 2.00 µs"));
+        assert!(lines[3].ends_with(" | - | *1.00* (1.00 to 1.00) | 0.50 (0.50 to 0.50) | - | - |"));
     }
 }

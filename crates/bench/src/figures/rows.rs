@@ -1,9 +1,12 @@
 //! The counts: what is counted, and what it should be.
 
-use crate::figures::peers;
+use std::fmt;
+
+use crate::figures::peers::{Kind, MAIN, Peer, Roster};
 use crate::figures::{allocations, instructions, memory, system_calls};
 
 /// One line of the table.
+#[derive(Debug, PartialEq)]
 pub(super) struct Row {
     /// What the budget calls it.
     pub(super) key: &'static str,
@@ -14,8 +17,24 @@ pub(super) struct Row {
     pub(super) measure: Measure,
     /// What one of it is.
     pub(super) unit: &'static str,
-    /// At most this, for torsade.
-    pub(super) goal: Option<f64>,
+    pub(super) goal: Goal,
+    /// Whether it is budgeted on every driver, not only on the main one.
+    is_on_each_driver: bool,
+    /// What the short table and the picture call it, if it is there.
+    pub(super) headline: Option<&'static str>,
+}
+
+/// What torsade's figure should be.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Goal {
+    /// Nobody has said.
+    None,
+    /// At most this, on each driver.
+    AtMost(f64),
+    /// At most this on each driver that is named.
+    On(&'static [(&'static str, f64)]),
+    /// At most this share of tokio's figure: one of so many parts.
+    PartOfTokio(f64),
 }
 
 /// What is counted, and under which load.
@@ -68,276 +87,351 @@ pub(super) const fn load(words: &'static [&'static str], each: usize, times: usi
     Load { words, each, times }
 }
 
+const fn row(
+    key: &'static str,
+    workload: &'static str,
+    subject: &'static str,
+    measure: Measure,
+    unit: &'static str,
+) -> Row {
+    Row {
+        key,
+        workload,
+        subject,
+        measure,
+        unit,
+        goal: Goal::None,
+        is_on_each_driver: false,
+        headline: None,
+    }
+}
+
 const VISITS: Load = load(&["echo", "visits"], 1, 200);
 const DISMISSALS: Load = load(&["echo", "dismissals"], 1, 200);
+const PING_PONG: Load = load(&["echo", "rounds", "1", "1"], 1, 200);
 
-pub(super) const ROWS: &[Row] = &[
-    Row {
-        key: "echo-32x1",
-        workload: "echo, 32 connections, 1 in flight each",
-        subject: "echo",
-        measure: Measure::Instructions(load(&["echo", "rounds", "32", "1"], 32, 200)),
-        unit: "instructions / message",
-        goal: Some(300.0),
-    },
-    Row {
-        key: "echo-32x16",
-        workload: "echo, 32 connections, 16 in flight each",
-        subject: "echo",
-        measure: Measure::Instructions(load(&["echo", "rounds", "32", "16"], 32 * 16, 50)),
-        unit: "instructions / message",
-        goal: None,
-    },
-    Row {
-        key: "echo-1x1",
-        workload: "echo, 1 connection, 1 in flight",
-        subject: "echo",
-        measure: Measure::Instructions(load(&["echo", "rounds", "1", "1"], 1, 2000)),
-        unit: "instructions / message",
-        goal: None,
-    },
-    Row {
-        key: "streams-32x1",
-        workload: "echo as a coroutine with streams, 32 connections, 1 in flight each",
-        subject: "streams",
-        measure: Measure::Instructions(load(&["echo", "rounds", "32", "1"], 32, 200)),
-        unit: "instructions / message",
-        goal: None,
-    },
-    Row {
-        key: "lines-32x64",
-        workload: "lines of 32 bytes answered by a line, 32 connections, 64 in flight each",
-        subject: "lines",
-        measure: Measure::Instructions(load(&["lines", "rounds", "32", "64"], 32 * 64, 20)),
-        unit: "instructions / line",
-        goal: Some(220.0),
-    },
-    Row {
-        key: "lines-32x1",
-        workload: "the same, 1 in flight each",
-        subject: "lines",
-        measure: Measure::Instructions(load(&["lines", "rounds", "32", "1"], 32, 200)),
-        unit: "instructions / line",
-        goal: None,
-    },
-    Row {
-        key: "fanout-100",
-        workload: "a line from one goes to all of 100",
-        subject: "fanout",
-        measure: Measure::Instructions(load(&["lines", "room", "100"], 100, 50)),
-        unit: "instructions / delivery",
-        goal: Some(250.0),
-    },
-    Row {
-        key: "visits",
-        workload: "connect, echo, close: the peer ends first",
-        subject: "echo",
-        measure: Measure::Instructions(VISITS),
-        unit: "instructions / connection",
-        goal: None,
-    },
-    Row {
-        key: "dismissals",
-        workload: "connect, echo, close: the server ends first",
-        subject: "close",
-        measure: Measure::Instructions(DISMISSALS),
-        unit: "instructions / connection",
-        goal: None,
-    },
-    Row {
-        key: "echo-system-calls",
-        workload: "echo, 1 connection, 1 in flight",
-        subject: "echo",
-        measure: Measure::SystemCalls(load(&["echo", "rounds", "1", "1"], 1, 200)),
-        unit: "system calls / message",
-        goal: None,
-    },
-    Row {
-        key: "fanout-system-calls",
-        workload: "a line from one goes to all of 100",
-        subject: "fanout",
-        measure: Measure::SystemCalls(load(&["lines", "room", "100"], 100, 20)),
-        unit: "system calls / delivery",
-        goal: None,
-    },
-    Row {
-        key: "visits-system-calls",
-        workload: "connect, echo, close: the peer ends first",
-        subject: "echo",
-        measure: Measure::SystemCalls(VISITS),
-        unit: "system calls / connection",
-        goal: None,
-    },
-    Row {
-        key: "dismissals-system-calls",
-        workload: "connect, echo, close: the server ends first",
-        subject: "close",
-        measure: Measure::SystemCalls(DISMISSALS),
-        unit: "system calls / connection",
-        goal: None,
-    },
-    Row {
-        key: "echo-allocations-message",
-        workload: "echo, 32 connections that stay open",
-        subject: "echo",
-        measure: Measure::Allocations(load(&["echo", "rounds", "32", "1"], 32, 200)),
-        unit: "allocations / message",
-        goal: Some(0.0),
-    },
-    Row {
-        key: "lines-allocations-message",
-        workload: "lines, 32 connections that stay open",
-        subject: "lines",
-        measure: Measure::Allocations(load(&["lines", "rounds", "32", "1"], 32, 200)),
-        unit: "allocations / message",
-        goal: Some(0.0),
-    },
-    Row {
-        key: "fanout-allocations",
-        workload: "a line from one goes to all of 100",
-        subject: "fanout",
-        measure: Measure::Allocations(load(&["lines", "room", "100"], 100, 100)),
-        unit: "allocations / delivery",
-        goal: None,
-    },
-    Row {
-        key: "echo-allocations-connection",
-        workload: "echo, connections that come and go",
-        subject: "echo",
-        measure: Measure::Allocations(load(&["echo", "visits"], 1, 800)),
-        unit: "allocations / connection",
-        goal: Some(2.0),
-    },
-    Row {
-        key: "lines-allocations-connection",
-        workload: "lines, connections that come and go",
-        subject: "lines",
-        measure: Measure::Allocations(load(&["lines", "visits"], 1, 800)),
-        unit: "allocations / connection",
-        goal: Some(2.0),
-    },
-    Row {
-        key: "timers-set",
-        workload: "a timer set beside 10,000 others",
-        subject: "timers-set",
-        measure: Measure::TaskInstructions(1000),
-        unit: "instructions",
-        goal: None,
-    },
-    Row {
-        key: "timers-reset",
-        workload: "one of 10,000 timers reset",
-        subject: "timers-reset",
-        measure: Measure::TaskInstructions(1000),
-        unit: "instructions",
-        goal: None,
-    },
-    Row {
-        key: "timers-cancel",
-        workload: "a timer set beside 10,000 others and cancelled a turn later",
-        subject: "timers-cancel",
-        measure: Measure::TaskInstructions(1000),
-        unit: "instructions",
-        goal: None,
-    },
-    Row {
-        key: "timers-fire",
-        workload: "a timer set beside 10,000 others and run when due",
-        subject: "timers-fire",
-        measure: Measure::TaskInstructions(1000),
-        unit: "instructions",
-        goal: None,
-    },
-    Row {
-        key: "timers-million",
-        workload: "a timer set beside 1,000,000 others and cancelled a turn later",
-        subject: "timers-million",
-        measure: Measure::TaskInstructions(5000),
-        unit: "instructions",
-        goal: None,
-    },
-    Row {
-        key: "deferred-instructions",
-        workload: "a Deferred resolved through two maps",
-        subject: "deferreds",
-        measure: Measure::TaskInstructions(1000),
-        unit: "instructions",
-        goal: None,
-    },
-    Row {
-        key: "deferred-allocations",
-        workload: "a Deferred resolved through two maps",
-        subject: "deferreds",
-        measure: Measure::TaskAllocations(1000),
-        unit: "allocations",
-        goal: Some(3.0),
-    },
-    Row {
-        key: "tasks-switch",
-        workload: "two tasks yield to each other: one switch",
-        subject: "tasks-switch",
-        measure: Measure::TaskInstructions(2000),
-        unit: "instructions",
-        goal: None,
-    },
-    Row {
-        key: "tasks-hand-over",
-        workload: "a number handed from task to task through a queue with one place",
-        subject: "tasks-hand-over",
-        measure: Measure::TaskInstructions(2000),
-        unit: "instructions",
-        goal: None,
-    },
-    Row {
-        key: "tasks-hand-over-allocations",
-        workload: "a number handed from task to task through a queue with one place",
-        subject: "tasks-hand-over",
-        measure: Measure::TaskAllocations(2000),
-        unit: "allocations",
-        goal: Some(0.0),
-    },
-    Row {
-        key: "lines-long",
-        workload: "a line of 256 KiB against one of 16 KiB, byte by byte",
-        subject: "lines",
-        measure: Measure::LongLine,
-        unit: "instructions / byte, as a ratio",
-        goal: Some(1.1),
-    },
-    Row {
-        key: "echo-idle",
-        workload: "echo, 10,000 connections that have fallen silent",
-        subject: "echo",
-        measure: Measure::IdleBytes,
-        unit: "resident bytes / connection",
-        goal: Some(600.0),
-    },
+/// What one message needs: a wait, a receive and a send; a ring does the last two while it waits.
+const WAIT_RECEIVE_SEND: &[(&str, f64)] = &[("epoll", 3.0), ("io_uring", 2.0)];
+
+pub(super) static ROWS: &[Row] = &[
+    row(
+        "echo-32x1",
+        "echo, 32 connections, 1 in flight each",
+        "echo",
+        Measure::Instructions(load(&["echo", "rounds", "32", "1"], 32, 200)),
+        "instructions / message",
+    )
+    .goal(Goal::AtMost(163.0))
+    .on_each_driver()
+    .headline("an echoed 64-byte message, 32 connections"),
+    row(
+        "echo-32x16",
+        "echo, 32 connections, 16 in flight each",
+        "echo",
+        Measure::Instructions(load(&["echo", "rounds", "32", "16"], 32 * 16, 50)),
+        "instructions / message",
+    )
+    .goal(Goal::AtMost(10.0))
+    .headline("the same with 16 in flight on each"),
+    row(
+        "echo-1x1",
+        "echo, 1 connection, 1 in flight",
+        "echo",
+        Measure::Instructions(load(&["echo", "rounds", "1", "1"], 1, 2000)),
+        "instructions / message",
+    )
+    .goal(Goal::AtMost(260.0))
+    .on_each_driver()
+    .headline("the same, one connection: one turn for each message"),
+    row(
+        "streams-32x1",
+        "echo as a coroutine with streams, 32 connections, 1 in flight each",
+        "streams",
+        Measure::Instructions(load(&["echo", "rounds", "32", "1"], 32, 200)),
+        "instructions / message",
+    ),
+    row(
+        "constant-32x1",
+        "a 64-byte constant answers each message, 32 connections, 1 in flight each",
+        "constant",
+        Measure::Instructions(load(&["constant", "rounds", "32", "1"], 32, 200)),
+        "instructions / message",
+    )
+    .goal(Goal::AtMost(195.0)),
+    row(
+        "patient-32x1",
+        "echo, 32 connections, each with an idle timeout armed",
+        "patient",
+        Measure::Instructions(load(&["echo", "rounds", "32", "1"], 32, 200)),
+        "instructions / message",
+    ),
+    row(
+        "lines-32x64",
+        "lines of 32 bytes answered by a line, 32 connections, 64 in flight each",
+        "lines",
+        Measure::Instructions(load(&["lines", "rounds", "32", "64"], 32 * 64, 20)),
+        "instructions / line",
+    )
+    .goal(Goal::AtMost(120.0))
+    .headline("a 32-byte line answered by a line, 64 in flight"),
+    row(
+        "lines-32x1",
+        "the same, 1 in flight each",
+        "lines",
+        Measure::Instructions(load(&["lines", "rounds", "32", "1"], 32, 200)),
+        "instructions / line",
+    )
+    .goal(Goal::AtMost(320.0))
+    .headline("the same, 1 in flight"),
+    row(
+        "fanout-100",
+        "a line from one goes to all of 100",
+        "fanout",
+        Measure::Instructions(load(&["lines", "room", "100"], 100, 50)),
+        "instructions / delivery",
+    )
+    .goal(Goal::AtMost(150.0))
+    .headline("a line that goes to each of 100"),
+    row(
+        "visits",
+        "connect, echo, close: the peer ends first",
+        "echo",
+        Measure::Instructions(VISITS),
+        "instructions / connection",
+    ),
+    row(
+        "dismissals",
+        "connect, echo, close: the server ends first",
+        "close",
+        Measure::Instructions(DISMISSALS),
+        "instructions / connection",
+    ),
+    row(
+        "echo-system-calls",
+        "echo, 1 connection, 1 in flight",
+        "echo",
+        Measure::SystemCalls(PING_PONG),
+        "system calls / message",
+    )
+    .goal(Goal::On(WAIT_RECEIVE_SEND))
+    .on_each_driver()
+    .headline("an echoed message, one connection"),
+    row(
+        "patient-system-calls",
+        "the same with an idle timeout armed",
+        "patient",
+        Measure::SystemCalls(PING_PONG),
+        "system calls / message",
+    )
+    .goal(Goal::On(WAIT_RECEIVE_SEND))
+    .on_each_driver(),
+    row(
+        "fanout-system-calls",
+        "a line from one goes to all of 100",
+        "fanout",
+        Measure::SystemCalls(load(&["lines", "room", "100"], 100, 20)),
+        "system calls / delivery",
+    ),
+    row(
+        "visits-system-calls",
+        "connect, echo, close: the peer ends first",
+        "echo",
+        Measure::SystemCalls(VISITS),
+        "system calls / connection",
+    )
+    .on_each_driver(),
+    row(
+        "dismissals-system-calls",
+        "connect, echo, close: the server ends first",
+        "close",
+        Measure::SystemCalls(DISMISSALS),
+        "system calls / connection",
+    ),
+    row(
+        "echo-allocations-message",
+        "echo, 32 connections that stay open",
+        "echo",
+        Measure::Allocations(load(&["echo", "rounds", "32", "1"], 32, 200)),
+        "allocations / message",
+    )
+    .goal(Goal::AtMost(0.0)),
+    row(
+        "lines-allocations-message",
+        "lines, 32 connections that stay open",
+        "lines",
+        Measure::Allocations(load(&["lines", "rounds", "32", "1"], 32, 200)),
+        "allocations / message",
+    )
+    .goal(Goal::AtMost(0.0)),
+    row(
+        "fanout-allocations",
+        "a line from one goes to all of 100",
+        "fanout",
+        Measure::Allocations(load(&["lines", "room", "100"], 100, 100)),
+        "allocations / delivery",
+    ),
+    row(
+        "echo-allocations-connection",
+        "echo, connections that come and go",
+        "echo",
+        Measure::Allocations(load(&["echo", "visits"], 1, 800)),
+        "allocations / connection",
+    )
+    .goal(Goal::AtMost(2.0))
+    .on_each_driver()
+    .headline("a connection that comes and goes"),
+    row(
+        "lines-allocations-connection",
+        "lines, connections that come and go",
+        "lines",
+        Measure::Allocations(load(&["lines", "visits"], 1, 800)),
+        "allocations / connection",
+    )
+    .goal(Goal::AtMost(2.0)),
+    row(
+        "timers-set",
+        "a timer set beside 10,000 others",
+        "timers-set",
+        Measure::TaskInstructions(1000),
+        "instructions",
+    )
+    .goal(Goal::PartOfTokio(3.0)),
+    row(
+        "timers-reset",
+        "one of 10,000 timers reset",
+        "timers-reset",
+        Measure::TaskInstructions(1000),
+        "instructions",
+    )
+    .goal(Goal::PartOfTokio(3.0)),
+    row(
+        "timers-cancel",
+        "a timer set beside 10,000 others and cancelled a turn later",
+        "timers-cancel",
+        Measure::TaskInstructions(1000),
+        "instructions",
+    )
+    .goal(Goal::PartOfTokio(3.0))
+    .headline("a timer set beside 10,000 and cancelled"),
+    row(
+        "timers-fire",
+        "a timer set beside 10,000 others and run when due",
+        "timers-fire",
+        Measure::TaskInstructions(1000),
+        "instructions",
+    )
+    .goal(Goal::PartOfTokio(3.0)),
+    row(
+        "timers-million",
+        "a timer set beside 1,000,000 others and cancelled a turn later",
+        "timers-million",
+        Measure::TaskInstructions(5000),
+        "instructions",
+    )
+    .goal(Goal::PartOfTokio(3.0)),
+    row(
+        "deferred-instructions",
+        "a Deferred resolved through two maps",
+        "deferreds",
+        Measure::TaskInstructions(1000),
+        "instructions",
+    ),
+    row(
+        "deferred-allocations",
+        "a Deferred resolved through two maps",
+        "deferreds",
+        Measure::TaskAllocations(1000),
+        "allocations",
+    )
+    .goal(Goal::AtMost(3.0)),
+    row(
+        "tasks-switch",
+        "two tasks yield to each other: one switch",
+        "tasks-switch",
+        Measure::TaskInstructions(2000),
+        "instructions",
+    ),
+    row(
+        "tasks-hand-over",
+        "a number handed from task to task through a queue with one place",
+        "tasks-hand-over",
+        Measure::TaskInstructions(2000),
+        "instructions",
+    ),
+    row(
+        "tasks-hand-over-allocations",
+        "a number handed from task to task through a queue with one place",
+        "tasks-hand-over",
+        Measure::TaskAllocations(2000),
+        "allocations",
+    )
+    .goal(Goal::AtMost(0.0)),
+    row(
+        "lines-long",
+        "a line of 256 KiB against one of 16 KiB, byte by byte",
+        "lines",
+        Measure::LongLine,
+        "instructions / byte, as a ratio",
+    )
+    .goal(Goal::AtMost(1.1)),
+    row(
+        "echo-idle",
+        "echo, 10,000 connections that have fallen silent",
+        "echo",
+        Measure::IdleBytes,
+        "resident bytes / connection",
+    )
+    .goal(Goal::AtMost(400.0))
+    .on_each_driver()
+    .headline("an idle connection, 10,000 of them"),
 ];
 
 impl Row {
-    /// The programs in the order of the table's columns, where there is one.
-    pub(super) fn contenders(&self) -> impl Iterator<Item = Option<String>> {
-        peers::COUNTED.iter().map(|peer| {
-            let program = peers::program(peer, self.subject);
-            peers::exists(&program).then_some(program)
-        })
+    const fn goal(mut self, goal: Goal) -> Self {
+        self.goal = goal;
+        self
     }
 
-    /// Measures torsade.
-    pub(super) fn measure_ours(&self) -> Result<f64, Failure> {
-        self.measure(&peers::program(peers::OURS, self.subject))
+    const fn on_each_driver(mut self) -> Self {
+        self.is_on_each_driver = true;
+        self
     }
 
-    /// Measures one program.
-    pub(super) fn measure(&self, program: &str) -> Result<f64, Failure> {
+    const fn headline(mut self, words: &'static str) -> Self {
+        self.headline = Some(words);
+        self
+    }
+
+    /// Whether the budget holds it for that driver.
+    pub(super) fn is_budgeted(&self, driver: &str) -> bool {
+        driver == MAIN || self.is_on_each_driver
+    }
+
+    /// Whether a peer has a program that can be measured so.
+    pub(super) fn is_done_by(&self, peer: &Peer) -> bool {
+        !peer.is_timed_only() && peer.does(self.kind(), self.subject)
+    }
+
+    fn kind(&self) -> Kind {
         match self.measure {
-            Measure::Instructions(load) => instructions::under(load, program),
-            Measure::SystemCalls(load) => system_calls::under(load, program),
-            Measure::Allocations(load) => Ok(allocations::under(load, program)?),
-            Measure::TaskInstructions(times) => instructions::of_task(program, times),
-            Measure::TaskAllocations(times) => Ok(allocations::of_task(program, times)?),
-            Measure::LongLine => instructions::long_line(program),
-            Measure::IdleBytes => memory::idle(program),
+            Measure::Instructions(_) | Measure::SystemCalls(_) | Measure::IdleBytes => Kind::Server,
+            Measure::TaskInstructions(_) => Kind::Task,
+            Measure::Allocations(_) | Measure::TaskAllocations(_) => Kind::Counted,
+            Measure::LongLine => Kind::Feed,
+        }
+    }
+
+    /// Measures one peer that can do it.
+    pub(super) fn measure(&self, roster: &Roster<'_>, peer: &Peer) -> Result<f64, Failure> {
+        let program = roster.program(peer, self.kind(), self.subject)?;
+        match self.measure {
+            Measure::Instructions(load) => instructions::under(load, &program),
+            Measure::SystemCalls(load) => system_calls::under(load, &program),
+            Measure::Allocations(load) => Ok(allocations::under(load, &program)?),
+            Measure::TaskInstructions(times) => instructions::of_task(&program, times),
+            Measure::TaskAllocations(times) => Ok(allocations::of_task(&program, times)?),
+            Measure::LongLine => instructions::long_line(&program),
+            Measure::IdleBytes => memory::idle(&program),
         }
     }
 
@@ -374,5 +468,50 @@ impl Row {
             self.measure,
             Measure::Instructions(_) | Measure::TaskInstructions(_) | Measure::LongLine
         )
+    }
+}
+
+impl Goal {
+    /// The figure on that driver, as far as it does not depend on others.
+    pub(super) fn of(self, driver: &str) -> Option<f64> {
+        match self {
+            Self::AtMost(most) => Some(most),
+            Self::On(drivers) => drivers
+                .iter()
+                .find(|(known, _)| *known == driver)
+                .map(|(_, most)| *most),
+            Self::None | Self::PartOfTokio(_) => None,
+        }
+    }
+
+    /// Whether a figure is at most another one: a half percent is how starting and stopping
+    /// differ between two runs.
+    pub(super) fn is_met(value: f64, goal: f64) -> bool {
+        value <= goal * 1.005
+    }
+
+    /// The figure on that driver beside one of tokio.
+    pub(super) fn beside(self, tokio: Option<f64>, driver: &str) -> Option<f64> {
+        match self {
+            Self::PartOfTokio(parts) => tokio.map(|tokio| tokio / parts),
+            other => other.of(driver),
+        }
+    }
+}
+
+impl fmt::Display for Goal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => write!(f, "-"),
+            Self::AtMost(most) => write!(f, "<= {most}"),
+            Self::PartOfTokio(parts) => write!(f, "<= tokio / {parts}"),
+            Self::On(drivers) => {
+                let said: Vec<String> = drivers
+                    .iter()
+                    .map(|(driver, most)| format!("{driver} <= {most}"))
+                    .collect();
+                write!(f, "{}", said.join(", "))
+            }
+        }
     }
 }

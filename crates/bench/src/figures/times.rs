@@ -4,9 +4,9 @@
 //! each time, so that what else the machine does meets all alike. What counts
 //! is how one compares with another in the same round.
 
-use crate::figures::peers::Timed;
+use crate::figures::peers::{self, Kind, Peer, Roster};
 use crate::figures::program::{self, Running};
-use crate::figures::ratios::{Contest, Series};
+use crate::figures::ratios::{self, Contest, Series, Standing};
 use crate::figures::rows::{Failure, Load, load};
 
 /// One line of the table of times.
@@ -17,6 +17,10 @@ pub(super) struct Row {
     work: Work,
     /// What one of it is.
     unit: &'static str,
+    /// Rounds, unless the command line says how many.
+    rounds: usize,
+    /// Who is compared with.
+    base: &'static str,
 }
 
 /// What is done in a round.
@@ -27,6 +31,9 @@ enum Work {
     /// A task that is done so often.
     Task(usize),
 }
+
+/// As many let a spread be seen.
+const ROUNDS: usize = 10;
 
 const fn serve(
     key: &'static str,
@@ -41,6 +48,8 @@ const fn serve(
         subject,
         work: Work::Serve(load),
         unit,
+        rounds: ROUNDS,
+        base: "raw",
     }
 }
 
@@ -51,10 +60,12 @@ const fn task(key: &'static str, workload: &'static str, times: usize) -> Row {
         subject: key,
         work: Work::Task(times),
         unit: "one",
+        rounds: ROUNDS,
+        base: "tokio",
     }
 }
 
-pub(super) const ROWS: &[Row] = &[
+pub(super) static ROWS: &[Row] = &[
     serve(
         "echo-1x1",
         "echo, 1 connection",
@@ -110,14 +121,16 @@ pub(super) const ROWS: &[Row] = &[
         "echo",
         load(&["echo", "visits"], 1, 1_000),
         "connection",
-    ),
+    )
+    .beside_tokio(),
     serve(
         "dismissals",
         "connect, echo, close: the server ends first",
         "close",
         load(&["echo", "dismissals"], 1, 1_000),
         "connection",
-    ),
+    )
+    .beside_tokio(),
     task("timers-set", "a timer set beside 10,000 others", 10_000),
     task("timers-reset", "one of 10,000 timers reset", 10_000),
     task(
@@ -138,25 +151,62 @@ impl Row {
         self.key
     }
 
-    /// Lets all who can do it do it in turns.
-    pub(super) fn measure(&self, timed: &Timed<'_>, rounds: usize) -> Result<Contest, Failure> {
-        let who = timed.who(self.subject);
+    /// In twice as many rounds beside tokio: what opens and closes connections spreads more, and
+    /// a bare loop has nothing to set up for one.
+    const fn beside_tokio(mut self) -> Self {
+        self.rounds = 2 * ROUNDS;
+        self.base = "tokio";
+        self
+    }
+
+    /// Lets all who can do it do it in turns, in so many rounds if it is said.
+    pub(super) fn measure(
+        &self,
+        roster: &Roster<'_>,
+        rounds: Option<usize>,
+    ) -> Result<Contest, Failure> {
+        let rounds = rounds.unwrap_or(self.rounds);
+        let who: Vec<&'static Peer> = peers::ALL
+            .iter()
+            .filter(|peer| peer.does(self.kind(), self.subject) && roster.has(peer))
+            .collect();
         let series = match self.work {
-            Work::Serve(load) => self.serve(timed, &who, load, rounds)?,
-            Work::Task(times) => self.work(timed, &who, times, rounds)?,
+            Work::Serve(load) => self.serve(roster, &who, load, rounds)?,
+            Work::Task(times) => self.work(roster, &who, times, rounds)?,
         };
-        Ok(Contest {
+        let (base, standings) = ratios::compare(&series, self.base);
+        Ok(self.contest(rounds, base, standings))
+    }
+
+    /// A contest of this workload.
+    pub(super) fn contest(
+        &self,
+        rounds: usize,
+        base: &'static str,
+        standings: Vec<Standing>,
+    ) -> Contest {
+        Contest {
+            key: self.key,
             workload: self.workload,
             unit: self.unit,
-            series,
-        })
+            rounds,
+            base,
+            standings,
+        }
+    }
+
+    fn kind(&self) -> Kind {
+        match self.work {
+            Work::Serve(_) => Kind::Server,
+            Work::Task(_) => Kind::Task,
+        }
     }
 
     /// CPU time of servers, which live as long as the contest.
     fn serve(
         &self,
-        timed: &Timed<'_>,
-        who: &[&'static str],
+        roster: &Roster<'_>,
+        who: &[&'static Peer],
         load: Load,
         rounds: usize,
     ) -> Result<Vec<Series>, Failure> {
@@ -164,8 +214,8 @@ impl Row {
         program::allow_descriptors("many connections", load.each as u64 + 100)?;
         let mut playing = Vec::new();
         for peer in who {
-            let server = timed.server(peer, self.subject)?;
-            let (server, addr) = Running::start(server, "listening on ")?;
+            let server = roster.program(peer, Kind::Server, self.subject)?;
+            let (server, addr) = Running::start(server.on_one_core()?, "listening on ")?;
             let mut command = program::on_another_core(&program::path_of("load")?)?;
             program::tell(&mut command, &addr, load, load.times);
             command.arg((load.times / 4).max(1).to_string());
@@ -186,13 +236,14 @@ impl Row {
     /// two, as with counts.
     fn work(
         &self,
-        timed: &Timed<'_>,
-        who: &[&'static str],
+        roster: &Roster<'_>,
+        who: &[&'static Peer],
         times: usize,
         rounds: usize,
     ) -> Result<Vec<Series>, Failure> {
-        let total = |peer: &str, times: usize| {
-            let command = timed.task(peer, self.subject, times)?;
+        let total = |peer: &Peer, times: usize| {
+            let task = roster.program(peer, Kind::Task, self.subject)?;
+            let command = task.with(times).on_one_core()?;
             let (running, _) = Running::start(command, "done")?;
             let total = running.cpu_time()?;
             running.finish()?;
@@ -206,13 +257,19 @@ impl Row {
     }
 }
 
+/// Whether that peer could take part in the contest of that key.
+pub(super) fn is_done_by(key: &str, peer: &Peer) -> bool {
+    let mut rows = ROWS.iter();
+    rows.any(|row| row.key == key && peer.does(row.kind(), row.subject))
+}
+
 /// Asks each for its value in each round, beginning with another one each time.
 fn in_turns(
-    who: &[&'static str],
+    who: &[&'static Peer],
     rounds: usize,
     mut play: impl FnMut(usize) -> Result<f64, String>,
 ) -> Result<Vec<Series>, String> {
-    let mut series: Vec<Series> = who.iter().map(|peer| Series::of(peer)).collect();
+    let mut series: Vec<Series> = who.iter().map(|peer| Series::of(peer.name)).collect();
     for round in 0..rounds {
         for place in 0..who.len() {
             let index = (round + place) % who.len();

@@ -12,6 +12,7 @@ use calloop::generic::Generic;
 use calloop::{EventLoop, Interest, Mode, PostAction};
 
 use super::unfinished::Unfinished;
+use crate::load::CONSTANT;
 
 /// What all callbacks share, as calloop lends it to each of them.
 struct Shared {
@@ -26,6 +27,19 @@ pub(super) fn echo(addr: SocketAddr) -> io::Result<()> {
             0 => Ok(PostAction::Remove),
             n => {
                 socket.write_all(&shared.buffer[..n])?;
+                Ok(PostAction::Continue)
+            }
+        }
+    })
+}
+
+/// Answers the same whatever comes.
+pub(super) fn constant(addr: SocketAddr) -> io::Result<()> {
+    serve(addr, |_| {
+        |mut socket: &TcpStream, shared: &mut Shared| match socket.read(&mut shared.buffer)? {
+            0 => Ok(PostAction::Remove),
+            _ => {
+                socket.write_all(CONSTANT)?;
                 Ok(PostAction::Continue)
             }
         }

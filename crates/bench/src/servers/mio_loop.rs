@@ -9,6 +9,7 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 
 use super::unfinished::Unfinished;
+use crate::load::CONSTANT;
 
 const LISTENER: Token = Token(usize::MAX);
 
@@ -16,6 +17,13 @@ const LISTENER: Token = Token(usize::MAX);
 pub(super) fn echo(addr: SocketAddr) -> io::Result<()> {
     serve(addr, |connections, index, data| {
         connections.send(index, data)
+    })
+}
+
+/// Answers the same whatever comes.
+pub(super) fn constant(addr: SocketAddr) -> io::Result<()> {
+    serve(addr, |connections, index, _| {
+        connections.send(index, CONSTANT)
     })
 }
 

@@ -7,16 +7,31 @@
 use std::io::{self, Read, Write};
 use std::mem;
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::{Duration, Instant};
 
+use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 
 use super::unfinished::Unfinished;
+use crate::load::CONSTANT;
 
 const LISTENER: u64 = u64::MAX;
 
 /// Sends back what comes.
 pub(super) fn echo(addr: SocketAddr) -> io::Result<()> {
     serve(addr, |connections, key, data| connections.send(key, data))
+}
+
+/// Answers the same whatever comes.
+pub(super) fn constant(addr: SocketAddr) -> io::Result<()> {
+    serve(addr, |connections, key, _| connections.send(key, CONSTANT))
+}
+
+/// Sends back what comes, and ends what is silent for a minute or two: it looks once a minute.
+pub(super) fn patient(addr: SocketAddr) -> io::Result<()> {
+    run(addr, Some(super::PATIENCE), |connections, key, data| {
+        connections.send(key, data)
+    })
 }
 
 /// Sends back what comes first and ends the connection.
@@ -53,6 +68,14 @@ fn serve(
     addr: SocketAddr,
     answer: impl Fn(&mut Connections, u64, &[u8]) -> io::Result<()>,
 ) -> io::Result<()> {
+    run(addr, None, answer)
+}
+
+fn run(
+    addr: SocketAddr,
+    patience: Option<Duration>,
+    answer: impl Fn(&mut Connections, u64, &[u8]) -> io::Result<()>,
+) -> io::Result<()> {
     let listener = TcpListener::bind(addr)?;
     let poller = epoll::create(CreateFlags::CLOEXEC)?;
     let key = EventData::new_u64(LISTENER);
@@ -62,9 +85,12 @@ fn serve(
     let mut connections = Connections::default();
     let mut buffer = vec![0; 64 * 1024];
     let mut events: Vec<Event> = Vec::with_capacity(1024);
+    let mut sweep = patience.map(Sweep::each);
     loop {
         events.clear();
-        epoll::wait(&poller, rustix::buffer::spare_capacity(&mut events), None)?;
+        let rest = sweep.as_mut().map(|sweep| sweep.rest(&mut connections));
+        let room = rustix::buffer::spare_capacity(&mut events);
+        epoll::wait(&poller, room, rest.as_ref())?;
         for event in &events {
             let key = event.data.u64();
             if key == LISTENER {
@@ -84,6 +110,33 @@ fn serve(
     }
 }
 
+/// When to look for those who have been silent.
+struct Sweep {
+    each: Duration,
+    next: Instant,
+}
+
+impl Sweep {
+    fn each(each: Duration) -> Self {
+        let next = Instant::now() + each;
+        Self { each, next }
+    }
+
+    /// How long to wait for events; looks first if it is time to.
+    fn rest(&mut self, connections: &mut Connections) -> Timespec {
+        let now = Instant::now();
+        if now >= self.next {
+            connections.remove_silent();
+            self.next = now + self.each;
+        }
+        let rest = self.next - now;
+        Timespec {
+            tv_sec: rest.as_secs() as i64,
+            tv_nsec: rest.subsec_nanos().into(),
+        }
+    }
+}
+
 /// The open connections by their key in the poller.
 #[derive(Default)]
 struct Connections {
@@ -94,6 +147,8 @@ struct Connections {
 struct Connection {
     socket: TcpStream,
     unfinished: Unfinished,
+    /// Whether it has said nothing since the last sweep.
+    silent: bool,
 }
 
 impl Connections {
@@ -106,6 +161,7 @@ impl Connections {
         let connection = Some(Connection {
             socket,
             unfinished: Unfinished::default(),
+            silent: false,
         });
         match self.free.pop() {
             Some(index) => self.open[index] = connection,
@@ -113,23 +169,34 @@ impl Connections {
         }
     }
 
-    fn socket(&self, key: u64) -> io::Result<&TcpStream> {
-        match &self.open[key as usize] {
-            Some(connection) => Ok(&connection.socket),
-            None => Err(io::ErrorKind::NotConnected.into()),
-        }
+    fn get(&mut self, key: u64) -> io::Result<&mut Connection> {
+        self.open[key as usize]
+            .as_mut()
+            .ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 
     /// Reads what arrived; the peer's end is an error.
-    fn receive(&self, key: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        match self.socket(key)?.read(buffer)? {
+    fn receive(&mut self, key: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        let connection = self.get(key)?;
+        connection.silent = false;
+        match connection.socket.read(buffer)? {
             0 => Err(io::ErrorKind::UnexpectedEof.into()),
             n => Ok(n),
         }
     }
 
-    fn send(&self, key: u64, data: &[u8]) -> io::Result<()> {
-        self.socket(key)?.write_all(data)
+    fn send(&mut self, key: u64, data: &[u8]) -> io::Result<()> {
+        self.get(key)?.socket.write_all(data)
+    }
+
+    fn remove_silent(&mut self) {
+        for key in 0..self.open.len() {
+            match &mut self.open[key] {
+                Some(connection) if connection.silent => self.remove(key as u64),
+                Some(connection) => connection.silent = true,
+                None => {}
+            }
+        }
     }
 
     fn remove(&mut self, key: u64) {

@@ -4,7 +4,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use torsade::{Protocol, Reactor, Transport, factory};
+use torsade::{Protocol, Transport, factory};
 
 struct Once;
 
@@ -16,7 +16,7 @@ impl Protocol for Once {
 }
 
 pub(super) fn serve(addr: SocketAddr) -> io::Result<()> {
-    let mut reactor = Reactor::new()?;
+    let mut reactor = super::driver::reactor()?;
     let listener = reactor
         .net()
         .listen(addr, factory(|_| Once))

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use torsade::{Protocol, Reactor, Transport, factory};
+use torsade::{Protocol, Transport, factory};
 
 struct Echo;
 
@@ -14,7 +14,7 @@ impl Protocol for Echo {
 }
 
 pub(super) fn serve(addr: SocketAddr) -> io::Result<()> {
-    let mut reactor = Reactor::new()?;
+    let mut reactor = super::driver::reactor()?;
     let listener = reactor
         .net()
         .listen(addr, factory(|_| Echo))

@@ -1,14 +1,12 @@
-//! A room on torsade, as its pubsub example has it: every line goes to all,
-//! as shared bytes.
+//! A room on torsade, as its pubsub example has it: every line goes to all.
 
 use std::cell::RefCell;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use bytes::Bytes;
 use torsade::wire::{LineProtocol, Lines};
-use torsade::{Connection, Disconnect, Reactor, Transport, factory};
+use torsade::{Connection, Disconnect, Transport, factory};
 
 type Room = Rc<RefCell<Vec<Connection>>>;
 
@@ -22,9 +20,9 @@ impl LineProtocol for Member {
     }
 
     fn line_received(&mut self, _: &Transport<Self>, line: &[u8]) {
-        let line = Bytes::from([line, Self::DELIMITER].concat());
+        let line = [line, Self::DELIMITER].concat();
         for member in self.room.borrow().iter() {
-            member.write_bytes(line.clone());
+            member.write(&line);
         }
     }
 
@@ -35,7 +33,7 @@ impl LineProtocol for Member {
 }
 
 pub(super) fn serve(addr: SocketAddr) -> io::Result<()> {
-    let mut reactor = Reactor::new()?;
+    let mut reactor = super::driver::reactor()?;
     let room = Room::default();
     let members = factory(move |_| {
         let room = Rc::clone(&room);

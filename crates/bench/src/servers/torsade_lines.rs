@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use torsade::wire::{LineProtocol, LineTransport, Lines};
-use torsade::{Reactor, Transport, factory};
+use torsade::{Transport, factory};
 
 struct Answer;
 
@@ -15,7 +15,7 @@ impl LineProtocol for Answer {
 }
 
 pub(super) fn serve(addr: SocketAddr) -> io::Result<()> {
-    let mut reactor = Reactor::new()?;
+    let mut reactor = super::driver::reactor()?;
     let listener = reactor
         .net()
         .listen(addr, factory(|_| Lines::new(Answer)))

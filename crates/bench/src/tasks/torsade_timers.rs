@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use torsade::{Net, Reactor, Timer};
 
+use crate::servers::driver;
+
 use super::{BATCH, LIVE, MILLION, SOON, far, wait_until_due};
 
 /// A reactor with timers.
@@ -84,7 +86,7 @@ pub(super) fn fire(times: usize) -> io::Result<usize> {
 impl Bench {
     fn with(live: usize) -> io::Result<Self> {
         let mut bench = Self {
-            reactor: Reactor::new()?,
+            reactor: driver::reactor()?,
             timers: Timers::default(),
         };
         bench.set(live, far)?;

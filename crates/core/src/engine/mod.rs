@@ -127,9 +127,11 @@ impl<S> Engine<S> {
             || !queue::is_empty()
     }
 
-    /// When the next timer is due.
+    /// When to wake for timers, never later than the next is due. It may be earlier, if many are
+    /// armed and the next was cancelled: then the turn finds nothing to do, and the following
+    /// deadline is a later one.
     pub fn next_deadline(&self) -> Option<Time> {
-        self.shared.timers.borrow().next_deadline()
+        self.shared.timers.borrow_mut().next_deadline()
     }
 
     /// The next rare operation, if one is asked for.
@@ -235,29 +237,70 @@ impl<S> Engine<S> {
         buffer: &mut [u8],
         read: impl FnOnce(&mut S, &mut [u8]) -> io::Result<usize>,
     ) -> usize {
-        self.in_turn();
         let Some(slot) = self.slots.get_mut(id.0) else {
             return 0;
         };
         let Some(socket) = &mut slot.socket else {
             return 0;
         };
-        if !slot.interest.readable {
-            return 0;
+        if !slot.link.is_calm() {
+            return self.readable_long(wire, id, buffer, read);
         }
-        match read(socket, buffer) {
-            Ok(0) => self.input_ended(wire, id),
-            Ok(len) => {
-                let data = &buffer[..len];
-                if !slot.take(wire, &self.shared, &self.turn, &mut self.spare, data) {
-                    self.after_fact(wire, id);
-                }
-                if len == buffer.len() {
-                    self.input_left(id);
-                }
-                return len;
-            }
-            Err(error) => match error.kind() {
+        let len = match read(socket, buffer) {
+            Ok(0) => return self.not_read(wire, id, None),
+            Ok(len) => len,
+            Err(error) => return self.not_read(wire, id, Some(error)),
+        };
+        let data = &buffer[..len];
+        if !slot.take_calm(wire, &self.shared, &self.turn, &mut self.spare, data) {
+            self.after_fact(wire, id);
+        }
+        if len == buffer.len() {
+            self.input_left(id);
+        }
+        len
+    }
+
+    /// The same for a connection that needs more than to be told and its answer sent.
+    #[inline(never)]
+    fn readable_long<W: Wire<S>>(
+        &mut self,
+        wire: &mut W,
+        id: ConnectionId,
+        buffer: &mut [u8],
+        read: impl FnOnce(&mut S, &mut [u8]) -> io::Result<usize>,
+    ) -> usize {
+        self.in_turn();
+        let Some(slot) = self.slots.get_mut(id.0) else {
+            return 0;
+        };
+        let Some(socket) = slot.socket.as_mut().filter(|_| slot.interest.readable) else {
+            return 0;
+        };
+        let len = match read(socket, buffer) {
+            Ok(0) => return self.not_read(wire, id, None),
+            Ok(len) => len,
+            Err(error) => return self.not_read(wire, id, Some(error)),
+        };
+        slot.take(&self.shared, &mut self.spare, &buffer[..len]);
+        self.after_fact(wire, id);
+        if len == buffer.len() {
+            self.input_left(id);
+        }
+        len
+    }
+
+    /// Nothing was read: the peer's end, or an error.
+    #[cold]
+    fn not_read<W: Wire<S>>(
+        &mut self,
+        wire: &mut W,
+        id: ConnectionId,
+        error: Option<io::Error>,
+    ) -> usize {
+        match error {
+            None => self.input_ended(wire, id),
+            Some(error) => match error.kind() {
                 io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => {}
                 _ => self.failed(wire, id, error),
             },
@@ -268,11 +311,13 @@ impl<S> Engine<S> {
     /// Bytes arrived.
     #[inline]
     pub fn received<W: Wire<S>>(&mut self, wire: &mut W, id: ConnectionId, data: &[u8]) {
-        self.in_turn();
         let Some(slot) = self.slots.get_mut(id.0) else {
             return;
         };
-        if !slot.take(wire, &self.shared, &self.turn, &mut self.spare, data) {
+        if !slot.link.is_calm() {
+            slot.take(&self.shared, &mut self.spare, data);
+            self.after_fact(wire, id);
+        } else if !slot.take_calm(wire, &self.shared, &self.turn, &mut self.spare, data) {
             self.after_fact(wire, id);
         }
     }
@@ -415,6 +460,7 @@ impl<S> Engine<S> {
     /// After a callback: its continuations, then its flush, until both have nothing to do.
     #[inline(never)]
     fn after_fact<W: Wire<S>>(&mut self, wire: &mut W, id: ConnectionId) {
+        self.in_turn();
         loop {
             if self.has_queued() {
                 self.run_queue(wire);
@@ -473,6 +519,7 @@ impl<S> Engine<S> {
             slot.interest = wanted;
             wire.interest(socket, id, wanted);
         }
+        slot.link.set_unsettled(!slot.is_settled());
         slot.link.end_callback();
     }
 
@@ -549,11 +596,15 @@ impl<S> Engine<S> {
 
     #[inline]
     fn in_turn(&self) {
-        assert!(
-            self.shared.state() == State::InTurn,
-            "a fact was told outside a turn"
-        );
+        if self.shared.state() != State::InTurn {
+            outside_a_turn();
+        }
     }
+}
+
+#[cold]
+fn outside_a_turn() -> ! {
+    panic!("a fact was told outside a turn");
 }
 
 /// Errors of Deferreds that nobody took go to the log, unless the thread has a sink already. One

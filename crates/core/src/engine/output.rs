@@ -48,22 +48,14 @@ impl<S> Slot<S> {
         }
     }
 
-    /// Whether nothing stands in the way of anything.
+    /// Whether there is nothing to do but to deliver what comes and to send what is written.
     #[inline]
-    pub(super) fn is_calm(&self) -> bool {
-        !self.interest.writable && self.link.is_calm()
-    }
-
-    /// Whether nothing stands in the way of anything, and sending is all that is to be done. That
-    /// the driver listens for input says that input is open, since it was last settled.
-    #[inline]
-    pub(super) fn is_settled_but_for_output(&self) -> bool {
+    pub(super) fn is_settled(&self) -> bool {
         const READS: Interest = Interest {
             readable: true,
             writable: false,
         };
         self.interest == READS
-            && self.link.is_calm()
             && self.inbox.tail() == Tail::Empty
             && !self.link.watches.minds_input()
     }
@@ -77,29 +69,54 @@ impl<S> Slot<S> {
         shared: &Shared,
         data: &[u8],
     ) -> bool {
-        let mut lent = &data[shared.lending.end()];
-        // Bytes written behind them go along, in one send of a chunk.
-        if self.link.buffered() == lent.len()
-            && !lent.is_empty()
-            && let Some(socket) = &mut self.socket
-        {
-            let sent = wire.send_lent(socket, self.link.id(), lent);
-            self.link.unbuffer(sent);
-            lent = &lent[sent..];
-        }
-        if self.link.buffered() > 0 && !self.flush_copied(wire, shared, lent) {
-            return false;
+        let lent = shared.lending.end();
+        let waiting = self.link.buffered();
+        if waiting > 0 {
+            // Bytes written behind lent ones go along, in one send of a chunk.
+            let sent = if lent.len == waiting
+                && let Some(bytes) = lent.of(data)
+                && let Some(socket) = &mut self.socket
+            {
+                wire.send_lent(socket, self.link.id(), bytes)
+            } else {
+                self.send_staged(wire, shared)
+            };
+            if sent < waiting {
+                self.copy_unsent(lent.of(data), sent);
+                return false;
+            }
+            self.link.sent_all(waiting);
         }
         self.link.end_callback();
         true
     }
 
-    /// Send what lies in the outbox, with what could not be sent from the delivery in front.
-    /// Returns whether all went.
+    /// Send what is staged, if that is all that waits and all of it goes. Returns how much went.
     #[inline(never)]
-    fn flush_copied<W: Wire<S>>(&mut self, wire: &mut W, shared: &Shared, lent: &[u8]) -> bool {
-        self.link.copy_lent(lent);
-        self.offer(wire, shared) && self.link.buffered() == 0
+    fn send_staged<W: Wire<S>>(&mut self, wire: &mut W, shared: &Shared) -> usize {
+        let (Some(staged), Some(socket)) = (self.link.staged(), &mut self.socket) else {
+            return 0;
+        };
+        let id = self.link.id();
+        let sent = shared
+            .staging
+            .with(staged, |bytes| wire.send_lent(socket, id, bytes));
+        if sent < staged.len() {
+            self.link.took_staged(staged, sent);
+            return 0;
+        }
+        self.link.forget_staged();
+        shared.staging.release(1, sent);
+        sent
+    }
+
+    /// Not all of what was lent was sent: the rest is copied.
+    #[cold]
+    fn copy_unsent(&self, lent: Option<&[u8]>, sent: usize) {
+        if sent > 0 {
+            self.link.sent_some(sent);
+        }
+        self.link.copy_lent(&lent.unwrap_or_default()[sent..]);
     }
 
     /// Offer the driver what waits, until it takes no more.
@@ -116,7 +133,7 @@ impl<S> Slot<S> {
     /// Offer the driver the next chunk. Returns whether it took all of it.
     #[inline(always)]
     fn offer<W: Wire<S>>(&mut self, wire: &mut W, shared: &Shared) -> bool {
-        if self.link.has_staged() {
+        if self.link.staged().is_some() {
             return self.offer_staged(wire, shared);
         }
         let Some(socket) = &mut self.socket else {
@@ -142,14 +159,14 @@ impl<S> Slot<S> {
     /// Offer the driver what is staged; a rest of it goes into a chunk.
     #[inline(never)]
     fn offer_staged<W: Wire<S>>(&mut self, wire: &mut W, shared: &Shared) -> bool {
-        let Some(socket) = &mut self.socket else {
+        let (Some(staged), Some(socket)) = (self.link.staged(), &mut self.socket) else {
             return false;
         };
         let id = self.link.id();
-        let sent = self
-            .link
-            .send_staged(|bytes| wire.send_lent(socket, id, bytes));
-        self.link.unbuffer(sent);
+        let sent = shared
+            .staging
+            .with(staged, |bytes| wire.send_lent(socket, id, bytes));
+        self.link.took_staged(staged, sent);
         self.link.buffered() == 0 || self.offer(wire, shared)
     }
 

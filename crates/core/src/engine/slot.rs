@@ -4,6 +4,7 @@ use torsade_deferred::queue::Turn;
 
 use super::chain::Chain;
 use super::inbox::{Inbox, Spare, Tail};
+use super::outside_a_turn;
 use crate::guard::{self, Caught};
 use crate::link::{Ending, Link, Phase};
 use crate::shared::Shared;
@@ -82,8 +83,8 @@ impl<S> Slot<S> {
     #[inline(always)]
     pub(super) fn callback(&mut self, place: &'static str, call: impl FnOnce(&mut dyn Stack)) {
         self.link.begin_callback();
-        let stack = &mut *self.stack;
-        if let Err(panic) = guard::run(|| call(stack)) {
+        let stack = &mut self.stack;
+        if let Err(panic) = guard::run(|| call(&mut **stack)) {
             self.panicked(place, panic);
         }
     }
@@ -95,36 +96,37 @@ impl<S> Slot<S> {
         self.link.end(Disconnect::Panicked(panic), Ending::Abrupt);
     }
 
-    /// Take bytes that arrived, and deliver them if that may be. Returns whether all is done: the
-    /// usual case, in which what the callback wrote was sent whole and nothing else changed.
+    /// Deliver bytes that arrived on a connection that is calm, and send what the callback wrote.
+    /// Returns whether all is done: the usual case, in which that was sent whole and nothing else
+    /// changed.
     #[inline(always)]
-    pub(super) fn take<W: Wire<S>>(
+    pub(super) fn take_calm<W: Wire<S>>(
         &mut self,
         wire: &mut W,
-        shared: &Rc<Shared>,
+        shared: &Shared,
         turn: &Option<Turn>,
         spare: &mut Spare,
         data: &[u8],
     ) -> bool {
-        self.more = 0;
-        if self.inbox.tail() == Tail::Empty && self.link.takes_bytes() {
-            self.link.count_received(data.len());
-            shared.lending.begin(data);
-            let all_read = self.deliver(data, spare);
-            if all_read && !shared.has_queued(turn) && self.is_calm() {
-                return self.flush_calm(wire, shared, data);
-            }
-            self.link.copy_lent(&data[shared.lending.end()]);
-            return false;
+        self.deliver(shared, data);
+        let Some(turn) = turn else { outside_a_turn() };
+        if !turn.has_jobs() && self.link.only_runs() {
+            return self.flush_calm(wire, shared, data);
         }
-        self.take_held(shared, spare, data);
+        self.leave_delivery(shared, spare, data);
         false
     }
 
-    /// Take bytes that cannot be delivered as they are, now.
+    /// Take bytes that arrived, and deliver them if that may be.
     #[inline(never)]
-    fn take_held(&mut self, shared: &Rc<Shared>, spare: &mut Spare, data: &[u8]) {
-        if self.filters.is_some() {
+    pub(super) fn take(&mut self, shared: &Rc<Shared>, spare: &mut Spare, data: &[u8]) {
+        self.more = 0;
+        if self.inbox.tail() == Tail::Empty && self.link.takes_bytes() {
+            // What was said outside a delivery speaks of none.
+            self.link.take_unread();
+            self.deliver(shared, data);
+            self.leave_delivery(shared, spare, data);
+        } else if self.filters.is_some() {
             self.take_encoded(shared, spare, data);
         } else {
             self.link.count_received(data.len());
@@ -134,21 +136,26 @@ impl<S> Slot<S> {
         }
     }
 
-    /// Deliver bytes that are in a driver's buffer. Returns whether the protocol took them all.
+    /// Deliver bytes that are in a driver's buffer.
     #[inline(always)]
-    fn deliver(&mut self, data: &[u8], spare: &mut Spare) -> bool {
-        // What was said outside a delivery speaks of none.
-        self.link.take_unread();
+    fn deliver(&mut self, shared: &Shared, data: &[u8]) {
+        self.link.count_received(data.len());
+        shared.lending.begin(data);
         self.callback("data_received", |stack| stack.data(data));
+    }
+
+    /// The delivery is over, and not all was sent or read: keep what is needed of it.
+    #[inline(never)]
+    fn leave_delivery(&mut self, shared: &Shared, spare: &mut Spare, data: &[u8]) {
         let unread = self.link.take_unread();
         if unread > 0 {
             self.leave(data, unread, spare);
         }
-        unread == 0
+        let lent = shared.lending.end();
+        self.link.copy_lent(lent.of(data).unwrap_or_default());
     }
 
     /// The protocol left the last `unread` bytes of a fresh delivery for later.
-    #[inline(never)]
     fn leave(&mut self, data: &[u8], unread: usize, spare: &mut Spare) {
         if self.link.phase() == Phase::Open {
             let rest = &data[data.len() - unread.min(data.len())..];

@@ -145,6 +145,7 @@ impl<S> Engine<S> {
         self.drop_each("the drop of a timer", timers);
         let letters = self.shared.mailbox.take_all();
         self.drop_each("the drop of a posted call", letters);
+        self.give_up_threads();
         self.end_extensions();
         self.run_queue(wire);
         self.stopping = Stopping::No;
@@ -193,6 +194,15 @@ impl<S> Engine<S> {
                 self.user("the drop of a protocol", || found.gone());
             }
         }
+    }
+
+    /// Whoever waits for a thread waits no longer; the threads come to their end.
+    fn give_up_threads(&self) {
+        let keys: Vec<_> = self.shared.asked.borrow().keys().collect();
+        let remove = |key| self.shared.asked.borrow_mut().remove(key);
+        let asked = keys.into_iter().filter_map(remove);
+        self.drop_each("the end of a wait for a thread", asked);
+        self.shared.host().join_threads();
     }
 
     fn end_all(&self, reason: &Disconnect) {
@@ -257,6 +267,7 @@ impl<S> Engine<S> {
         self.drop_each("the drop of a posted call", letters);
         let timers = self.shared.timers.borrow_mut().drain();
         self.drop_each("the drop of a timer", timers);
+        self.give_up_threads();
         self.end_extensions();
         self.run_queue(wire);
         self.shared.touched.take();

@@ -29,6 +29,8 @@ impl<S> Engine<S> {
         if !self.shared.timers.borrow().is_empty() {
             self.shared.now();
         }
+        // What was queued between two turns comes before everything that this one brings.
+        self.run_queue(wire);
         if !self.shared.mailbox.is_empty() {
             self.run_posts(wire);
         }
@@ -97,14 +99,18 @@ impl<S> Engine<S> {
         let room = mem::take(&mut self.settling);
         let mut touched = self.shared.touched.replace(room);
         // Given back together: that costs less than one by one.
-        let mut pieces = 0;
+        let (mut pieces, mut bytes) = (0, 0);
         for id in touched.drain(..) {
-            if !self.sends_staged(wire, id, &mut pieces) {
-                self.settle(wire, id);
+            match self.send_staged(wire, id) {
+                Some(sent) => {
+                    pieces += usize::from(sent > 0);
+                    bytes += sent;
+                }
+                None => self.settle(wire, id),
             }
         }
         self.settling = touched;
-        self.shared.staging.release(pieces);
+        self.shared.staging.release(pieces, bytes);
         self.run_queue(wire);
         if self.shared.is_over_cap() {
             self.shed_output(wire);
@@ -112,38 +118,27 @@ impl<S> Engine<S> {
     }
 
     /// The usual case in a room: others wrote to a connection on which everything flows. Returns
-    /// whether all of that went, so that nothing else is to be done.
+    /// how much went, if that was all and nothing else is to be done.
     #[inline(always)]
-    fn sends_staged<W: Wire<S>>(
-        &mut self,
-        wire: &mut W,
-        id: ConnectionId,
-        pieces: &mut usize,
-    ) -> bool {
+    fn send_staged<W: Wire<S>>(&mut self, wire: &mut W, id: ConnectionId) -> Option<usize> {
         let Some(slot) = self.slots.get_mut(id.0) else {
-            return true;
+            return Some(0);
         };
         let link = &slot.link;
+        let calm = link.is_only_written_to();
         link.unlist();
-        let Some(staged) = link.all_staged() else {
-            return false;
-        };
-        if !slot.is_settled_but_for_output() {
-            return false;
-        }
-        let Some(socket) = &mut slot.socket else {
-            return false;
+        let (true, Some(staged), Some(socket)) = (calm, link.staged(), &mut slot.socket) else {
+            return None;
         };
         let staging = &self.shared.staging;
         let sent = wire.send_lent(socket, id, &staging.borrow()[staged.range()]);
         if sent < staged.len() {
             link.took_staged(staged, sent);
-            link.unbuffer(sent);
-            return false;
+            return None;
         }
-        link.sent_staged(staged);
-        *pieces += 1;
-        true
+        link.forget_staged();
+        link.sent_all(sent);
+        Some(sent)
     }
 
     pub(super) fn deliver_losses<W: Wire<S>>(&mut self, wire: &mut W) {
@@ -189,7 +184,7 @@ impl<S> Engine<S> {
 
     /// Timers that were set before this turn and are due.
     fn run_timers<W: Wire<S>>(&mut self, wire: &mut W) {
-        let next = self.shared.timers.borrow().next_deadline();
+        let next = self.shared.timers.borrow_mut().next_deadline();
         let Some(next) = next else {
             return;
         };
@@ -197,24 +192,31 @@ impl<S> Engine<S> {
         if next > now {
             return;
         }
-        let due = self.shared.timers.borrow().due(now);
-        for key in due {
-            // An earlier one of them may have moved it.
-            let is_due = self.shared.timers.borrow().is_due(key, now);
-            if is_due && !self.waits_for_input(key) {
-                let action = self.shared.timers.borrow_mut().remove(key);
-                if let Some(action) = action {
-                    self.run_action(wire, action);
-                }
+        self.shared.timers.borrow_mut().advance(now);
+        // They stay armed until it is their turn, so that an earlier one can move or cancel them.
+        while let Some(key) = self.first_due() {
+            if self.waits_for_input(key) {
+                self.shared.timers.borrow_mut().put_off(key);
+            } else if let Some(action) = self.take_timer(key) {
+                self.run_action(wire, action);
             }
         }
+        self.shared.timers.borrow_mut().keep_put_off();
+    }
+
+    fn first_due(&self) -> Option<Key> {
+        self.shared.timers.borrow().first_due()
+    }
+
+    fn take_timer(&self, key: Key) -> Option<Action> {
+        self.shared.timers.borrow_mut().remove(key)
     }
 
     /// Whether a timer's connection has input that must be delivered before it. Its later timers do
     /// not pass one that waited for that, whatever happens in between.
     fn waits_for_input(&mut self, key: Key) -> bool {
         let timers = self.shared.timers.borrow();
-        let Some(Action::Connection(link, _)) = timers.action(key) else {
+        let Some(Action::Connection(link, _)) = timers.get(key) else {
             return false;
         };
         let Some(slot) = self.slots.get_mut(link.id().0) else {
@@ -235,7 +237,7 @@ impl<S> Engine<S> {
         match action {
             Action::Free(f, _) => {
                 let net = self.net.clone();
-                self.user("a timer", || f(&net));
+                self.user("a timer", || f.run(&net));
             }
             Action::Connection(link, continuation) => {
                 link.stop_waiting(&*continuation);
@@ -273,7 +275,7 @@ impl<S> Engine<S> {
         let mut timers = self.shared.timers.borrow_mut();
         if timers.has_fresh() {
             let now: Time = self.shared.host().now();
-            timers.settle_fresh(now);
+            timers.settle(now);
         }
     }
 }

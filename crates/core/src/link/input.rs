@@ -11,6 +11,12 @@ impl Link {
         self.gate.lets_in()
     }
 
+    /// The same, and whether no layer was told anything.
+    #[inline(always)]
+    pub(crate) fn is_undisturbed(&self) -> bool {
+        self.gate.lets_on()
+    }
+
     pub(crate) fn set_layer_paused(self: &Rc<Self>, depth: u16, paused: bool) {
         self.set_held(Gate::layer(depth), paused);
     }
@@ -46,11 +52,15 @@ impl Link {
     }
 
     pub(crate) fn unread(&self, n: usize) {
-        self.unread.set(self.unread.get().max(n));
+        if n > self.unread.get() {
+            self.unread.set(n);
+            self.gate.set(hold::UNREAD, true);
+        }
     }
 
     #[inline]
     pub(crate) fn take_unread(&self) -> usize {
+        self.gate.set(hold::UNREAD, false);
         self.unread.replace(0)
     }
 

@@ -20,7 +20,6 @@ use crate::gate::{Gate, hold};
 use crate::layer::Layers;
 use crate::outbox::Outbox;
 use crate::shared::{Ready, Shared};
-use crate::staging::Staged;
 use crate::watch::Watches;
 use crate::{ConnectionId, Peer};
 
@@ -34,9 +33,9 @@ pub(crate) struct Link {
     peer: Peer,
     phase: Cell<Phase>,
     output: Cell<Output>,
-    touched: Cell<Touched>,
     pub(crate) outbox: RefCell<Outbox>,
-    staged: Cell<Staged>,
+    /// Where what is staged begins.
+    staged: Cell<u32>,
     buffered: Cell<usize>,
     sent: Cell<u64>,
     received: Cell<u64>,
@@ -95,17 +94,6 @@ pub(crate) enum Output {
     Ended,
 }
 
-/// Whether the engine will come by and act on what the handles did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Touched {
-    /// It will not: the next change must put the link on its list.
-    No,
-    /// One of this connection's callbacks runs; the engine comes by right after it.
-    Running,
-    /// It is on the list, which is worked through before the engine sleeps.
-    Listed,
-}
-
 impl Link {
     pub(crate) fn new(shared: Rc<Shared>, id: ConnectionId, peer: Peer, throttled: bool) -> Self {
         let limits = shared.limits();
@@ -118,7 +106,6 @@ impl Link {
             peer,
             phase: Cell::new(Phase::Open),
             output: Cell::new(Output::Open),
-            touched: Cell::new(Touched::No),
             outbox: RefCell::default(),
             staged: Cell::default(),
             buffered: Cell::new(0),
@@ -129,7 +116,7 @@ impl Link {
             low: Cell::new(low),
             high: Cell::new(high),
             throttled: Cell::new(throttled),
-            gate: Gate::default(),
+            gate: Gate::unsettled(),
             peer_ended: Cell::new(false),
             unread: Cell::new(0),
             unread_limit: Cell::new(unread_limit),
@@ -169,51 +156,75 @@ impl Link {
 
 /// Being seen by the engine.
 impl Link {
-    /// Something changed that the engine must act on.
+    /// Something changed that the engine must act on. It comes by after a callback of this
+    /// connection in any case.
     #[inline]
     pub(crate) fn touch(self: &Rc<Self>) {
-        if self.touched.get() == Touched::No {
+        if !self.gate.has(hold::RUNNING | hold::LISTED) {
             self.list();
         }
     }
 
-    #[inline(always)]
+    #[inline]
     fn list(&self) {
-        self.touched.set(Touched::Listed);
+        self.gate.set(hold::LISTED, true);
         self.shared.touched.borrow_mut().push(self.id);
         self.shared.work();
     }
 
-    /// Whether both directions are open and nothing holds input back.
-    #[inline]
+    /// Whether a message may take the short way: both directions are open, nothing is held back,
+    /// nothing is left over, and no callback runs.
+    #[inline(always)]
     pub(crate) fn is_calm(&self) -> bool {
-        self.gate.is_clear()
+        self.gate.is_calm()
+    }
+
+    /// Whether a callback of this connection runs, and perhaps wrote, and that is all there is.
+    #[inline(always)]
+    pub(crate) fn only_runs(&self) -> bool {
+        self.gate.is_but_for_output(hold::RUNNING)
+    }
+
+    /// Whether others wrote to it, and that is all there is.
+    #[inline(always)]
+    pub(crate) fn is_only_written_to(&self) -> bool {
+        self.gate.is(hold::LISTED | hold::STAGED)
     }
 
     /// A callback of this connection begins.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn begin_callback(&self) {
-        if self.touched.get() == Touched::No {
-            self.touched.set(Touched::Running);
-        }
+        self.gate.set(hold::RUNNING, true);
     }
 
     /// The engine came by after this connection's callbacks; what is listed stays listed.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn end_callback(&self) {
-        if self.touched.get() == Touched::Running {
-            self.touched.set(Touched::No);
-        }
+        self.gate.set(hold::RUNNING, false);
+    }
+
+    /// The engine came by: whether there is more to do than to deliver and to send.
+    #[inline]
+    pub(crate) fn set_unsettled(&self, unsettled: bool) {
+        self.gate.set(hold::UNSETTLED, unsettled);
+        self.gate.set(hold::SIGNALLED, false);
+    }
+
+    /// A layer told the one around it something.
+    pub(crate) fn note_signal(self: &Rc<Self>) {
+        self.gate.set(hold::SIGNALLED, true);
+        self.touch();
     }
 
     /// The engine takes the link from its list.
+    #[inline(always)]
     pub(crate) fn unlist(&self) {
-        self.touched.set(Touched::No);
+        self.gate.set(hold::LISTED, false);
     }
 
     /// Callbacks were made, and the engine will not come by at once: more of them are queued.
     pub(crate) fn settle_later(self: &Rc<Self>) {
-        if self.touched.get() != Touched::Listed {
+        if !self.gate.has(hold::LISTED) {
             self.list();
         }
     }

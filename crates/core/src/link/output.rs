@@ -1,44 +1,129 @@
 use std::rc::Rc;
 
 use bytes::Bytes;
+use torsade_deferred::Deferred;
 
-use super::{Ending, Link, Output, Phase, Queued, Touched};
+use super::{Ending, Link, Output, Phase, Queued};
 use crate::flow::Flow;
 use crate::gate::hold;
 use crate::staging::Staged;
 use crate::{Disconnect, Limit};
 
 /// Output.
+///
+/// ```text
+///           part of the delivery that is made, nothing else waits          the callback returned
+///   write -------------------------------------------------------> lent ----------+--------> sent
+///     |     nothing else but such bytes waits                                     |
+///     +----------------------------------------------------------> staged --------+
+///     |     anything else                                            | what is    |
+///     +----------------------------------------------------------> in chunks <----+ not sent
+/// ```
+///
+/// What is lent or staged stays so until the engine comes by, which is soon, and is bounded; only
+/// what lies in chunks counts as waiting in the reactor.
 impl Link {
     #[inline]
     pub(crate) fn write(self: &Rc<Self>, bytes: &[u8]) {
-        if bytes.is_empty() || !self.may_write(bytes.len()) {
-            return;
-        }
-        if self.lend(bytes) {
-            // Its own callback runs: the engine comes by in any case.
-            self.count_written(bytes.len());
-        } else {
-            self.push(bytes);
-        }
-    }
-
-    /// The same for bytes that are no part of a delivery.
-    #[inline]
-    pub(crate) fn write_copied(self: &Rc<Self>, bytes: &[u8]) {
-        if !bytes.is_empty() && self.may_write(bytes.len()) {
-            self.push(bytes);
+        if !(self.gate.is(hold::RUNNING) && self.lend(bytes)) {
+            self.write_copied(bytes);
         }
     }
 
     /// Leave bytes of the delivery that is being made where they are, if they are all that waits.
-    #[inline]
-    fn lend(&self, bytes: &[u8]) -> bool {
-        let lending = &self.shared.lending;
-        self.touched.get() == Touched::Running
-            && !self.is_filtered()
-            && self.buffered.get() == lending.lent()
-            && lending.lend(bytes)
+    #[inline(always)]
+    fn lend(self: &Rc<Self>, bytes: &[u8]) -> bool {
+        let buffered = self.buffered.get();
+        if !self.shared.lending.lend(bytes, buffered) {
+            return false;
+        }
+        self.count_written(buffered + bytes.len());
+        true
+    }
+
+    /// The same for bytes that are no part of a delivery. By itself, so that what is lent costs
+    /// little.
+    #[inline(never)]
+    pub(crate) fn write_copied(self: &Rc<Self>, bytes: &[u8]) {
+        if self.gate.is(0) && self.stage(&[bytes], bytes.len()) {
+            // Nothing happens here but that another writes: what a room does, to each member.
+            self.count_written(bytes.len());
+            self.list();
+        } else {
+            self.write_parts(&[bytes]);
+        }
+    }
+
+    /// Write these pieces, accepted or refused as one.
+    #[inline(always)]
+    pub(crate) fn write_parts(self: &Rc<Self>, parts: &[&[u8]]) {
+        let len = parts.iter().map(|part| part.len()).sum();
+        if self.gate.is(hold::RUNNING | hold::STAGED) && self.grow(parts, len) {
+            self.count_written(self.buffered.get() + len);
+        } else {
+            self.write_first(parts, len);
+        }
+    }
+
+    /// What a callback writes first, if that is no part of its delivery.
+    #[inline(never)]
+    fn write_first(self: &Rc<Self>, parts: &[&[u8]], len: usize) {
+        if self.gate.is(hold::RUNNING) && self.stage(parts, len) {
+            self.count_written(len);
+        } else if len > 0 && self.may_write(len) {
+            self.write_from_outside(parts, len);
+        }
+    }
+
+    /// Write from outside the connection's own callbacks, or where something else waits.
+    fn write_from_outside(self: &Rc<Self>, parts: &[&[u8]], len: usize) {
+        let staged = match self.gate.has(hold::STAGED) {
+            true => self.grow(parts, len),
+            // What has a filter in front of it need not be encoded at once.
+            false => !self.is_filtered() && self.stage(parts, len),
+        };
+        if staged {
+            self.count_written(self.buffered.get() + len);
+            self.touch();
+        } else {
+            self.push_chunk(parts, len);
+        }
+    }
+
+    #[inline(never)]
+    fn push_chunk(self: &Rc<Self>, parts: &[&[u8]], len: usize) {
+        self.unstage();
+        self.outbox
+            .borrow_mut()
+            .push_parts(&self.shared.pool, parts);
+        self.wrote_chunk(len);
+    }
+
+    fn wrote_chunk(self: &Rc<Self>, len: usize) {
+        self.shared.buffer(len);
+        self.count_written(self.buffered.get() + len);
+        self.touch();
+    }
+
+    /// Put bytes where those of all connections lie, if nothing waits.
+    #[inline(always)]
+    fn stage(&self, parts: &[&[u8]], len: usize) -> bool {
+        if self.buffered.get() > 0 || len == 0 {
+            return false;
+        }
+        let Some(start) = self.shared.staging.begin(parts, len) else {
+            return false;
+        };
+        self.staged.set(start);
+        self.gate.set(hold::STAGED, true);
+        true
+    }
+
+    /// Put more bytes behind what is staged, if those of others do not lie there.
+    #[inline(always)]
+    fn grow(&self, parts: &[&[u8]], len: usize) -> bool {
+        let end = self.staged.get() as usize + self.buffered.get();
+        self.shared.staging.grow(end, parts, len)
     }
 
     /// Lent bytes could not be sent from where they lay.
@@ -47,6 +132,7 @@ impl Link {
             return;
         }
         self.unstage();
+        self.shared.buffer(bytes.len());
         let pool = &self.shared.pool;
         if self.is_filtered() {
             // Nothing is lent once there is a filter, so these were written before it.
@@ -56,119 +142,48 @@ impl Link {
         }
     }
 
-    /// Write without asking again whether that is allowed. By itself, so that what is lent costs
-    /// little.
-    #[inline(never)]
-    pub(crate) fn push(self: &Rc<Self>, bytes: &[u8]) {
-        if self.stage(bytes) {
-            self.wrote(bytes.len());
-        } else {
-            self.push_chunk(bytes);
-        }
-    }
-
-    #[inline(never)]
-    fn push_chunk(self: &Rc<Self>, bytes: &[u8]) {
-        self.unstage();
-        self.outbox.borrow_mut().push(&self.shared.pool, bytes);
-        self.wrote(bytes.len());
-    }
-
-    /// Put bytes where those of all connections lie, if nothing but such bytes waits.
-    #[inline]
-    fn stage(&self, bytes: &[u8]) -> bool {
-        let staged = self.staged.get();
-        if self.buffered.get() != staged.len() || self.is_filtered() {
-            return false;
-        }
-        match self.shared.staging.push(staged, bytes) {
-            Some(staged) => {
-                self.staged.set(staged);
-                true
-            }
-            None => false,
-        }
-    }
-
     /// Move what is staged to where it may stay.
     #[inline]
     pub(crate) fn unstage(&self) {
-        if self.has_staged() {
-            self.move_staged();
+        if let Some(staged) = self.staged() {
+            self.keep_unsent(staged, 0);
+            self.forget_staged();
+            self.shared.staging.release(1, staged.len());
         }
     }
 
-    #[inline]
-    pub(crate) fn has_staged(&self) -> bool {
-        self.staged.get().len() > 0
-    }
-
-    #[cold]
-    fn move_staged(&self) {
-        self.keep_unsent(self.staged.take(), 0);
-        self.shared.staging.release(1);
-    }
-
-    /// What is staged, if that is all that waits.
-    #[inline]
-    pub(crate) fn all_staged(&self) -> Option<Staged> {
-        let staged = self.staged.get();
-        (staged.len() > 0 && staged.len() == self.buffered.get()).then_some(staged)
-    }
-
-    /// Offer what is staged to `send`, which says how much went; the rest is moved. Returns how
-    /// much went.
-    pub(crate) fn send_staged(&self, send: impl FnOnce(&[u8]) -> usize) -> usize {
-        let staged = self.staged.get();
-        if staged.len() == 0 {
-            return 0;
-        }
-        let sent = self.shared.staging.with(staged, send);
-        self.took_staged(staged, sent);
-        sent
-    }
-
-    /// All of what is staged was sent, on a connection that is calm. The piece is still to be
-    /// released.
+    /// What is staged, if anything is: then it is all that waits.
     #[inline(always)]
-    pub(crate) fn sent_staged(&self, staged: Staged) {
-        self.staged.set(Staged::default());
-        self.buffered.set(0);
-        self.sent.set(self.sent.get() + staged.len() as u64);
-        self.shared.unbuffer(staged.len());
-        self.watches.flushed(self.sent.get());
+    pub(crate) fn staged(&self) -> Option<Staged> {
+        let staged = Staged::new(self.staged.get(), self.buffered.get());
+        self.gate.has(hold::STAGED).then_some(staged)
+    }
+
+    /// What was staged has been sent or moved.
+    #[inline(always)]
+    pub(crate) fn forget_staged(&self) {
+        self.gate.set(hold::STAGED, false);
     }
 
     /// So much of what is staged was sent; the rest is moved.
-    #[inline(always)]
-    pub(crate) fn took_staged(&self, staged: Staged, sent: usize) {
+    #[inline(never)]
+    pub(crate) fn took_staged(self: &Rc<Self>, staged: Staged, sent: usize) {
         if sent < staged.len() {
             self.keep_unsent(staged, sent);
         }
-        self.staged.set(Staged::default());
-        self.shared.staging.release(1);
+        self.forget_staged();
+        self.shared.staging.release(1, staged.len());
+        self.sent_some(sent);
     }
 
     #[cold]
     fn keep_unsent(&self, staged: Staged, sent: usize) {
         let pool = &self.shared.pool;
+        self.shared.buffer(staged.len() - sent);
         let mut outbox = self.outbox.borrow_mut();
         self.shared
             .staging
             .with(staged, |bytes| outbox.push(pool, &bytes[sent..]));
-    }
-
-    /// Write these pieces, accepted or refused as one.
-    #[inline]
-    pub(crate) fn write_parts(self: &Rc<Self>, parts: &[&[u8]]) {
-        let len = parts.iter().map(|part| part.len()).sum();
-        if len > 0 && self.may_write(len) {
-            self.unstage();
-            self.outbox
-                .borrow_mut()
-                .push_parts(&self.shared.pool, parts);
-            self.wrote(len);
-        }
     }
 
     pub(crate) fn write_shared(self: &Rc<Self>, bytes: Bytes) {
@@ -178,7 +193,7 @@ impl Link {
             self.outbox
                 .borrow_mut()
                 .push_shared(&self.shared.pool, bytes);
-            self.wrote(len);
+            self.wrote_chunk(len);
         }
     }
 
@@ -205,16 +220,8 @@ impl Link {
     }
 
     #[inline(always)]
-    fn wrote(self: &Rc<Self>, len: usize) {
-        self.count_written(len);
-        self.touch();
-    }
-
-    #[inline(always)]
-    fn count_written(self: &Rc<Self>, len: usize) {
-        let buffered = self.buffered.get() + len;
+    fn count_written(self: &Rc<Self>, buffered: usize) {
         self.buffered.set(buffered);
-        self.shared.buffer(len);
         if buffered > self.high.get() {
             self.evaluate_flow();
         }
@@ -234,16 +241,43 @@ impl Link {
         }
     }
 
-    /// The kernel took `len` bytes.
+    /// The kernel took `len` bytes of a chunk.
     #[inline(always)]
     pub(crate) fn unbuffer(self: &Rc<Self>, len: usize) {
+        self.shared.unbuffer(len);
+        self.sent_some(len);
+    }
+
+    /// The kernel took `len` bytes from where they were lent or staged.
+    #[inline(always)]
+    pub(crate) fn sent_some(self: &Rc<Self>, len: usize) {
         self.buffered.set(self.buffered.get() - len);
         self.sent.set(self.sent.get() + len as u64);
-        self.shared.unbuffer(len);
-        if !self.gate.is_clear() {
+        if self.gate.has(hold::OUTPUT_WAITS | hold::WATCHED) {
+            self.note_sent();
+        }
+    }
+
+    /// The kernel took all `len` bytes that waited, of a connection that is calm.
+    #[inline(always)]
+    pub(crate) fn sent_all(&self, len: usize) {
+        self.buffered.set(0);
+        self.sent.set(self.sent.get() + len as u64);
+    }
+
+    #[cold]
+    fn note_sent(self: &Rc<Self>) {
+        if self.gate.has(hold::OUTPUT_WAITS) {
             self.evaluate_flow();
         }
-        self.watches.flushed(self.sent.get());
+        let more = self.watches.flushed(self.sent.get());
+        self.gate.set(hold::WATCHED, more);
+    }
+
+    /// Resolved when all that was written has been sent.
+    pub(crate) fn watch_flush(&self, sent: u64) -> Deferred<(), Disconnect> {
+        self.gate.set(hold::WATCHED, true);
+        self.watches.watch_flush(sent)
     }
 
     /// What still waits will never be sent.

@@ -9,6 +9,8 @@ mod cancel;
 mod chain;
 mod depth;
 mod future;
+mod groups;
+mod lines;
 mod model;
 mod order;
 mod panics;

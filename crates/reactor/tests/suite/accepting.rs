@@ -21,7 +21,8 @@ fn accepts_of_one_turn_are_bounded() {
         reactor.turn(Some(Duration::ZERO)).unwrap();
         seen.push(reactor.net().connections());
     }
-    assert_eq!(seen, [3, 6, 8]);
+    // One at first, because being ready means no more than that.
+    assert_eq!(seen, [1, 3, 6, 8]);
 }
 
 #[test]
@@ -108,7 +109,7 @@ fn the_counters_tell_what_happened() {
     settle(&mut reactor);
     let first = reactor.counters();
     assert_eq!((first.accepts, first.connections, first.shed), (3, 3, 0));
-    assert_eq!((first.accept_calls, first.events), (4, 1));
+    assert_eq!((first.accept_calls, first.events), (3, 2));
 
     for client in &mut clients {
         client.write(b"x");

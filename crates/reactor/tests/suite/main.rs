@@ -8,6 +8,7 @@
 mod accepting;
 mod closing;
 mod connecting;
+mod drivers;
 mod echo;
 mod ending;
 mod flow;
@@ -16,5 +17,6 @@ mod lingering;
 #[cfg(target_os = "linux")]
 mod progress;
 mod running;
+mod several;
 mod support;
 mod watching;

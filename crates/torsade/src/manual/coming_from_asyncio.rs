@@ -184,7 +184,8 @@
 //! | `create_unix_server`, `create_unix_connection` | later: UNIX sockets | |
 //! | `connect_accepted_socket` | later: sockets that were opened elsewhere | |
 //! | `connect_read_pipe`, `connect_write_pipe`, `subprocess_exec`, `subprocess_shell` | later: processes | |
-//! | `run_in_executor`, `set_default_executor`, `shutdown_default_executor` | later: a pool | |
+//! | `run_in_executor` | [`defer_to_thread`](crate::Net::defer_to_thread), [`Executor`](crate::threads::Executor) | |
+//! | `set_default_executor`, `shutdown_default_executor` | never: each reactor has a pool of its own, which ends with it | |
 //! | `getaddrinfo`, `getnameinfo` | later: names | |
 //! | `sendfile` | [`FileSender`](crate::wire::FileSender) | copies through the process |
 //! | `sock_recv`, `sock_recv_into`, `sock_recvfrom`, `sock_recvfrom_into`, `sock_sendall`, `sock_sendto`, `sock_connect`, `sock_accept`, `sock_sendfile` | never: bytes come to protocols | |
@@ -245,4 +246,4 @@
 //! | `QueueEmpty` | [`GetError`](crate::futures::sync::GetError) | |
 //! | `QueueFull` | [`PutError`](crate::futures::sync::PutError) | |
 //! | `QueueShutDown` | [`ShutDown`](crate::futures::sync::ShutDown) | |
-//! | `to_thread` | later: a pool | |
+//! | `to_thread` | [`defer_to_thread`](crate::Net::defer_to_thread) | |

@@ -437,6 +437,60 @@
 //! is installed until [`stop_on_signals`](crate::Reactor::stop_on_signals): then a signal begins a
 //! stop in the usual way, and a second one aborts what still takes its time.
 //!
+//! # Deferreds
+//!
+//! ## A result has one way
+//! (R63, R66) A Deferred is two things here: the [`Resolver`](crate::Resolver), which bringing a
+//! result consumes, and the [`Deferred`](crate::Deferred), which attaching the next step consumes.
+//! So a second result does not compile (`AlreadyCalledError`), and a Deferred that was returned
+//! from [`and_then`](crate::Deferred::and_then) cannot be found with `None` in it, as in Twisted:
+//! it is gone. Where several want a result, [`share`](crate::Deferred::share) it.
+//!
+//! ## Closures wait for their turn
+//! (R64) In a program without a reactor, or between its turns, a closure that is attached to a
+//! result that is there runs before the call returns, as in Twisted. Inside a callback it runs
+//! after that has returned, so that callbacks never nest.
+//!
+//! ## Cancelling asks nobody
+//! (R71) The hook of [`on_cancel`](crate::Resolver::on_cancel) runs once and stops the work. But
+//! the result is `Cancelled` already, whatever the hook does: in Twisted a canceller may bring
+//! another result, or none, and then a late one raises. A panic in a hook is reported, and the
+//! other hooks run.
+//! ```
+//! use torsade::{Deferred, Failure};
+//!
+//! let (resolver, answer) = Deferred::<u32, ()>::new();
+//! resolver.on_cancel(|| println!("hangs up"));
+//! let canceller = answer.canceller();
+//! canceller.cancel();
+//! resolver.resolve(7); // nobody is there to hear it
+//! assert_eq!(answer.try_take().unwrap(), Err(Failure::Cancelled));
+//! ```
+//!
+//! ## A deadline cannot be talked out of
+//! (R75) [`Net::timeout`](crate::Net::timeout) covers what was attached before it, disarms its timer
+//! in every case, and leaves a cancellation by hand alone, as `addTimeout` does. A canceller or an
+//! errback *above* it cannot make a value of the cancellation; an
+//! [`or_else`](crate::Deferred::or_else) *below* it can, and sees `TimedOut`.
+//!
+//! ## Groups take their errors
+//! (R76) A [`list`](crate::list()) hands out the errors of its members with the list, so they are not
+//! reported as well: it is Twisted's `DeferredList` with `consumeErrors`. The options that changed
+//! what a `DeferredList` brings are functions, since they change its type:
+//! [`gather`](crate::gather()) ends with the first error, [`race`](crate::race()) with the first
+//! value. Both cancel the rest, unless told to
+//! [`let_rest_run`](crate::Group::let_rest_run), and a race of nobody fails, where Twisted's never
+//! ends.
+//!
+//! ## A program's end is its main's
+//! (R83) `react` is [`run_until`](crate::Reactor::run_until) and a `main` that returns a `Result`,
+//! of which `std` makes the exit code. A stop that comes first makes the result `Abandoned`.
+//!
+//! ## Stopped works end cancelled
+//! (R84) What `TaskStopped` and `SchedulerStopped` said is `Failure::Cancelled` here, whether a
+//! work or the whole [`Cooperator`](crate::Cooperator) was stopped. A turn has so many steps, not so
+//! many milliseconds, so that a test and a simulator see the same turns.
+//!
 //! # Coming from asyncio
 //! - `write` while a close flushes, and after: dropped and counted; asyncio still sends the first.
 //! - `eof_received` does not answer with a truth value: closing is its default, and whoever
@@ -457,6 +511,5 @@
 //! # Not there yet
 //! Looking up names and racing their addresses; TLS, whose `connection_made` will come after the
 //! handshake, so that it knows its peer; datagrams; UNIX sockets; processes, which will inherit
-//! the environment as `std` has it; thread pools; groups of Deferreds; endpoint
-//! strings and services. The list of rules says
+//! the environment as `std` has it; endpoint strings and services. The list of rules says
 //! which of them wait for what.

@@ -98,6 +98,24 @@
 //! [`then`](crate::Transport::then) or [`hold`](crate::Transport::hold), or
 //! [`finish`](crate::Deferred::finish) it. A `run` in there panics.
 //!
+//! # Which driver
+//! A reactor asks the system through a [`Driver`](crate::Driver). On Linux that is epoll, elsewhere
+//! the portable crate `polling` (kqueue, IOCP, event ports). Nothing of a program depends on it:
+//! callbacks come in the same order, and what the [contracts](crate::contracts) say holds on each.
+//! What differs is what a message costs: with a timer armed anywhere, three system calls on epoll
+//! and seven on `polling` over epoll.
+//!
+//! Who starts a program can choose, to compare or to get around trouble:
+//! `TORSADE_DRIVER=polling ./server`. A name that means nothing here is a warning in the log, not
+//! an error. A program that must have one names it, and gets that one or an error:
+//! ```
+//! use torsade::{Driver, Reactor};
+//!
+//! let reactor = Reactor::builder().driver(Driver::Polling).build()?;
+//! println!("on {}", reactor.driver()); // also in the log, at level info
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
 //! # Timers, other threads
 //! [`Net::call_later`](crate::Net::call_later) is for what belongs to no connection. Everything
 //! of a reactor lives in one thread; [`Remote`](crate::Remote) is the handle that travels. It
@@ -175,6 +193,41 @@
 //! # }
 //! ```
 //!
+//! # More cores
+//! A reactor uses one. [`Reactors`](crate::Reactors) are several, each in a thread of its own, that
+//! share the ports they listen on. The function that would set up one sets up each of them:
+//! ```
+//! use torsade::{Protocol, Reactors, Transport, factory};
+//!
+//! struct Echo;
+//! impl Protocol for Echo {
+//!     fn data_received(&mut self, transport: &Transport<Self>, data: &[u8]) {
+//!         transport.write(data);
+//!     }
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let reactors = Reactors::per_core().start(|net| {
+//!     let listener = net.listen("127.0.0.1:0", factory(|_| Echo))?;
+//!     Ok(listener.address()) // the same in all of them
+//! })?;
+//! println!("listening on {}", reactors.results()[0]);
+//! reactors.stop(); // or `net.stop()` in any of them
+//! reactors.join()?;
+//! # Ok(())
+//! # }
+//! ```
+//! A server says `Reactors::per_core().stop_on_signals().run(serve)`. An error or a panic while one
+//! is set up, or of its loop, ends all and is returned.
+//!
+//! The threads share nothing else, so they need no locks: what is captured in a factory is one for
+//! each thread, a room too, and limits are each reactor's. To tell the others something, post it
+//! to their [`remotes`](crate::ReactorThreads::remotes). A connection stays in the thread that got
+//! it; on Linux the kernel deals them out by a hash, evenly among many, by chance among few.
+//!
+//! Take more than one if one core is busy with your callbacks. Two reactors are no remedy for a
+//! callback that blocks: its thread still gets its share of the connections.
+//!
 //! # Bounds
 //! Every bound is a field of [`Limits`](crate::Limits) with a default, given to the builder. The
 //! one to set for a server is [`max_connections`](crate::Limits::max_connections): by default only
@@ -242,8 +295,5 @@
 //! # Pitfalls
 //! **Blocking in a callback.** A callback that sleeps, reads a file from a slow disk or asks a
 //! blocking database holds up every connection of its reactor. Use a thread and a `Remote`.
-//!
-//! **More cores.** A reactor uses one. Several, each made in a thread of its own, share nothing, so
-//! nothing is locked; but each listens on an address of its own.
 //!
 //! **`panic = "abort"`** in the profile turns a panic in one callback into the end of the process.

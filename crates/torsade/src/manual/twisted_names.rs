@@ -101,18 +101,22 @@
 //! | `LoopingCall.stop` | [`stop`](crate::LoopingCall::stop) | |
 //! | `LoopingCall.reset` | [`reset`](crate::LoopingCall::reset) | |
 //! | `LoopingCall.running` | [`is_running`](crate::LoopingCall::is_running) | |
-//! | `deferLater` | [`call_later`](crate::Net::call_later) | with a `Resolver` in its closure |
+//! | `deferLater` | [`defer_later`](crate::Net::defer_later) | or [`sleep`](crate::Net::sleep) and `map` |
 //! | `react` | [`run_until`](crate::Reactor::run_until) | `main` returns the `Result` |
-//! | `Cooperator`, `cooperate`, `coiterate`, `CooperativeTask`, `TaskStopped`, `TaskDone`, `TaskFailed`, `SchedulerStopped` | later: [`Transport::call`](crate::Transport::call) or a `call_later` of no delay takes the next step until then | |
+//! | `Cooperator`, `cooperate`, `coiterate` | [`Cooperator`](crate::Cooperator), [`coiterate`](crate::Cooperator::coiterate) | |
+//! | `CooperativeTask`, `TaskStopped`, `TaskDone`, `TaskFailed` | [`CooperativeTask`](crate::CooperativeTask) | its Deferred says how it ended |
+//! | `SchedulerStopped` | [`Cooperator::stop`](crate::Cooperator::stop) | works end `Cancelled` |
 //!
 //! # Threads
 //! | Twisted | here | |
 //! |---|---|---|
 //! | `callFromThread` | [`Remote::post`](crate::Remote::post) | an error when the reactor is gone |
-//! | `deferToThread`, `deferToThreadPool`, `callInThread`, `callMultipleInThread`, `suggestThreadPoolSize` | later: a pool; until then a thread of `std` and [`Remote::post`](crate::Remote::post) | |
-//! | `blockingCallFromThread` | [`Remote::post`](super::running#timers-other-threads) | and a channel for the answer |
-//! | `isInIOThread` | never: what belongs to the reactor's thread cannot leave it, the compiler sees to that | |
-//! | `Team`, `IWorker` | later: a pool | |
+//! | `deferToThread`, `callInThread`, `callMultipleInThread` | [`defer_to_thread`](crate::Net::defer_to_thread) | |
+//! | `deferToThreadPool` | [`Executor::defer_to_thread`](crate::threads::Executor::defer_to_thread) | |
+//! | `suggestThreadPoolSize` | [`Limits`](crate::Limits) | `max_threads` |
+//! | `blockingCallFromThread` | [`block_on`](crate::threads::BlockOn::block_on) | with [`BlockOn`](crate::BlockOn) in scope |
+//! | `isInIOThread` | [`is_in_reactor_thread`](crate::Remote::is_in_reactor_thread) | |
+//! | `Team`, `IWorker` | [`Executor`](crate::threads::Executor) | |
 //!
 //! # TCP
 //! | Twisted | here | |
@@ -156,16 +160,18 @@
 //! | `canceller` | [`on_cancel`](crate::Resolver::on_cancel) | |
 //! | `CancelledError` | [`Failure`](crate::Failure) | |
 //! | `Deferred.pause`, `Deferred.unpause` | never: return the Deferred to wait for from [`and_then`](crate::Deferred::and_then) | |
-//! | `addTimeout` | later: with `Failure::TimedOut` as its result | |
+//! | `addTimeout` | [`timeout`](crate::Net::timeout) | ends with `Failure::TimedOut` |
 //! | `setDebugging`, `logError` | [`report`](crate::deferred::report::Report) | says where it was made and rejected, always |
 //! | `succeed` | [`succeed`](crate::Deferred::succeed) | |
 //! | `fail` | [`fail`](crate::Deferred::fail) | |
-//! | `execute`, `maybeDeferred` | [`settled`](crate::Deferred::settled) | |
+//! | `execute`, `maybeDeferred` | [`attempt`](crate::Deferred::attempt) | or [`settled`](crate::Deferred::settled) |
 //! | `asFuture` | [`DeferredFuture`](crate::deferred::DeferredFuture) | what `.await` makes of it |
 //! | `fromFuture`, `inlineCallbacks`, `ensureDeferred`, `fromCoroutine` | [`defer`](crate::futures::defer) | [coroutines](super::coroutines) |
 //! | `returnValue` | never: a coroutine returns its value | |
-//! | `DeferredList`, `gatherResults`, `race`, `FirstError`, `FailureGroup` | later: groups of Deferreds | |
-//! | `DeferredLock`, `DeferredSemaphore`, `DeferredQueue`, `QueueOverflow`, `QueueUnderflow` | later: locks and queues of Deferreds | |
+//! | `DeferredList`, `gatherResults`, `race` | [`list`](crate::list()), [`gather`](crate::gather()), [`race`](crate::race()) | options: [`Group`](crate::Group) |
+//! | `FirstError`, `FailureGroup` | [`FirstError`](crate::deferred::FirstError), [`AllFailed`](crate::deferred::AllFailed) | |
+//! | `DeferredLock`, `DeferredSemaphore` | [`DeferredLock`](crate::DeferredLock), [`DeferredSemaphore`](crate::DeferredSemaphore) | a permit's drop releases |
+//! | `DeferredQueue`, `QueueOverflow`, `QueueUnderflow` | [`DeferredQueue`](crate::DeferredQueue), [`QueueOverflow`](crate::deferred::QueueOverflow), [`QueueUnderflow`](crate::deferred::QueueUnderflow) | |
 //! | `DeferredFilesystemLock` | never: it polls; lock a file with `std`, in a thread | |
 //!
 //! # Framings

@@ -1,0 +1,84 @@
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use socket2::Socket;
+use torsade_core::driver::Interest;
+
+use crate::Driver;
+use crate::event_loop::Doorbell;
+use crate::socket::Kept;
+use crate::token::Token;
+
+/// What a readiness loop needs of the system: to be told which of its sockets are ready.
+///
+/// A value is a handle, and its clones are the same poller. Everything else of the loop is generic
+/// over it, so that no call on the way of a message is an indirect one.
+pub(crate) trait Poller: Clone + fmt::Debug + 'static {
+    /// Which driver a loop over this poller is.
+    const DRIVER: Driver;
+
+    /// Room for the events of one wait.
+    type Events: fmt::Debug;
+
+    fn new() -> io::Result<Self>;
+
+    /// What ends a wait, from any thread.
+    fn doorbell(&self) -> Arc<dyn Doorbell>;
+
+    fn events() -> Self::Events;
+
+    /// Begin to report these events of a socket, as being about `token`.
+    fn add(
+        &self,
+        socket: Kept<'_>,
+        token: Token,
+        interest: Interest,
+        often: Often,
+    ) -> io::Result<()>;
+
+    /// Report these events instead.
+    fn modify(
+        &self,
+        socket: &Socket,
+        token: Token,
+        interest: Interest,
+        often: Often,
+    ) -> io::Result<()>;
+
+    fn delete(&self, socket: &Socket) -> io::Result<()>;
+
+    /// The socket, which is in here, is going to be closed now.
+    fn closes(&self, socket: &Socket);
+
+    /// Wait for events, at most so long, never shorter without one. Returns how many there are
+    /// without the poller's own.
+    fn wait(&self, events: &mut Self::Events, timeout: Option<Duration>) -> io::Result<usize>;
+
+    /// The events of the last wait from that one on.
+    fn ready(events: &Self::Events, from: usize) -> impl Iterator<Item = Ready>;
+
+    /// Whether there may have been more events than these, for which there was room.
+    fn was_full(events: &Self::Events, len: usize) -> bool;
+}
+
+/// How often an event is reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Often {
+    /// In every wait, as long as it is so.
+    Always,
+    /// Once; then the socket stays in the poller, unheard of, until it is modified.
+    Once,
+}
+
+/// One event.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ready {
+    /// The key of a [`Token`].
+    pub(crate) key: u64,
+    /// Bytes, an end, or an error.
+    pub(crate) readable: bool,
+    /// Room, or an error.
+    pub(crate) writable: bool,
+}

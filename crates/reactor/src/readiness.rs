@@ -1,0 +1,220 @@
+use std::fmt;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use torsade_core::driver::{Engine, Op};
+use torsade_core::{Limits, Net, Time};
+
+use crate::Driver;
+use crate::batch::{Batch, Budget};
+use crate::clock::Clock;
+use crate::counters::Counters;
+use crate::event_loop::{Doorbell, EventLoop, Next, waker};
+use crate::host::SystemHost;
+use crate::poller::Poller;
+#[cfg(unix)]
+use crate::signals::Signals;
+use crate::system::{System, earlier};
+use crate::teller::Teller;
+#[cfg(unix)]
+use crate::watcher::Watcher;
+
+/// The loop over a poller: waits, turns, and what is done between them.
+pub(crate) struct ReadinessLoop<P: Poller> {
+    teller: Teller<P>,
+    batch: Batch<P>,
+    turn_bytes: usize,
+    turns: u64,
+    /// Whether a turn of ours is under way; it stays so if one is left by a panic.
+    in_turn: bool,
+}
+
+impl<P: Poller> ReadinessLoop<P> {
+    pub(crate) fn new(poller: P, limits: Limits, clock: Clock) -> Self {
+        let host = Rc::new(SystemHost::new(clock, &poller, &limits));
+        let system = System::new(&poller, Rc::clone(&host), &limits);
+        let turn_bytes = limits.turn_bytes;
+        let engine = Engine::new(host, waker(poller.doorbell()), limits);
+        Self {
+            teller: Teller::new(engine, system),
+            batch: Batch::new(),
+            turn_bytes,
+            turns: 0,
+            in_turn: false,
+        }
+    }
+}
+
+impl<P: Poller> EventLoop for ReadinessLoop<P> {
+    fn driver(&self) -> Driver {
+        P::DRIVER
+    }
+
+    fn net(&self) -> &Net {
+        self.teller.engine.net()
+    }
+
+    /// If the last wait's events are not all told, because a budget ended, the turn is theirs and
+    /// there is no wait.
+    fn turn(&mut self, longest: Option<Duration>) -> io::Result<Next> {
+        let waited = self.batch.is_done();
+        if waited {
+            let timeout = self.timeout(longest);
+            self.batch.wait(&self.teller.system.poller, timeout)?;
+        }
+        self.turns += 1;
+        let Teller { engine, system, .. } = &mut self.teller;
+        engine.begin(system);
+        self.in_turn = true;
+        self.teller.tell_answers();
+        self.tell_events();
+        let Teller { engine, system, .. } = &mut self.teller;
+        system.strike();
+        // What came in since a wait that is a turn old is not known either.
+        if !waited || !self.batch.is_done() || self.batch.was_full() {
+            engine.facts_left();
+        }
+        engine.end(system);
+        self.in_turn = false;
+        if system.accepting.is_waiting() && engine.may_accept() {
+            system.accepting.there_is_room();
+        }
+        Ok(self.carry_out())
+    }
+
+    fn counters(&self) -> Counters {
+        let (net, system) = (self.net(), &self.teller.system);
+        Counters {
+            turns: self.turns,
+            events: self.batch.events(),
+            accepts: net.accepted(),
+            accept_calls: system.accepting.calls(),
+            shed: net.shed(),
+            connections: net.connections(),
+            lingering: system.lingering.len(),
+            buffered: net.buffered(),
+            dropped_writes: net.dropped_writes(),
+        }
+    }
+
+    fn has_work(&self) -> bool {
+        !self.batch.is_done() || self.has_queued()
+    }
+
+    fn next_deadline(&self) -> Option<Time> {
+        if self.has_work() {
+            return Some(self.teller.system.host.clock.now());
+        }
+        self.deadline()
+    }
+
+    fn shut_down(&mut self) {
+        self.teller.engine.shut_down(&mut self.teller.system);
+        self.forget_watches();
+    }
+
+    fn shut_down_in_job(&mut self) {
+        self.teller.engine.shut_down_in_job(&mut self.teller.system);
+        self.forget_watches();
+    }
+
+    fn is_in_turn(&self) -> bool {
+        self.in_turn
+    }
+
+    fn doorbell(&self) -> Arc<dyn Doorbell> {
+        self.teller.system.poller.doorbell()
+    }
+
+    #[cfg(unix)]
+    fn watcher(&self) -> Watcher {
+        Watcher::new(&self.teller.system.watches, self.net())
+    }
+
+    #[cfg(unix)]
+    fn listen_for_signals(&mut self) -> io::Result<()> {
+        if self.teller.signals.is_none() {
+            self.teller.signals = Some(Signals::listen(&self.teller.system.poller)?);
+        }
+        Ok(())
+    }
+}
+
+/// The parts of a turn.
+impl<P: Poller> ReadinessLoop<P> {
+    fn tell_events(&mut self) {
+        let turn = self.turns;
+        let Self { teller, batch, .. } = self;
+        let mut bytes = 0;
+        batch.tell(|event| {
+            bytes += teller.tell(event, turn);
+            if bytes < self.turn_bytes {
+                Budget::Left
+            } else {
+                Budget::Spent
+            }
+        });
+    }
+
+    fn has_queued(&self) -> bool {
+        self.teller.engine.has_work() || !self.teller.system.answers.is_empty()
+    }
+
+    fn deadline(&self) -> Option<Time> {
+        earlier(
+            self.teller.engine.next_deadline(),
+            self.teller.system.deadline(),
+        )
+    }
+
+    /// How long to wait. Not rounded: pollers that count in coarser steps round up themselves, so
+    /// that no turn is taken for a timer that is not due.
+    fn timeout(&self, longest: Option<Duration>) -> Option<Duration> {
+        if self.has_queued() {
+            return Some(Duration::ZERO);
+        }
+        let Some(deadline) = self.deadline() else {
+            return longest;
+        };
+        let left = deadline - self.teller.system.host.clock.now();
+        Some(longest.map_or(left, |longest| longest.min(left)))
+    }
+
+    /// Do the rare things that the engine asks for.
+    fn carry_out(&mut self) -> Next {
+        let mut next = Next::Turn;
+        while let Some(op) = self.teller.engine.poll_op() {
+            match op {
+                Op::Connect { attempt, address } => self.teller.system.connect(attempt, address),
+                Op::CancelConnect { attempt } => self.teller.system.connecting.cancel(attempt),
+                Op::Stop => {
+                    self.teller.forget_signals();
+                    next = Next::Stop;
+                }
+                // The enum may grow; an engine that asks for more comes with a driver that can.
+                _ => {}
+            }
+        }
+        next
+    }
+
+    fn forget_watches(&self) {
+        #[cfg(unix)]
+        self.teller.system.watches.clear();
+    }
+}
+
+impl<P: Poller> fmt::Debug for ReadinessLoop<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reactor")
+            .field("driver", &P::DRIVER)
+            .field("engine", &self.teller.engine)
+            .field("listeners", &self.teller.system.host.listeners.len())
+            .field("connecting", &self.teller.system.connecting.len())
+            .field("lingering", &self.teller.system.lingering.len())
+            .field("has_work", &self.has_work())
+            .finish()
+    }
+}

@@ -1,0 +1,202 @@
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, IoSlice};
+use std::net::{Shutdown, SocketAddr};
+use std::rc::Rc;
+use std::time::Duration;
+
+use socket2::Socket;
+use torsade_core::driver::{Chunk, Close, Closing, Interest, Sending, Wire};
+use torsade_core::{AttemptId, ConnectionId, Limits, ListenerId, Peer, Time};
+
+use crate::accepting::{Accepted, Accepting, is_for_descriptors};
+use crate::connecting::Connecting;
+use crate::host::SystemHost;
+use crate::linger::Lingering;
+use crate::poller::Poller;
+use crate::socket::{Registered, unsent};
+use crate::token::Token;
+use crate::transfer;
+#[cfg(unix)]
+use crate::watches::Watches;
+
+/// Everything between the engine and the system but the engine's own connections, whose sockets
+/// lie in the engine.
+#[derive(Debug)]
+pub(crate) struct System<P: Poller> {
+    pub(crate) poller: P,
+    pub(crate) host: Rc<SystemHost<P>>,
+    pub(crate) connecting: Connecting<P>,
+    pub(crate) lingering: Lingering<P>,
+    pub(crate) accepting: Accepting<P>,
+    #[cfg(unix)]
+    pub(crate) watches: Rc<Watches>,
+    /// What the engine is to be told in the next turn.
+    pub(crate) answers: VecDeque<Answer>,
+}
+
+/// A fact that came up where none could be told.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// The attempt failed before it began.
+    ConnectFailed(AttemptId, io::Error),
+    /// The poller refused the connection's socket: it would never be heard of again.
+    Unwatched(ConnectionId, io::Error),
+}
+
+impl<P: Poller> System<P> {
+    pub(crate) fn new(poller: &P, host: Rc<SystemHost<P>>, limits: &Limits) -> Self {
+        Self {
+            poller: poller.clone(),
+            accepting: Accepting::new(Rc::clone(&host), limits),
+            host,
+            connecting: Connecting::new(poller),
+            lingering: Lingering::new(limits),
+            #[cfg(unix)]
+            watches: Watches::new(Box::new(poller.clone())),
+            answers: VecDeque::new(),
+        }
+    }
+
+    /// Ask for one connection.
+    pub(crate) fn accept(&mut self, listener: ListenerId) -> Accepted<P> {
+        self.accepting.accept(listener, &mut self.lingering)
+    }
+
+    /// Begin to connect. If descriptors are short, sockets that only linger go first.
+    pub(crate) fn connect(&mut self, attempt: AttemptId, address: SocketAddr) {
+        let mut begun = self.connecting.begin(attempt, address);
+        if matches!(&begun, Err(error) if is_for_descriptors(error)) && self.lingering.len() > 0 {
+            self.lingering.clear();
+            begun = self.connecting.begin(attempt, address);
+        }
+        if let Err(error) = begun {
+            self.answers
+                .push_back(Answer::ConnectFailed(attempt, error));
+        }
+    }
+
+    /// When something of the driver's own is due.
+    pub(crate) fn deadline(&self) -> Option<Time> {
+        earlier(self.accepting.deadline(), self.lingering.deadline())
+    }
+
+    /// Do what is due.
+    pub(crate) fn strike(&mut self) {
+        if self.deadline().is_none() {
+            return;
+        }
+        let now = self.host.clock.now();
+        self.lingering.expire(now);
+        self.accepting.expire(now);
+    }
+}
+
+/// The earlier of two deadlines, where there are any.
+pub(crate) fn earlier(one: Option<Time>, other: Option<Time>) -> Option<Time> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}
+
+impl<P: Poller> Wire<Registered<P>> for System<P> {
+    #[inline(always)]
+    fn send(
+        &mut self,
+        socket: &mut Registered<P>,
+        _id: ConnectionId,
+        mut chunk: Box<Chunk>,
+    ) -> Sending {
+        match send(socket.socket(), &mut chunk) {
+            Ok(()) => Sending::Done(chunk),
+            Err(error) => {
+                // Not every error is the connection's end for the kernel. With this it is: what
+                // has come is still read, and then an end, here and there.
+                let _ = socket.socket().shutdown(Shutdown::Both);
+                Sending::Failed(chunk, error)
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn send_lent(&mut self, socket: &mut Registered<P>, _id: ConnectionId, bytes: &[u8]) -> usize {
+        // Whatever is wrong is found out by the send of the chunk that follows.
+        transfer::send(socket.socket(), bytes).unwrap_or(0)
+    }
+
+    fn interest(&mut self, socket: &mut Registered<P>, id: ConnectionId, interest: Interest) {
+        if let Err(error) = socket.want(Token::Connection(id), interest) {
+            // So that output, too, finds the connection broken.
+            let _ = socket.socket().shutdown(Shutdown::Both);
+            self.answers.push_back(Answer::Unwatched(id, error));
+        }
+    }
+
+    fn shutdown(&mut self, socket: &mut Registered<P>, _id: ConnectionId) {
+        // It fails if the peer reset the connection, which reading tells better.
+        let _ = socket.socket().shutdown(Shutdown::Write);
+    }
+
+    fn close(&mut self, socket: Registered<P>, id: ConnectionId, how: Close) -> Closing {
+        match how {
+            Close::Plain => {}
+            Close::Reset => {
+                let _ = socket.socket().set_linger(Some(Duration::ZERO));
+            }
+            Close::Linger => {
+                // If the end cannot be sent, there is nothing on its way that could be saved.
+                if socket.socket().shutdown(Shutdown::Write).is_ok() {
+                    self.lingering.add(id, socket, self.host.clock.now());
+                }
+            }
+        }
+        self.accepting.relieve();
+        Closing::Closed
+    }
+
+    fn accept(&mut self, listener: ListenerId) -> Option<(Registered<P>, Peer)> {
+        self.accepting.accept_last(listener, &mut self.lingering)
+    }
+
+    fn unsent(&mut self, socket: &Registered<P>) -> Option<usize> {
+        unsent(socket.socket())
+    }
+}
+
+/// Pieces offered to the kernel at once.
+const PIECES: usize = 64;
+
+/// Send what the kernel takes: all, or until it has no room.
+#[inline(always)]
+fn send(socket: &Socket, chunk: &mut Chunk) -> io::Result<()> {
+    loop {
+        let (offered, result) = match chunk.as_slice() {
+            Some(slice) => (slice.len(), transfer::send(socket, slice)),
+            None => send_pieces(socket, chunk),
+        };
+        match result {
+            Ok(sent) => {
+                chunk.advance(sent);
+                if chunk.is_empty() || sent < offered {
+                    return Ok(());
+                }
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if transfer::is_for_later(&error) => return Ok(()),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Apart, so that the usual send needs no room for the pieces.
+#[inline(never)]
+fn send_pieces(socket: &Socket, chunk: &Chunk) -> (usize, io::Result<usize>) {
+    let mut slices = [IoSlice::new(&[]); PIECES];
+    let filled = chunk.slices(&mut slices);
+    let slices = &slices[..filled];
+    let offered = slices.iter().map(|slice| slice.len()).sum();
+    (
+        offered,
+        socket.send_vectored_with_flags(slices, transfer::NO_SIGNAL),
+    )
+}
