@@ -3,10 +3,11 @@ use std::io::{self, ErrorKind};
 use torsade_core::Disconnect;
 
 /// Why a [`StreamReader`](super::StreamReader) did not get what was asked for.
+#[doc(alias = "IncompleteReadError")]
+#[doc(alias = "LimitOverrunError")]
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {
     /// The peer ended before all was there. What had come is here, and consumed.
-    #[doc(alias = "IncompleteReadError")]
     #[error("the peer ended after {} bytes of what was read", partial.len())]
     Incomplete {
         /// What had come.
@@ -14,7 +15,6 @@ pub enum ReadError {
     },
     /// More came than the limit allows before the end of what was asked for. It is still there to
     /// be read.
-    #[doc(alias = "LimitOverrunError")]
     #[error("what was read is longer than {limit} bytes")]
     LimitOverrun {
         /// The limit that was passed, in bytes.

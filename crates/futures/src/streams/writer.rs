@@ -89,7 +89,6 @@ impl StreamWriter {
     }
 
     /// End our side after what was written; the reader goes on until the peer ends.
-    #[doc(alias = "can_write_eof")]
     pub fn write_eof(&self) {
         self.connection.close_write();
     }
