@@ -73,6 +73,7 @@ mod disconnect;
 mod endpoint;
 mod engine;
 mod error;
+mod extension;
 mod factory;
 mod filter;
 mod flow;
@@ -136,6 +137,7 @@ pub use self::wrapper::{Pass, Wrapper};
 pub mod driver {
     pub use crate::chunk::Chunk;
     pub use crate::engine::Engine;
+    pub use crate::extension::Extension;
     pub use crate::guard::Caught;
     pub use crate::host::Host;
     pub use crate::threads::{NoThreads, NotTaken, Work, defer_to};

@@ -4,11 +4,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
 
-use torsade_deferred::queue::Turn;
+use torsade_deferred::queue::{Job, Turn};
 
 use crate::chunk::Chunk;
 use crate::connect::Attempt;
 use crate::engine::Spare;
+use crate::extension::Extensions;
 use crate::guard::{self, Caught};
 use crate::hooks::Hooks;
 use crate::host::Host;
@@ -41,7 +42,7 @@ pub(crate) struct Shared {
     /// Connections that the engine must look at before it sleeps. Those that are lost by then are
     /// passed over.
     pub(crate) touched: RefCell<Vec<ConnectionId>>,
-    ready: RefCell<VecDeque<Rc<Link>>>,
+    ready: RefCell<VecDeque<Ready>>,
     /// Whether `ready` has any: asked after every callback.
     any_ready: Cell<bool>,
     pub(crate) ops: RefCell<VecDeque<Op>>,
@@ -68,6 +69,7 @@ pub(crate) struct Shared {
     shed: Cell<u64>,
     stop_asked: Cell<StopAsked>,
     pub(crate) hooks: Hooks,
+    pub(crate) extensions: Extensions,
     /// What `with_unread` reads, and which connection may.
     pub(crate) rest: RefCell<Vec<u8>>,
     pub(crate) rest_of: Cell<Option<Key>>,
@@ -96,6 +98,14 @@ pub(crate) enum StopAsked {
     Gently,
     /// Without waiting for anybody.
     Abruptly,
+}
+
+/// What came up in the thread's queue and is to run in a turn of this engine.
+pub(crate) enum Ready {
+    /// The link's next continuation.
+    Link(Rc<Link>),
+    /// A job that came up outside of a turn.
+    Job(Rc<dyn Job>),
 }
 
 impl Shared {
@@ -131,6 +141,7 @@ impl Shared {
             shed: Cell::new(0),
             stop_asked: Cell::new(StopAsked::No),
             hooks: Hooks::default(),
+            extensions: Extensions::default(),
             rest: RefCell::default(),
             rest_of: Cell::new(None),
         })
@@ -188,18 +199,18 @@ impl Shared {
         }
     }
 
-    /// The link's continuations are to run.
-    pub(crate) fn push_ready(&self, link: Rc<Link>) {
-        self.ready.borrow_mut().push_back(link);
+    /// This is to run in a turn of this engine, before anything of the thread's queue.
+    pub(crate) fn push_ready(&self, ready: Ready) {
+        self.ready.borrow_mut().push_back(ready);
         self.any_ready.set(true);
         self.work();
     }
 
-    pub(crate) fn pop_ready(&self) -> Option<Rc<Link>> {
+    pub(crate) fn pop_ready(&self) -> Option<Ready> {
         let mut ready = self.ready.borrow_mut();
-        let link = ready.pop_front();
+        let first = ready.pop_front();
         self.any_ready.set(!ready.is_empty());
-        link
+        first
     }
 
     /// Whether continuations are to run, of this engine or of the thread.
@@ -216,8 +227,8 @@ impl Shared {
     /// Forget what was to run: the engine is gone.
     pub(crate) fn clear_ready(&self) {
         self.any_ready.set(false);
-        let links = self.ready.take();
-        drop(links);
+        let forgotten = self.ready.take();
+        drop(forgotten);
     }
 
     /// Ask for an operation of the driver.

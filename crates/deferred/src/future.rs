@@ -40,6 +40,35 @@ pub struct DeferredFuture<T: 'static, E: 'static> {
     deferred: Option<Deferred<T, E>>,
 }
 
+impl<T: 'static, E: 'static> DeferredFuture<T, E> {
+    /// Stops waiting without cancelling: the Deferred, as it was before the await.
+    ///
+    /// ```
+    /// use std::future::{Future, IntoFuture};
+    /// use std::pin::pin;
+    /// use std::task::{Context, Waker};
+    /// use torsade_deferred::Deferred;
+    ///
+    /// let (resolver, deferred) = Deferred::<u32, ()>::new();
+    /// let mut waiting = deferred.into_future();
+    /// let mut context = Context::from_waker(Waker::noop());
+    /// assert!(pin!(&mut waiting).poll(&mut context).is_pending());
+    /// let deferred = waiting.into_deferred();
+    /// resolver.resolve(7); // it was not cancelled
+    /// assert_eq!(deferred.try_take().unwrap(), Ok(7));
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If it was ready: the result is gone.
+    pub fn into_deferred(mut self) -> Deferred<T, E> {
+        match self.deferred.take() {
+            Some(deferred) => deferred,
+            None => panic!("a DeferredFuture that had been ready has no Deferred any more"),
+        }
+    }
+}
+
 impl<T: 'static, E: 'static> IntoFuture for Deferred<T, E> {
     type Output = Result<T, Failure<E>>;
     type IntoFuture = DeferredFuture<T, E>;

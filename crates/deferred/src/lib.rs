@@ -105,6 +105,7 @@ mod state;
 mod step;
 mod store;
 mod waiters;
+mod waking;
 
 pub use canceller::Canceller;
 pub use deferred::Deferred;

@@ -53,6 +53,8 @@ use crate::guard;
 use crate::report::{self, Report};
 use crate::step::Handing;
 
+pub use crate::waking::{vouch_for_wakers_like, wake};
+
 /// Something to run once nobody else of this thread is running.
 ///
 /// The queue holds it by reference count, so that a long-lived object (a connection) can be its own

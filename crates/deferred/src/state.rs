@@ -8,7 +8,7 @@ use std::task::Waker;
 
 use crate::failure::Failure;
 use crate::guard;
-use crate::queue::{self, Job};
+use crate::queue;
 use crate::report;
 
 /// A result on its way down a chain.
@@ -240,7 +240,8 @@ impl<T: 'static, E: 'static> Core<T, E> {
             Link::Next(next) => next.receive(outcome),
             Link::Awaited(waker) => {
                 self.put(State::Settled(outcome));
-                queue::push(Rc::new(Wake(Cell::new(Some(waker)))));
+                // A waker is user code: it is called from the queue like everything else.
+                queue::wake(waker);
             }
             // `settle` follows forwards itself; a loose end has nobody.
             Link::Forward(_) | Link::Loose => let_go(outcome),
@@ -348,16 +349,5 @@ impl<T: 'static, E: 'static> Core<T, E> {
 
     fn peek<R>(&self, look: impl FnOnce(&State<T, E>) -> R) -> R {
         look(&self.state.borrow())
-    }
-}
-
-/// A waker is user code: it is called from the queue like everything else.
-struct Wake(Cell<Option<Waker>>);
-
-impl Job for Wake {
-    fn run(self: Rc<Self>) {
-        if let Some(waker) = self.0.take() {
-            waker.wake();
-        }
     }
 }

@@ -262,6 +262,46 @@ impl Reactor {
         }
     }
 
+    /// Run a coroutine, as a task, until it has ended, and give what it ends with. Other tasks,
+    /// connections and listeners live on, for the next run.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use torsade_futures::sleep;
+    /// use torsade_reactor::Reactor;
+    ///
+    /// let mut reactor = Reactor::new()?;
+    /// let net = reactor.net().clone();
+    /// let answer = reactor.block_on(async move {
+    ///     sleep(&net, Duration::from_millis(1)).await;
+    ///     42
+    /// })?;
+    /// assert_eq!(answer, 42);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The system's, as in [`run`](Self::run). `Interrupted` if a stop is complete before the
+    /// coroutine has ended: it was dropped at its await point.
+    ///
+    /// # Panics
+    /// With the coroutine's panic, if it panics. Inside a callback of this thread: callbacks would
+    /// nest (contract C1).
+    #[doc(alias = "run_until_complete")]
+    #[doc(alias = "asyncio.run")]
+    #[doc(alias = "react")]
+    pub fn block_on<F: Future + 'static>(&mut self, future: F) -> io::Result<F::Output> {
+        let task = torsade_futures::spawn(&self.net, future);
+        match self.run_until(task.into_deferred())? {
+            Ok(output) => Ok(output),
+            Err(Failure::Panicked(panic)) => panic!("{}", panic.message()),
+            Err(_) => Err(io::Error::new(
+                io::ErrorKind::Interrupted,
+                "the reactor stopped before the coroutine had ended",
+            )),
+        }
+    }
+
     /// Take one turn: wait for events, for at most `longest`, then do what they lead to. Returns
     /// false when a stop is complete.
     ///

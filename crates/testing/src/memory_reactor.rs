@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use torsade_core::{Limits, Net, Peer, ToEndpoint};
+use torsade_deferred::{Deferred, Failure};
 
 use crate::connects::Policy;
 use crate::end::End;
@@ -176,6 +177,68 @@ impl MemoryReactor {
     #[doc(alias = "Clock.advance")]
     pub fn advance(&mut self, duration: Duration) {
         world::advance(duration);
+    }
+
+    /// Run a coroutine of the program, as a task, until it has ended, and give what it ends with.
+    /// While it waits for time, time passes: at once, from one timer to the next.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use torsade_futures::sleep;
+    /// use torsade_testing::MemoryReactor;
+    ///
+    /// let mut reactor = MemoryReactor::new();
+    /// let net = reactor.net().clone();
+    /// let answer = reactor.block_on(async move {
+    ///     sleep(&net, Duration::from_secs(7_500_000 * 31_556_952)).await;
+    ///     42
+    /// });
+    /// assert_eq!(answer, 42);
+    /// ```
+    ///
+    /// # Panics
+    /// With the coroutine's panic, if it panics. If it waits for something that never comes: nothing
+    /// is left to do, no timer is armed. If a stop is complete before it has ended.
+    #[doc(alias = "run_until_complete")]
+    #[doc(alias = "inlineCallbacks")]
+    pub fn block_on<F: Future + 'static>(&mut self, future: F) -> F::Output {
+        let task = torsade_futures::spawn(self.net(), future);
+        match self.run_until(task.into_deferred()) {
+            Ok(output) => output,
+            Err(Failure::Panicked(panic)) => panic!("{}", panic.message()),
+            Err(_) => panic!("the reactor stopped before the coroutine had ended"),
+        }
+    }
+
+    /// Let time pass until `deferred` has a result, and give that.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use torsade_deferred::Deferred;
+    ///
+    /// let mut reactor = torsade_testing::MemoryReactor::new();
+    /// let (resolver, tea) = Deferred::<_, ()>::new();
+    /// reactor.net().call_later(Duration::from_secs(180), |_| resolver.resolve("tea"));
+    /// assert_eq!(reactor.run_until(tea), Ok("tea"));
+    /// ```
+    ///
+    /// # Errors
+    /// The Deferred's own.
+    ///
+    /// # Panics
+    /// If the result never comes: nothing is left to do, no timer is armed.
+    pub fn run_until<T: 'static, E: 'static>(
+        &mut self,
+        deferred: Deferred<T, E>,
+    ) -> Result<T, Failure<E>> {
+        let mut waiting = Some(deferred);
+        world::advance_until(|| match waiting.take()?.try_take() {
+            Ok(result) => Some(result),
+            Err(deferred) => {
+                waiting = Some(deferred);
+                None
+            }
+        })
     }
 
     /// Whether a [`Net::stop`] has been completed: a real reactor's `run` would have returned.

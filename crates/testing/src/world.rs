@@ -401,6 +401,26 @@ pub(crate) fn advance(duration: Duration) {
     settle();
 }
 
+/// Let time pass, from one timer of this thread's worlds to the next, until `ready` has something.
+pub(crate) fn advance_until<T>(mut ready: impl FnMut() -> Option<T>) -> T {
+    loop {
+        settle();
+        if let Some(value) = ready() {
+            return value;
+        }
+        let next = worlds()
+            .iter()
+            .filter_map(|world| world.next_deadline())
+            .min();
+        match next {
+            Some(next) => Clock::set(next),
+            None => {
+                panic!("the test waits for what never comes: nothing is queued, no timer armed")
+            }
+        }
+    }
+}
+
 fn worlds() -> Vec<Rc<World>> {
     WORLDS.with_borrow(|worlds| worlds.iter().filter_map(Weak::upgrade).collect())
 }

@@ -55,6 +55,7 @@
 //! | share state between connections | [`Factory`], [`factory()`] |
 //! | wait for a result | [`Deferred`], [`Transport::then`], [`Transport::hold`] |
 //! | do something later, or again and again | [`Transport::call_later`], [`Net::call_later`], [`LoopingCall`] |
+//! | write `async` and `await` | [`futures`], [`manual::coroutines`] |
 //! | come in from another thread | [`Remote`] |
 //! | know why a connection ended | [`Disconnect`] |
 //! | bound something | [`Limits`] |
@@ -107,6 +108,8 @@ pub use bytes::Bytes;
 
 /// Results that come later, in full: cancelling, the queue, reports of what nobody took.
 pub use torsade_deferred as deferred;
+/// Coroutines: tasks, streams and synchronisation, on the same reactor and the same connections.
+pub use torsade_futures as futures;
 /// Messages out of bytes.
 pub use torsade_wire as wire;
 

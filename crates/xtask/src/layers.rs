@@ -26,6 +26,10 @@ const ROWS: &[Row] = &[
         pure: Some(&["bytes", "log", "thiserror"]),
     },
     Row {
+        package: "torsade-futures",
+        pure: Some(&["futures-core", "futures-io", "log", "memchr", "thiserror"]),
+    },
+    Row {
         package: "torsade-testing",
         pure: Some(&["bytes", "log"]),
     },

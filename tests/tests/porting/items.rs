@@ -14,7 +14,9 @@ impl Items {
     /// Those of all `.rs` files of the crates' `src` folders. Crates of tools are none of them.
     pub(crate) fn read(crates: &Path) -> io::Result<Self> {
         let mut items = Self::default();
-        for name in ["core", "deferred", "reactor", "testing", "torsade", "wire"] {
+        for name in [
+            "core", "deferred", "futures", "reactor", "testing", "torsade", "wire",
+        ] {
             items.add_folder(&crates.join(name).join("src"))?;
         }
         Ok(items)
@@ -115,7 +117,8 @@ fn after_generics(text: &str) -> &str {
 
 /// The name of the item that this line declares. Functions of traits have no `pub`, fields do.
 fn item_of(code: &str) -> Option<String> {
-    const KINDS: [&str; 8] = [
+    const KINDS: [&str; 9] = [
+        "async fn ",
         "const fn ",
         "fn ",
         "struct ",

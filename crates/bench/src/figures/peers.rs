@@ -72,7 +72,7 @@ pub(super) static ALL: &[Peer] = &[
 ];
 
 /// The driver on which every row is budgeted; on the others only some are.
-pub(super) const MAIN: &str = "polling";
+pub(super) const MAIN: &str = "epoll";
 
 /// What the servers in Python can be.
 const IN_PYTHON: &[&str] = &["echo", "lines", "close", "fanout"];

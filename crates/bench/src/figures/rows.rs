@@ -144,6 +144,13 @@ pub(super) static ROWS: &[Row] = &[
     .on_each_driver()
     .headline("the same, one connection: one turn for each message"),
     row(
+        "streams-32x1",
+        "echo as a coroutine with streams, 32 connections, 1 in flight each",
+        "streams",
+        Measure::Instructions(load(&["echo", "rounds", "32", "1"], 32, 200)),
+        "instructions / message",
+    ),
+    row(
         "constant-32x1",
         "a 64-byte constant answers each message, 32 connections, 1 in flight each",
         "constant",
@@ -344,6 +351,28 @@ pub(super) static ROWS: &[Row] = &[
         Measure::TaskInstructions(640),
         "instructions / command",
     ),
+    row(
+        "tasks-switch",
+        "two tasks yield to each other: one switch",
+        "tasks-switch",
+        Measure::TaskInstructions(2000),
+        "instructions",
+    ),
+    row(
+        "tasks-hand-over",
+        "a number handed from task to task through a queue with one place",
+        "tasks-hand-over",
+        Measure::TaskInstructions(2000),
+        "instructions",
+    ),
+    row(
+        "tasks-hand-over-allocations",
+        "a number handed from task to task through a queue with one place",
+        "tasks-hand-over",
+        Measure::TaskAllocations(2000),
+        "allocations",
+    )
+    .goal(Goal::AtMost(0.0)),
     row(
         "lines-long",
         "a line of 256 KiB against one of 16 KiB, byte by byte",

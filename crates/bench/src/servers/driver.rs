@@ -2,7 +2,7 @@
 
 use std::io;
 
-use torsade::Reactor;
+use torsade::{Driver, Reactor};
 
 /// The environment variable that chooses it.
 pub const VARIABLE: &str = "TORSADE_DRIVER";
@@ -27,7 +27,12 @@ pub fn reactor() -> io::Result<Reactor> {
     }
 }
 
-/// The driver of a reactor: there is only one so far.
-pub(super) fn name(_: &Reactor) -> &'static str {
-    "polling"
+/// The driver of a reactor.
+pub(super) fn name(reactor: &Reactor) -> &'static str {
+    match reactor.driver() {
+        Driver::Polling => "polling",
+        Driver::Epoll => "epoll",
+        Driver::IoUring => "io_uring",
+        _ => "another",
+    }
 }

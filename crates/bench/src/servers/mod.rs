@@ -24,6 +24,7 @@ mod torsade_echo;
 mod torsade_fanout;
 mod torsade_lines;
 mod torsade_patient;
+mod torsade_streams;
 mod torsade_threads;
 mod unfinished;
 
@@ -67,6 +68,8 @@ pub const ALL: &[(&str, Serve)] = &[
     #[cfg(target_os = "linux")]
     ("compio-close", compio_loop::close),
     ("tokio-echo", tokio_echo::serve),
+    // tokio's echo is a coroutine anyhow.
+    ("tokio-streams", tokio_echo::serve),
     ("tokio-constant", tokio_constant::serve),
     ("tokio-patient", tokio_patient::serve),
     ("tokio-lines", tokio_lines::serve),
@@ -76,6 +79,7 @@ pub const ALL: &[(&str, Serve)] = &[
     ("torsade-constant", torsade_constant::serve),
     ("torsade-patient", torsade_patient::serve),
     ("torsade-lines", torsade_lines::serve),
+    ("torsade-streams", torsade_streams::serve),
     ("torsade-close", torsade_close::serve),
     ("torsade-fanout", torsade_fanout::serve),
     ("torsade-threads1", torsade_threads::one),

@@ -9,9 +9,11 @@ mod calloop_timers;
 pub(crate) mod redis_server;
 mod tokio_deferreds;
 pub(crate) mod tokio_redis;
+mod tokio_tasks;
 mod tokio_timers;
 mod torsade_deferreds;
 pub(crate) mod torsade_redis;
+mod torsade_tasks;
 mod torsade_timers;
 
 use std::io;
@@ -33,6 +35,8 @@ pub const ALL: &[(&str, Task)] = &[
     ("tokio-deferreds", tokio_deferreds::through_two_maps),
     ("tokio-redis-get", tokio_redis::get),
     ("tokio-redis-pipe", tokio_redis::pipe),
+    ("tokio-tasks-switch", tokio_tasks::switch),
+    ("tokio-tasks-hand-over", tokio_tasks::hand_over),
     ("tokio-timers-set", tokio_timers::set),
     ("tokio-timers-reset", tokio_timers::reset),
     ("tokio-timers-cancel", tokio_timers::cancel),
@@ -43,6 +47,8 @@ pub const ALL: &[(&str, Task)] = &[
     ),
     ("torsade-deferreds", torsade_deferreds::through_two_maps),
     ("torsade-redis-get", torsade_redis::get),
+    ("torsade-tasks-switch", torsade_tasks::switch),
+    ("torsade-tasks-hand-over", torsade_tasks::hand_over),
     ("torsade-timers-set", torsade_timers::set),
     ("torsade-timers-reset", torsade_timers::reset),
     ("torsade-timers-cancel", torsade_timers::cancel),

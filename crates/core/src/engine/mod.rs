@@ -28,7 +28,7 @@ use crate::connect;
 use crate::guard::{self, Caught};
 use crate::host::Host;
 use crate::link::{Ending, Link, Phase};
-use crate::shared::{Shared, State};
+use crate::shared::{Ready, Shared, State};
 use crate::slots::Slots;
 use crate::stack::Stack;
 use crate::wire::{Op, Wire};
@@ -548,8 +548,10 @@ impl<S> Engine<S> {
         }
         // Perhaps that job was a connection of ours, whose next continuation this is.
         let ready = self.shared.pop_ready();
-        if let Some(link) = ready {
-            self.run_link(wire, &link);
+        match ready {
+            Some(Ready::Link(link)) => self.run_link(wire, &link),
+            Some(Ready::Job(job)) => self.user("a queued job", || job.run()),
+            None => {}
         }
     }
 

@@ -146,6 +146,7 @@ impl<S> Engine<S> {
         let letters = self.shared.mailbox.take_all();
         self.drop_each("the drop of a posted call", letters);
         self.give_up_threads();
+        self.end_extensions();
         self.run_queue(wire);
         self.stopping = Stopping::No;
         self.shared.ask(Op::Stop);
@@ -243,6 +244,8 @@ impl<S> Engine<S> {
     }
 
     fn give_up<W: Wire<S>>(&mut self, wire: &mut W) {
+        // First, because the queue is run to its end below, and a task may queue itself for ever.
+        self.end_extensions();
         self.budget = usize::MAX;
         self.redeliveries = usize::MAX;
         while self.gives_up_something() {
@@ -265,10 +268,18 @@ impl<S> Engine<S> {
         let timers = self.shared.timers.borrow_mut().drain();
         self.drop_each("the drop of a timer", timers);
         self.give_up_threads();
+        self.end_extensions();
         self.run_queue(wire);
         self.shared.touched.take();
         self.shared.clear_ready();
         self.turn = None;
+    }
+
+    /// What other crates added goes, too, and takes along what belongs to users.
+    fn end_extensions(&self) {
+        for extension in self.shared.extensions.take() {
+            self.user("the end of an extension", || extension.ended());
+        }
     }
 
     /// Each by itself: two panics in one drop would end the process.

@@ -19,7 +19,7 @@ use crate::flow::Flow;
 use crate::gate::{Gate, hold};
 use crate::layer::Layers;
 use crate::outbox::Outbox;
-use crate::shared::Shared;
+use crate::shared::{Ready, Shared};
 use crate::watch::Watches;
 use crate::{ConnectionId, Peer};
 
@@ -239,6 +239,6 @@ impl queue::Job for Link {
         if !shared.is_alive() {
             return;
         }
-        shared.push_ready(self);
+        shared.push_ready(Ready::Link(self));
     }
 }

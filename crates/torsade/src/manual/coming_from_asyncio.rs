@@ -189,7 +189,8 @@
 //! | `getaddrinfo`, `getnameinfo` | later: names | |
 //! | `sendfile` | [`FileSender`](crate::wire::FileSender) | copies through the process |
 //! | `sock_recv`, `sock_recv_into`, `sock_recvfrom`, `sock_recvfrom_into`, `sock_sendall`, `sock_sendto`, `sock_connect`, `sock_accept`, `sock_sendfile` | never: bytes come to protocols | |
-//! | `create_task`, `set_task_factory`, `get_task_factory`, `shutdown_asyncgens` | later: tasks | |
+//! | `create_task`, `ensure_future` | [`spawn`](crate::futures::spawn) | [what a task is](super::coroutines) |
+//! | `set_task_factory`, `get_task_factory`, `shutdown_asyncgens` | never: tasks are of one kind, and what they hold is dropped with them | |
 //!
 //! ## Futures and streams
 //! | asyncio | here | |
@@ -208,8 +209,41 @@
 //! | `CancelledError` | [`Failure`](crate::Failure) | |
 //! | `StreamWriter.drain` | [`flushed`](crate::Connection::flushed) | |
 //! | `StreamWriter.wait_closed` | [`closed`](crate::Connection::closed) | |
-//! | `StreamReader`, `StreamWriter`, `open_connection`, `start_server` | later: streams | |
-//! | `gather`, `wait_for` | [`gather`](crate::gather()), [`timeout`](crate::Net::timeout) | |
-//! | `wait`, `as_completed` | [`wait`](crate::threads::wait), [`as_completed`](crate::threads::as_completed) | of calls in threads; of Deferreds [`list`](crate::list()), [`race`](crate::race()) |
-//! | `Lock`, `Semaphore`, `Queue` | [`DeferredLock`](crate::DeferredLock), [`DeferredSemaphore`](crate::DeferredSemaphore), [`DeferredQueue`](crate::DeferredQueue) | |
+//! | `StreamReader` | [`StreamReader`](crate::futures::StreamReader) | |
+//! | `StreamReader.at_eof` | [`is_at_end`](crate::futures::StreamReader::is_at_end) | |
+//! | `readexactly` | [`read_exactly`](crate::futures::StreamReader::read_exactly) | loses nothing when cancelled |
+//! | `readuntil` | [`read_until`](crate::futures::StreamReader::read_until) | |
+//! | `readline` | [`read_line`](crate::futures::StreamReader::read_line) | |
+//! | `IncompleteReadError`, `LimitOverrunError` | [`ReadError`](crate::futures::ReadError) | |
+//! | `StreamWriter` | [`StreamWriter`](crate::futures::StreamWriter) | dropping it closes |
+//! | `open_connection` | [`open_connection`](crate::futures::open_connection) | |
+//! | `start_server` | [`start_server`](crate::futures::start_server) | |
+//! | `Task` | [`Task`](crate::futures::Task) | |
+//! | `Task.cancel` | [`cancel`](crate::futures::Task::cancel) | drops it at its await point |
+//! | `Task.uncancel`, `Task.cancelling` | never: a cancelled future is dropped, so there is nothing to take back | |
+//! | `all_tasks` | [`task_count`](crate::futures::task_count) | |
+//! | `current_task` | never: a task has no handle of itself | |
+//! | `sleep` | [`sleep`](crate::futures::sleep) | |
+//! | `gather` | [`gather`](crate::futures::gather) | the first error cancels the others |
+//! | `wait` | [`wait`](crate::futures::wait) | |
+//! | `FIRST_COMPLETED` | [`FirstCompleted`](crate::futures::FirstCompleted) | |
+//! | `FIRST_EXCEPTION` | [`FirstException`](crate::futures::FirstException) | |
+//! | `ALL_COMPLETED` | [`AllCompleted`](crate::futures::AllCompleted) | |
+//! | `wait_for`, `timeout`, `timeout_at` | [`timeout`](crate::futures::timeout) | |
+//! | `as_completed` | [`as_completed`](crate::futures::as_completed) | |
+//! | `shield` | [`shield`](crate::futures::shield) | |
+//! | `TaskGroup` | [`task_group`](crate::futures::task_group) | |
+//! | `wrap_future` | [`wrap`](crate::futures::asyncio::Future::wrap) | |
+//! | `Lock` | [`Lock`](crate::futures::sync::Lock) | |
+//! | `Event` | [`Event`](crate::futures::sync::Event) | |
+//! | `Condition` | [`Condition`](crate::futures::sync::Condition) | |
+//! | `Semaphore` | [`Semaphore`](crate::futures::sync::Semaphore) | |
+//! | `BoundedSemaphore` | [`BoundedSemaphore`](crate::futures::sync::BoundedSemaphore) | |
+//! | `Barrier`, `BrokenBarrierError` | [`Barrier`](crate::futures::sync::Barrier), [`BrokenBarrier`](crate::futures::sync::BrokenBarrier) | |
+//! | `Queue` | [`Queue`](crate::futures::sync::Queue) | |
+//! | `LifoQueue` | [`LifoQueue`](crate::futures::sync::LifoQueue) | |
+//! | `PriorityQueue` | [`PriorityQueue`](crate::futures::sync::PriorityQueue) | |
+//! | `QueueEmpty` | [`GetError`](crate::futures::sync::GetError) | |
+//! | `QueueFull` | [`PutError`](crate::futures::sync::PutError) | |
+//! | `QueueShutDown` | [`ShutDown`](crate::futures::sync::ShutDown) | |
 //! | `to_thread` | [`defer_to_thread`](crate::Net::defer_to_thread) | |

@@ -166,7 +166,8 @@
 //! | `fail` | [`fail`](crate::Deferred::fail) | |
 //! | `execute`, `maybeDeferred` | [`attempt`](crate::Deferred::attempt) | or [`settled`](crate::Deferred::settled) |
 //! | `asFuture` | [`DeferredFuture`](crate::deferred::DeferredFuture) | what `.await` makes of it |
-//! | `fromFuture`, `inlineCallbacks`, `ensureDeferred`, `fromCoroutine`, `returnValue` | later: tasks | |
+//! | `fromFuture`, `inlineCallbacks`, `ensureDeferred`, `fromCoroutine` | [`defer`](crate::futures::defer) | [coroutines](super::coroutines) |
+//! | `returnValue` | never: a coroutine returns its value | |
 //! | `DeferredList`, `gatherResults`, `race` | [`list`](crate::list()), [`gather`](crate::gather()), [`race`](crate::race()) | options: [`Group`](crate::Group) |
 //! | `FirstError`, `FailureGroup` | [`FirstError`](crate::deferred::FirstError), [`AllFailed`](crate::deferred::AllFailed) | |
 //! | `DeferredLock`, `DeferredSemaphore` | [`DeferredLock`](crate::DeferredLock), [`DeferredSemaphore`](crate::DeferredSemaphore) | a permit's drop releases |

@@ -1,0 +1,287 @@
+use std::cell::{Cell, OnceCell, RefCell};
+use std::mem;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use torsade_core::driver::Extension;
+use torsade_core::{Disconnect, Net, Protocol, Transport};
+use torsade_deferred::queue;
+
+use super::{StreamReader, StreamWriter};
+use crate::sync::Waiters;
+
+/// What reader, writer and protocol of one connection share.
+pub(super) struct Pipe {
+    transport: OnceCell<Transport<StreamProtocol>>,
+    spares: Rc<Spares>,
+    /// What came and is not in the reader's hands yet.
+    arrived: RefCell<Vec<u8>>,
+    /// How much the reader has in its hands.
+    held: Cell<usize>,
+    /// How much may be held altogether.
+    limit: Cell<usize>,
+    input: RefCell<Input>,
+    reader: Cell<Option<Waker>>,
+    paused: Cell<bool>,
+    /// Those who wait until output is welcome again.
+    pub(super) drains: Waiters,
+}
+
+/// ```text
+///   Open -- the peer ends --> Ended ---+
+///     +------- the loss ---------------+--> Lost(reason)
+/// ```
+enum Input {
+    Open,
+    Ended,
+    Lost(Disconnect),
+}
+
+/// What a reader may find when it has nothing in its hands.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum More {
+    Bytes,
+    End,
+}
+
+/// How much is read ahead, unless it was set otherwise.
+pub(super) const LIMIT: usize = 64 * 1024;
+
+impl Pipe {
+    pub(super) fn new(net: &Net) -> Rc<Self> {
+        Rc::new(Self {
+            transport: OnceCell::new(),
+            spares: net.extension(|_| Rc::default()),
+            arrived: RefCell::default(),
+            held: Cell::new(0),
+            limit: Cell::new(LIMIT),
+            input: RefCell::new(Input::Open),
+            reader: Cell::new(None),
+            paused: Cell::new(false),
+            drains: Waiters::default(),
+        })
+    }
+
+    /// The two ends, once the connection is made.
+    pub(super) fn ends(self: &Rc<Self>) -> Option<(StreamReader, StreamWriter)> {
+        let connection = self.transport.get()?.connection();
+        let writer = StreamWriter::new(Rc::clone(self), connection);
+        Some((StreamReader::new(Rc::clone(self)), writer))
+    }
+
+    /// Hand what arrived to a reader that has consumed all but `held[start..]`, or say that nothing
+    /// more will come; else wake it when that changes.
+    pub(super) fn poll_more(
+        &self,
+        held: &mut Vec<u8>,
+        start: &mut usize,
+        context: &Context<'_>,
+    ) -> Poll<Result<More, Disconnect>> {
+        if self.absorb(held, start) {
+            return Poll::Ready(Ok(More::Bytes));
+        }
+        match &*self.input.borrow() {
+            Input::Ended => return Poll::Ready(Ok(More::End)),
+            Input::Lost(reason) if reason.is_clean() => return Poll::Ready(Ok(More::End)),
+            Input::Lost(reason) => return Poll::Ready(Err(reason.clone())),
+            Input::Open => {}
+        }
+        // Cloning and dropping a waker is user code: nothing is borrowed.
+        self.reader.set(Some(context.waker().clone()));
+        self.go_on();
+        Poll::Pending
+    }
+
+    fn absorb(&self, held: &mut Vec<u8>, start: &mut usize) -> bool {
+        let mut arrived = self.arrived.borrow_mut();
+        if arrived.is_empty() {
+            return false;
+        }
+        self.held.set(self.held.get() + arrived.len());
+        if *start == held.len() {
+            *start = 0;
+            held.clear();
+            mem::swap(held, &mut arrived);
+            self.spares.give(mem::take(&mut arrived));
+        } else {
+            // Moved away only when it is the larger part, so that bit by bit stays linear.
+            if *start > held.len() / 2 {
+                held.drain(..*start);
+                *start = 0;
+            }
+            held.append(&mut arrived);
+        }
+        true
+    }
+
+    /// The reader has consumed so much of what it had in its hands.
+    pub(super) fn consumed(&self, len: usize, held: &mut Vec<u8>, start: &mut usize) {
+        *start += len;
+        self.held.set(self.held.get() - len);
+        if *start == held.len() {
+            *start = 0;
+            self.spares.give(mem::take(held));
+        }
+        if self.paused.get() && self.buffered() <= self.limit.get() / 2 {
+            self.go_on();
+        }
+    }
+
+    /// How much has come and was not consumed.
+    pub(super) fn buffered(&self) -> usize {
+        self.held.get() + self.arrived.borrow().len()
+    }
+
+    pub(super) fn set_limit(&self, limit: usize) {
+        self.limit.set(limit.max(1));
+        if self.paused.get() && self.buffered() < limit {
+            self.go_on();
+        }
+    }
+
+    pub(super) fn limit(&self) -> usize {
+        self.limit.get()
+    }
+
+    /// Whether everything that will ever come was consumed.
+    pub(super) fn is_at_end(&self) -> bool {
+        self.buffered() == 0 && !matches!(&*self.input.borrow(), Input::Open)
+    }
+
+    /// Why the connection ended; `None` while it lives.
+    pub(super) fn lost(&self) -> Option<Disconnect> {
+        match &*self.input.borrow() {
+            Input::Lost(reason) => Some(reason.clone()),
+            Input::Open | Input::Ended => None,
+        }
+    }
+
+    /// Nobody will read any more: what comes is left to wait where it is.
+    pub(super) fn reader_gone(&self) {
+        self.limit.set(0);
+        self.hold();
+    }
+
+    /// Nobody will write any more. The close waits for the end of the callback, so that a handler
+    /// which ends with an error can still give that as the reason.
+    pub(super) fn writer_gone(&self) {
+        if let Some(transport) = self.transport.get()
+            && transport.is_open()
+        {
+            transport.call(|_, transport| transport.close());
+        }
+    }
+
+    fn hold(&self) {
+        if let Some(transport) = self.transport.get() {
+            self.paused.set(true);
+            transport.pause_reading();
+        }
+    }
+
+    fn go_on(&self) {
+        if let Some(transport) = self.transport.get()
+            && self.paused.replace(false)
+        {
+            transport.resume_reading();
+        }
+    }
+
+    fn wake_reader(&self) {
+        if let Some(waker) = self.reader.take() {
+            queue::wake(waker);
+        }
+    }
+
+    fn end(&self, input: Input) {
+        *self.input.borrow_mut() = input;
+        self.wake_reader();
+    }
+}
+
+/// Buffers between two uses, so that a message costs no allocation and an idle connection holds no
+/// buffer. One for each reactor.
+#[derive(Default)]
+struct Spares(RefCell<Vec<Vec<u8>>>);
+
+impl Spares {
+    const KEPT: usize = 64;
+    const KEPT_BYTES: usize = 2 * LIMIT;
+
+    fn take(&self) -> Vec<u8> {
+        self.0.borrow_mut().pop().unwrap_or_default()
+    }
+
+    fn give(&self, mut bytes: Vec<u8>) {
+        let mut kept = self.0.borrow_mut();
+        if kept.len() < Self::KEPT && (1..=Self::KEPT_BYTES).contains(&bytes.capacity()) {
+            bytes.clear();
+            kept.push(bytes);
+        }
+    }
+}
+
+impl Extension for Spares {
+    fn ended(self: Rc<Self>) {}
+}
+
+/// What is run when the connection is made: the reader and the writer are its.
+pub(super) type Begin = Box<dyn FnOnce(&Transport<StreamProtocol>, StreamReader, StreamWriter)>;
+
+/// The callbacks of a connection that is used by coroutines.
+pub(super) struct StreamProtocol {
+    pipe: Rc<Pipe>,
+    begin: Option<Begin>,
+}
+
+impl StreamProtocol {
+    pub(super) fn new(pipe: Rc<Pipe>, begin: Option<Begin>) -> Self {
+        Self { pipe, begin }
+    }
+}
+
+impl Protocol for StreamProtocol {
+    fn connection_made(&mut self, transport: &Transport<Self>) {
+        // Coroutines wait for their output themselves, by `drain` (contract C7).
+        transport.throttle_input(false);
+        if self.pipe.transport.set(transport.clone()).is_ok()
+            && let Some(begin) = self.begin.take()
+            && let Some((reader, writer)) = self.pipe.ends()
+        {
+            begin(transport, reader, writer);
+        }
+    }
+
+    fn data_received(&mut self, transport: &Transport<Self>, data: &[u8]) {
+        let pipe = &self.pipe;
+        let room = pipe.limit.get().saturating_sub(pipe.buffered());
+        let (taken, left) = data.split_at(room.min(data.len()));
+        if taken.len() == room {
+            pipe.hold();
+            transport.unread(left.len());
+        }
+        if !taken.is_empty() {
+            let mut arrived = pipe.arrived.borrow_mut();
+            if arrived.capacity() == 0 {
+                *arrived = pipe.spares.take();
+            }
+            arrived.extend_from_slice(taken);
+            drop(arrived);
+            pipe.wake_reader();
+        }
+    }
+
+    fn eof_received(&mut self, _: &Transport<Self>) {
+        // Our side stays open until the writer closes it.
+        self.pipe.end(Input::Ended);
+    }
+
+    fn resume_writing(&mut self, _: &Transport<Self>) {
+        self.pipe.drains.grant_all();
+    }
+
+    fn connection_lost(&mut self, _: &Transport<Self>, reason: &Disconnect) {
+        self.pipe.end(Input::Lost(reason.clone()));
+        self.pipe.drains.grant_all();
+    }
+}
