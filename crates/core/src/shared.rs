@@ -37,6 +37,9 @@ pub(crate) struct Shared {
     state: Cell<State>,
     /// Whether the driver was woken since the last turn began.
     woken: Cell<bool>,
+    /// Whether anything was put into the lists here since the engine last found them empty: a turn
+    /// in which nothing was looks at none of them.
+    busy: Cell<bool>,
     /// The time of this turn, once somebody asked.
     now: Cell<Option<Time>>,
     /// Connections that the engine must look at before it sleeps. Those that are lost by then are
@@ -118,6 +121,7 @@ impl Shared {
             limits,
             state: Cell::new(State::Asleep),
             woken: Cell::new(false),
+            busy: Cell::new(false),
             now: Cell::new(None),
             touched: RefCell::default(),
             ready: RefCell::default(),
@@ -178,10 +182,34 @@ impl Shared {
     }
 
     /// There is work for the engine. If it sleeps, its driver is woken, once a sleep.
+    #[inline]
     pub(crate) fn work(&self) {
-        if self.state.get() == State::Asleep && !self.woken.replace(true) {
+        self.busy.set(true);
+        if self.state.get() == State::Asleep {
+            self.wake();
+        }
+    }
+
+    #[cold]
+    fn wake(&self) {
+        if !self.woken.replace(true) {
             self.waker.wake_by_ref();
         }
+    }
+
+    /// Whether there may be work for the engine.
+    #[inline]
+    pub(crate) fn is_busy(&self) -> bool {
+        self.busy.get()
+    }
+
+    /// Look whether there is work left.
+    pub(crate) fn look_for_work(&self) {
+        let left = self.is_stop_asked()
+            || self.has_ready()
+            || !self.touched.borrow().is_empty()
+            || !self.ops.borrow().is_empty();
+        self.busy.set(left);
     }
 
     /// The time of this turn; outside one, the host's.
@@ -248,6 +276,8 @@ impl Shared {
     pub(crate) fn timers_changed(&self) {
         if self.state.get() == State::Asleep {
             self.settle_timers();
+        } else {
+            self.busy.set(true);
         }
     }
 
@@ -255,7 +285,8 @@ impl Shared {
     fn settle_timers(&self) {
         let now = self.host.now();
         self.timers.borrow_mut().settle(now);
-        self.work();
+        // It waits for a deadline that may be too late; there is nothing else to do.
+        self.wake();
     }
 
     #[inline]

@@ -288,7 +288,15 @@ impl<T> Wheel<T> {
     }
 
     /// When to wake at the latest. That a timer is due then is not certain.
+    #[inline]
     pub(crate) fn next_deadline(&mut self) -> Option<Time> {
+        if self.len == 0 {
+            return None;
+        }
+        self.next_deadline_of_some()
+    }
+
+    fn next_deadline_of_some(&mut self) -> Option<Time> {
         if let Some(index) = self.links[DUE as usize].after.checked_sub(NODES) {
             return Some(self.nodes[index as usize].deadline());
         }

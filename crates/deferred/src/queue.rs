@@ -177,6 +177,52 @@ pub fn hand_on<T: 'static, E: 'static>(
     Handing::attach(deferred.source(), take, Location::caller());
 }
 
+/// Where an event loop enters a turn, over and over, without looking for the thread's queue anew.
+///
+/// ```
+/// use torsade_deferred::queue::Entrance;
+///
+/// let entrance = Entrance::of_this_thread();
+/// let turn = entrance.enter().expect("nothing runs on this thread");
+/// assert!(entrance.enter().is_none(), "one turn at a time");
+/// drop(turn);
+/// assert!(!entrance.has_jobs());
+/// ```
+pub struct Entrance {
+    queue: Rc<Queue>,
+}
+
+impl Entrance {
+    /// The one to the queue of this thread.
+    #[must_use]
+    pub fn of_this_thread() -> Self {
+        Self { queue: current() }
+    }
+
+    /// Enters a turn, as [`Turn::enter`] does.
+    #[inline]
+    pub fn enter(&self) -> Option<Turn> {
+        self.queue.begin().then(|| Turn {
+            queue: Rc::clone(&self.queue),
+        })
+    }
+
+    /// Whether jobs wait on the thread.
+    #[must_use]
+    #[inline]
+    pub fn has_jobs(&self) -> bool {
+        self.queue.has_jobs()
+    }
+}
+
+impl fmt::Debug for Entrance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entrance")
+            .field("has_jobs", &self.has_jobs())
+            .finish()
+    }
+}
+
 /// While this exists, nothing runs by itself on this thread: the holder runs the jobs.
 ///
 /// An event loop enters one before it calls the first callback of a turn and drops it before it
@@ -331,7 +377,12 @@ impl Queue {
     fn pop(&self) -> Option<Rc<dyn Job>> {
         let mut jobs = self.jobs.borrow_mut();
         let job = jobs.pop_front();
-        self.any.set(!jobs.is_empty());
+        if jobs.is_empty() {
+            self.any.set(false);
+            if jobs.capacity() > KEPT_CAPACITY {
+                jobs.shrink_to(KEPT_CAPACITY);
+            }
+        }
         job
     }
 
@@ -350,12 +401,9 @@ impl Queue {
         !self.running.replace(true)
     }
 
+    #[inline]
     fn end(&self) {
         self.running.set(false);
-        let mut jobs = self.jobs.borrow_mut();
-        if jobs.is_empty() && jobs.capacity() > KEPT_CAPACITY {
-            jobs.shrink_to(KEPT_CAPACITY);
-        }
     }
 }
 

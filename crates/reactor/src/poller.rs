@@ -56,6 +56,11 @@ pub(crate) trait Poller: Clone + fmt::Debug + 'static {
     /// without the poller's own.
     fn wait(&self, events: &mut Self::Events, timeout: Option<Duration>) -> io::Result<usize>;
 
+    /// An event was told whose key is nobody's token: the poller's own, perhaps.
+    fn heard(&self, key: u64) {
+        let _ = key;
+    }
+
     /// The events of the last wait from that one on.
     fn ready(events: &Self::Events, from: usize) -> impl Iterator<Item = Ready>;
 

@@ -88,7 +88,7 @@ impl<P: Poller> EventLoop for ReadinessLoop<P> {
         let (net, system) = (self.net(), &self.teller.system);
         Counters {
             turns: self.turns,
-            events: self.batch.events(),
+            events: self.batch.events() - self.teller.pollers_own,
             accepts: net.accepted(),
             accept_calls: system.accepting.calls(),
             shed: net.shed(),

@@ -18,6 +18,8 @@ pub(crate) struct Teller<P: Poller> {
     /// What every socket is read into: input is delivered, or kept by the engine, before the next.
     buffer: Box<[u8]>,
     eagerness: Eagerness,
+    /// Events that were about nobody.
+    pub(crate) pollers_own: u64,
     #[cfg(unix)]
     pub(crate) signals: Option<Signals>,
 }
@@ -30,6 +32,7 @@ impl<P: Poller> Teller<P> {
         Self {
             buffer: vec![0; bytes].into(),
             eagerness: Eagerness::new(limits.turn_accepts),
+            pollers_own: 0,
             engine,
             system,
             #[cfg(unix)]
@@ -93,7 +96,13 @@ impl<P: Poller> Teller<P> {
             },
             Some(Token::Signals) => self.hear_signals(),
             Some(Token::Watched(number)) => self.tell_watched(number),
-            Some(Token::Connection(_)) | None => {}
+            Some(Token::Connection(_)) => {}
+            // Whoever rings once more before this is heard, too: what he brings is looked for
+            // before the next wait.
+            None => {
+                self.pollers_own += 1;
+                self.system.poller.heard(event.key);
+            }
         }
     }
 

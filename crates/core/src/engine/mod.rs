@@ -59,6 +59,8 @@ pub struct Engine<S> {
     net: Net,
     slots: Slots<Slot<S>>,
     spare: Spare,
+    /// Where turns are entered.
+    queue: queue::Entrance,
     turn: Option<Turn>,
     /// Counts turns; never 0 within one.
     number: u32,
@@ -94,6 +96,7 @@ impl<S> Engine<S> {
             shared,
             slots: Slots::new(),
             spare: Spare::default(),
+            queue: queue::Entrance::of_this_thread(),
             turn: None,
             number: 0,
             budget: 0,
@@ -114,29 +117,35 @@ impl<S> Engine<S> {
     }
 
     /// Whether the next turn should begin without waiting.
+    #[inline]
     pub fn has_work(&self) -> bool {
-        let shared = &self.shared;
-        !self.leftover.is_empty()
+        self.shared.is_busy()
+            || !self.leftover.is_empty()
             || !self.losses.is_empty()
-            || shared.is_stop_asked()
+            || self.queue.has_jobs()
+            || !self.shared.mailbox.is_empty()
             || self.is_prepared()
-            || !shared.touched.borrow().is_empty()
-            || shared.has_ready()
-            || !shared.ops.borrow().is_empty()
-            || !shared.mailbox.is_empty()
-            || !queue::is_empty()
     }
 
     /// When to wake for timers, never later than the next is due. It may be earlier, if many are
     /// armed and the next was cancelled: then the turn finds nothing to do, and the following
     /// deadline is a later one.
+    #[inline]
     pub fn next_deadline(&self) -> Option<Time> {
         self.shared.timers.borrow_mut().next_deadline()
     }
 
     /// The next rare operation, if one is asked for.
+    #[inline]
     pub fn poll_op(&mut self) -> Option<Op> {
-        self.shared.ops.borrow_mut().pop_front()
+        if !self.shared.is_busy() {
+            return None;
+        }
+        let op = self.shared.ops.borrow_mut().pop_front();
+        if op.is_none() {
+            self.shared.look_for_work();
+        }
+        op
     }
 }
 

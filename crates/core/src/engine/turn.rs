@@ -1,11 +1,10 @@
 use std::mem;
 use std::rc::Rc;
 
-use torsade_deferred::queue::Turn;
-
 use super::Engine;
 use super::inbox::Tail;
 use super::slot::Slot;
+use super::stopping::Stopping;
 use crate::connect;
 use crate::link::Phase;
 use crate::shared::State;
@@ -30,14 +29,16 @@ impl<S> Engine<S> {
             self.shared.now();
         }
         // What was queued between two turns comes before everything that this one brings.
-        self.run_queue(wire);
+        if self.has_queued() {
+            self.run_queue(wire);
+        }
         if !self.shared.mailbox.is_empty() {
             self.run_posts(wire);
         }
     }
 
     pub(super) fn enter(&mut self) {
-        let Some(turn) = Turn::enter() else {
+        let Some(turn) = self.queue.enter() else {
             panic!("a reactor was run, or a test transport used, inside a callback of this thread");
         };
         self.turn = Some(turn);
@@ -51,6 +52,32 @@ impl<S> Engine<S> {
     /// End the turn: timers, what a budget left over, output that others wrote, losses.
     pub fn end<W: Wire<S>>(&mut self, wire: &mut W) {
         self.in_turn();
+        if !self.is_quiet() {
+            self.see_to_all(wire);
+        }
+        self.shared.set_state(State::Asleep);
+        self.turn = None;
+    }
+
+    /// Whether the facts of this turn left nothing to do, and no timer is due: the usual case.
+    #[inline]
+    fn is_quiet(&self) -> bool {
+        let shared = &self.shared;
+        let is_quiet = !shared.is_busy()
+            && self.leftover.is_empty()
+            && self.losses.is_empty()
+            && !self.has_queued()
+            && matches!(self.stopping, Stopping::No);
+        is_quiet
+            && shared
+                .timers
+                .borrow_mut()
+                .next_deadline()
+                .is_none_or(|next| next > shared.now())
+    }
+
+    #[inline(never)]
+    fn see_to_all<W: Wire<S>>(&mut self, wire: &mut W) {
         self.run_queue(wire);
         self.run_timers(wire);
         for link in mem::take(&mut self.leftover) {
@@ -68,8 +95,7 @@ impl<S> Engine<S> {
             }
         }
         self.settle_timers();
-        self.shared.set_state(State::Asleep);
-        self.turn = None;
+        self.shared.look_for_work();
     }
 
     fn has_unsettled(&self) -> bool {
