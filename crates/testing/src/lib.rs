@@ -140,25 +140,37 @@
 #![forbid(unsafe_code)]
 
 mod clock;
+mod codec;
 pub mod conformance;
 mod connects;
+mod differ;
 mod end;
 mod far_end;
 mod joint;
+mod leaks;
 mod ledger;
 mod memory_reactor;
 mod network;
 mod pending_connect;
+mod play;
 mod pump;
+mod script;
+mod scripted_peer;
 pub mod sim;
+mod splits;
 mod string_transport;
 mod world;
 mod xor;
 
 pub use self::clock::Clock;
+pub use self::codec::Codec;
 pub use self::far_end::FarEnd;
+pub use self::leaks::Leaks;
 pub use self::memory_reactor::MemoryReactor;
 pub use self::pending_connect::PendingConnect;
 pub use self::pump::Pump;
+pub use self::script::Script;
+pub use self::scripted_peer::{Progress, ScriptedPeer};
+pub use self::splits::{Calls, Splits};
 pub use self::string_transport::{Builder, StringTransport};
 pub use self::xor::Xor;
