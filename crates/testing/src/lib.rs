@@ -12,6 +12,10 @@
 //! | a program: whatever takes a `&Net`, and listens, connects and stops | [`MemoryReactor`] | the test, or another program |
 //! | programs on many hosts, with the network between them, and what goes wrong there | [`sim::Sim`] | each other |
 //!
+//! | the other side of a conversation, by the book | [`Script`] | on a far end, or as a peer of its own |
+//! | that nothing depends on how a stream is cut | [`Splits`], for codecs [`Codec`] | |
+//! | that nothing is left at the end | [`Leaks`] | |
+//!
 //! Most tests are of the first kind. A [`FarEnd`] is what the test holds of a connection: a string
 //! transport is one, and a memory reactor gives one for each.
 //!
@@ -133,6 +137,7 @@
 //! # What fails a test by itself
 //! A caught panic, a Deferred error that nobody took, and a timer that is still armed though
 //! nothing is left that could need it: each with where it came from, when the fake is dropped.
+//! Whoever asks for it with [`Leaks::check`] is told of everything that is left.
 //!
 //! # Rooms
 //! The fakes of one thread share a clock and come to rest together, so several of them may share a

@@ -137,10 +137,16 @@ fn the_ends_of_a_network_are_named_by_their_hosts() {
         net.settle();
         net.kill("server").heal();
         net.settle();
+        let server = net.host("server").net();
+        server.listen("0.0.0.0:7", factory(|_| Quiet)).unwrap();
+        net.host("bob").net().connect("server:7", Quiet).detach();
+        net.settle();
         net.kill("ann").stays();
         net.settle();
     });
-    assert_eq!(found, [] as [String; 0]);
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].starts_with("bob: a connection"), "{found:?}");
+    assert!(found[1].starts_with("server: a connection"), "{found:?}");
 }
 
 #[test]
