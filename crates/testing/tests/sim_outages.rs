@@ -60,7 +60,7 @@ struct Client {
 
 impl Client {
     /// Send the next report, or the last one again; and give up a server that is not heard of.
-    fn report(&mut self, transport: &Transport<Self>) {
+    fn report(&self, transport: &Transport<Self>) {
         if self.book.is_over.get() {
             return transport.close();
         }

@@ -189,47 +189,65 @@ fn decode(pieces: &[&[u8]], off_by: usize, most: u8) -> Result<Vec<Vec<u8>>, &'s
     Ok(messages)
 }
 
-fn encode(message: &Vec<u8>) -> Vec<u8> {
-    [&[message.len() as u8], &message[..]].concat()
+fn encode(message: &[u8]) -> Vec<u8> {
+    [&[message.len() as u8], message].concat()
 }
 
 #[test]
 fn a_codec_is_held_to_its_properties() {
     let messages = [b"one".to_vec(), vec![], b"three".to_vec()];
-    let right = Codec::new(encode, |pieces: &[&[u8]]| decode(pieces, 0, 100));
+    let right = Codec::new(
+        |message: &Vec<u8>| encode(message),
+        |pieces: &[&[u8]]| decode(pieces, 0, 100),
+    );
     right.check(&messages);
     right.refuses([101, 1], 1);
 
-    let short = Codec::new(encode, |pieces: &[&[u8]]| decode(pieces, 1, 100));
+    let short = Codec::new(
+        |message: &Vec<u8>| encode(message),
+        |pieces: &[&[u8]]| decode(pieces, 1, 100),
+    );
     let text = message(|| short.check(&messages));
     assert!(
         text.starts_with("of the first 3 bytes, \"\\x03on\" is decoded as"),
         "{text}"
     );
 
-    let strict = Codec::new(encode, |pieces: &[&[u8]]| decode(pieces, 0, 4));
+    let strict = Codec::new(
+        |message: &Vec<u8>| encode(message),
+        |pieces: &[&[u8]]| decode(pieces, 0, 4),
+    );
     let text = message(|| strict.check(&messages));
     assert!(text.contains("is refused: \"too long\""), "{text}");
 
     // Each piece by itself.
-    let apart = Codec::new(encode, |pieces: &[&[u8]]| {
-        let each = pieces.iter().map(|piece| decode(&[piece], 0, 100));
-        each.collect::<Result<Vec<_>, _>>().map(|all| all.concat())
-    });
+    let apart = Codec::new(
+        |message: &Vec<u8>| encode(message),
+        |pieces: &[&[u8]]| {
+            let each = pieces.iter().map(|piece| decode(&[piece], 0, 100));
+            each.collect::<Result<Vec<_>, _>>().map(|all| all.concat())
+        },
+    );
     let text = message(|| apart.check(&messages));
     assert!(text.starts_with("byte by byte, "), "{text}");
 
-    let lax = Codec::new(encode, |pieces: &[&[u8]]| decode(pieces, 0, 200));
+    let lax = Codec::new(
+        |message: &Vec<u8>| encode(message),
+        |pieces: &[&[u8]]| decode(pieces, 0, 200),
+    );
     let text = message(|| lax.refuses([101, 1], 1));
     assert!(
         text.starts_with("whole, \"e\\x01\" is not refused"),
         "{text}"
     );
     // Only when the rest has come.
-    let late = Codec::new(encode, |pieces: &[&[u8]]| {
-        let len: usize = pieces.iter().map(|piece| piece.len()).sum();
-        decode(pieces, 0, if len > 1 { 100 } else { 200 })
-    });
+    let late = Codec::new(
+        |message: &Vec<u8>| encode(message),
+        |pieces: &[&[u8]]| {
+            let len: usize = pieces.iter().map(|piece| piece.len()).sum();
+            decode(pieces, 0, if len > 1 { 100 } else { 200 })
+        },
+    );
     let text = message(|| late.refuses([101, 1], 1));
     assert!(
         text.starts_with("byte by byte, \"e\" is not refused"),

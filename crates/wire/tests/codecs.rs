@@ -11,9 +11,9 @@ use torsade_wire::{
 /// So long a message may be here.
 const LONGEST: usize = 40;
 
-fn encode<D: for<'a> Encoder<&'a [u8]>>(message: &Vec<u8>) -> Vec<u8> {
+fn encode<D: for<'a> Encoder<&'a [u8]>>(message: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let encoded = D::encode(&message[..], |pieces| bytes = pieces.concat());
+    let encoded = D::encode(message, |pieces| bytes = pieces.concat());
     assert_eq!(encoded, Ok(()));
     bytes
 }
@@ -47,7 +47,10 @@ fn hold<D>(messages: &[Vec<u8>], too_long: &[u8])
 where
     D: Default + for<'a> Decoder<Message<'a> = &'a [u8]> + for<'a> Encoder<&'a [u8]>,
 {
-    let codec = Codec::new(encode::<D>, |pieces: &[&[u8]]| decode(D::default(), pieces));
+    let codec = Codec::new(
+        |message: &Vec<u8>| encode::<D>(message),
+        |pieces: &[&[u8]]| decode(D::default(), pieces),
+    );
     codec.check(messages);
     codec.refuses(too_long, too_long.len());
 }
