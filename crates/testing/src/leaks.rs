@@ -57,6 +57,7 @@ use crate::ledger;
 ///
 /// # Panics
 /// Dropping it fails the test for what is left, and for what was to stay and has not.
+#[doc(alias = "DirtyReactorAggregateError")]
 #[derive(Debug)]
 #[must_use = "nothing is checked once it is dropped: `let _leaks = Leaks::check();`"]
 pub struct Leaks {
