@@ -45,6 +45,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 #[cfg(test)]
+#[path = "proxy/faults.rs"]
+mod faults;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use std::io::ErrorKind;

@@ -27,3 +27,15 @@ fn a_chat_under_faults_has_no_gap_and_comes_together_again() {
     // They did something.
     assert!(tried.faults > 200 && lost.get() > 20 && harm.get() > 200);
 }
+
+#[test]
+fn a_chat_of_a_thousand_survives_partitions() {
+    let tried = Seeds::range(1..3, |seed| {
+        let outcome = chat::run_partitioned(seed, 1000, 3);
+        // A third of them was given up, and came back.
+        assert!(outcome.lost >= 300, "{outcome:?}");
+        assert!(outcome.heard > 1000 * 3 * 4, "{outcome:?}");
+        assert!(outcome.harm > 1000, "{outcome:?}");
+    });
+    assert!(tried.faults > 100, "{tried:?}");
+}

@@ -2,6 +2,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
+use std::panic::Location;
 use std::rc::{Rc, Weak};
 
 use torsade_deferred::{Deferred, Resolver};
@@ -30,6 +31,9 @@ pub(crate) trait Attempt {
 
     /// What the connection passes through.
     fn endpoint(&self) -> &Endpoint;
+
+    /// Where it was asked for.
+    fn site(&self) -> &'static Location<'static>;
 
     /// The connection is there; its filters are not ready.
     fn reach(&self, link: &Rc<Link>);
@@ -64,9 +68,11 @@ struct Connecting<P: Protocol> {
     reached: RefCell<Option<Rc<Link>>>,
     protocol: Cell<Option<P>>,
     resolver: Cell<Option<Resolver<Transport<P>, ConnectError>>>,
+    site: &'static Location<'static>,
 }
 
 /// Begin to connect.
+#[track_caller]
 pub(crate) fn connect<P: Protocol>(
     shared: &Rc<Shared>,
     endpoint: Endpoint,
@@ -92,6 +98,7 @@ pub(crate) fn connect<P: Protocol>(
         reached: RefCell::new(None),
         protocol: Cell::new(Some(protocol)),
         resolver: Cell::new(Some(resolver)),
+        site: Location::caller(),
     });
     shared
         .attempts
@@ -180,6 +187,10 @@ impl<P: Protocol> Attempt for Connecting<P> {
 
     fn endpoint(&self) -> &Endpoint {
         &self.endpoint
+    }
+
+    fn site(&self) -> &'static Location<'static> {
+        self.site
     }
 
     fn reach(&self, link: &Rc<Link>) {

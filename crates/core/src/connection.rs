@@ -259,6 +259,7 @@ impl Connection {
 
     /// Resolves with the reason when the connection has been lost.
     #[doc(alias = "wait_closed")]
+    #[track_caller]
     pub fn closed(&self) -> Deferred<Disconnect, Infallible> {
         match self.0.watches.reason() {
             Some(reason) if self.0.phase() == Phase::Lost => Deferred::succeed(reason),

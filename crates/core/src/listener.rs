@@ -1,6 +1,7 @@
 use std::cell::Cell;
 use std::fmt;
 use std::net::SocketAddr;
+use std::panic::Location;
 use std::rc::Rc;
 
 use torsade_deferred::queue;
@@ -85,6 +86,8 @@ pub(crate) struct Listening {
     pub(crate) endpoint: Endpoint,
     pub(crate) factory: Box<dyn AnyFactory>,
     pub(crate) open: Cell<bool>,
+    /// Where it was asked for.
+    pub(crate) site: &'static Location<'static>,
 }
 
 impl Listening {

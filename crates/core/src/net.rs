@@ -54,6 +54,7 @@ impl Net {
     #[doc(alias = "create_server")]
     #[doc(alias = "start_serving")]
     #[doc(alias = "serve_forever")]
+    #[track_caller]
     pub fn listen<F: Factory>(
         &self,
         at: impl ToEndpoint,
@@ -75,6 +76,7 @@ impl Net {
                         endpoint: endpoint.clone(),
                         factory: Box::new(RefCell::new(factory)),
                         open: Cell::new(true),
+                        site: Location::caller(),
                     });
                     shared.listening.borrow_mut().insert(Rc::clone(&listening));
                     listening.tell(shared, News::Started);
@@ -101,6 +103,7 @@ impl Net {
     #[doc(alias = "create_connection")]
     #[doc(alias = "ClientFactory")]
     #[doc(alias = "ClientCreator")]
+    #[track_caller]
     pub fn connect<P: Protocol>(
         &self,
         to: impl ToEndpoint,

@@ -56,6 +56,7 @@ impl Watches {
         deferred
     }
 
+    #[track_caller]
     pub(crate) fn watch_close(&self) -> Deferred<Disconnect, Infallible> {
         let (resolver, deferred) = Deferred::new();
         self.with(|rare| rare.closes.push(resolver));

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use crate::canceller::Canceller;
 use crate::failure::Failure;
 use crate::guard;
+use crate::pending;
 use crate::queue;
 use crate::resolver::{Resolver, Root};
 use crate::state::{Failed, Outcome, Source, Trail, cancel_chain, drop_late};
@@ -72,6 +73,7 @@ impl<T: 'static, E: 'static> Deferred<T, E> {
 
     pub(crate) fn new_at(site: &'static Location<'static>) -> (Resolver<T, E>, Self) {
         let root = Rc::new(Root::pending(site));
+        pending::note(&root, site);
         let deferred = Self::from_source(Rc::clone(&root) as Rc<dyn Source<T, E>>);
         (Resolver::new(root), deferred)
     }

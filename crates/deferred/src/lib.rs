@@ -96,6 +96,7 @@ mod future;
 mod group;
 mod guard;
 mod lock;
+pub mod pending;
 pub mod queue;
 pub mod report;
 mod resolver;

@@ -7,6 +7,7 @@ use std::rc::{Rc, Weak};
 
 use crate::failure::Failure;
 use crate::guard;
+use crate::pending::Pending;
 use crate::queue::{self, Job};
 use crate::report::{self, Report};
 use crate::state::{Core, Failed, Outcome, Source, Trail, Upstream};
@@ -208,6 +209,12 @@ enum Hooks {
     Many(Vec<Rc<dyn Hook>>),
     /// The consumer cancelled.
     Called,
+}
+
+impl<T: 'static, E: 'static> Pending for Root<T, E> {
+    fn is_pending(&self) -> bool {
+        self.core.is_pending()
+    }
 }
 
 impl<T: 'static, E: 'static> Root<T, E> {

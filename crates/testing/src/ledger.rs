@@ -102,6 +102,16 @@ impl Drop for Entry {
     }
 }
 
+/// Whether nothing that uses the ledger lives on this thread.
+pub(crate) fn is_unused() -> bool {
+    LEDGER.with(|ledger| ledger.users.get() == 0)
+}
+
+/// Whether who asks is the last.
+pub(crate) fn has_one_user() -> bool {
+    LEDGER.with(|ledger| ledger.users.get() == 1)
+}
+
 /// The test is to fail, for this.
 pub(crate) fn fail(text: String) {
     LEDGER.with(|ledger| ledger.failures.borrow_mut().push(text));

@@ -12,6 +12,10 @@
 //! | a program: whatever takes a `&Net`, and listens, connects and stops | [`MemoryReactor`] | the test, or another program |
 //! | programs on many hosts, with the network between them, and what goes wrong there | [`sim::Sim`] | each other |
 //!
+//! | the other side of a conversation, by the book | [`Script`] | on a far end, or as a peer of its own |
+//! | that nothing depends on how a stream is cut | [`Splits`], for codecs [`Codec`] | |
+//! | that nothing is left at the end | [`Leaks`] | |
+//!
 //! Most tests are of the first kind. A [`FarEnd`] is what the test holds of a connection: a string
 //! transport is one, and a memory reactor gives one for each.
 //!
@@ -133,6 +137,7 @@
 //! # What fails a test by itself
 //! A caught panic, a Deferred error that nobody took, and a timer that is still armed though
 //! nothing is left that could need it: each with where it came from, when the fake is dropped.
+//! Whoever asks for it with [`Leaks::check`] is told of everything that is left.
 //!
 //! # Rooms
 //! The fakes of one thread share a clock and come to rest together, so several of them may share a
@@ -140,25 +145,37 @@
 #![forbid(unsafe_code)]
 
 mod clock;
+mod codec;
 pub mod conformance;
 mod connects;
+mod differ;
 mod end;
 mod far_end;
 mod joint;
+mod leaks;
 mod ledger;
 mod memory_reactor;
 mod network;
 mod pending_connect;
+mod play;
 mod pump;
+mod script;
+mod scripted_peer;
 pub mod sim;
+mod splits;
 mod string_transport;
 mod world;
 mod xor;
 
 pub use self::clock::Clock;
+pub use self::codec::Codec;
 pub use self::far_end::FarEnd;
+pub use self::leaks::Leaks;
 pub use self::memory_reactor::MemoryReactor;
 pub use self::pending_connect::PendingConnect;
 pub use self::pump::Pump;
+pub use self::script::Script;
+pub use self::scripted_peer::{Progress, ScriptedPeer};
+pub use self::splits::{Calls, Splits};
 pub use self::string_transport::{Builder, StringTransport};
 pub use self::xor::Xor;

@@ -73,6 +73,7 @@ impl<C: Protocol, S: Protocol> Pump<C, S> {
     /// For a program that listens and one that connects, each by itself, see
     /// [`MemoryReactor::join`](crate::MemoryReactor::join).
     #[doc(alias = "connectedServerAndClient")]
+    #[track_caller]
     pub fn new(client: C, server: S) -> Self {
         Self::with_limits(client, server, Limits::default())
     }

@@ -9,6 +9,8 @@ use torsade_core::{
     Connection, Disconnect, Endpoint, Filter, Limits, Net, Peer, Protocol, Transport,
 };
 
+use torsade_deferred::pending::Watch;
+
 use crate::FarEnd;
 use crate::end::End;
 use crate::ledger;
@@ -145,6 +147,7 @@ impl<P: Protocol> Builder<P> {
     /// If the [limits](Self::limits) allow no connection: `Limits::max_connections` is 0. What
     /// happens to those who come too many is seen with a
     /// [`MemoryReactor`](crate::MemoryReactor).
+    #[track_caller]
     pub fn serve(self, protocol: P) -> StringTransport<P> {
         self.serve_with(|_| protocol)
     }
@@ -153,6 +156,7 @@ impl<P: Protocol> Builder<P> {
     ///
     /// # Panics
     /// For the same reason, also when `make` itself has used up what the limits allow.
+    #[track_caller]
     pub fn serve_with(self, make: impl FnOnce(&Net) -> P) -> StringTransport<P> {
         let world = World::new(self.limits.clone());
         let protocol = make(world.net());
@@ -160,6 +164,7 @@ impl<P: Protocol> Builder<P> {
     }
 
     /// Like [`serve`](Self::serve), on the engine of others.
+    #[track_caller]
     pub(crate) fn serve_on(self, world: &Rc<World>, protocol: P) -> StringTransport<P> {
         let end = Rc::new(End::new(self.window));
         let connection = world.accept(protocol, self.peer, &self.endpoint, &end);
@@ -167,11 +172,13 @@ impl<P: Protocol> Builder<P> {
     }
 
     /// A connection that was made to somewhere: it is not throttled.
+    #[track_caller]
     pub fn connect(self, protocol: P) -> StringTransport<P> {
         self.connect_with(|_| protocol)
     }
 
     /// Like [`connect`](Self::connect), for a protocol that needs the `Net` it will live on.
+    #[track_caller]
     pub fn connect_with(self, make: impl FnOnce(&Net) -> P) -> StringTransport<P> {
         let world = World::new(self.limits.clone());
         let protocol = make(world.net());
@@ -179,6 +186,7 @@ impl<P: Protocol> Builder<P> {
     }
 
     /// Like [`connect`](Self::connect), on the engine of others.
+    #[track_caller]
     pub(crate) fn connect_on(self, world: &Rc<World>, protocol: P) -> StringTransport<P> {
         let end = Rc::new(End::new(self.window));
         let connection = world.connect(protocol, self.peer, &self.endpoint, &end);
@@ -199,11 +207,13 @@ impl<P> fmt::Debug for Builder<P> {
 /// Making one.
 impl<P: Protocol> StringTransport<P> {
     /// `protocol` on a connection that was accepted, as in a server.
+    #[track_caller]
     pub fn serve(protocol: P) -> Self {
         Self::builder().serve(protocol)
     }
 
     /// `protocol` on a connection that it asked for, as in a client.
+    #[track_caller]
     pub fn connect(protocol: P) -> Self {
         Self::builder().connect(protocol)
     }
@@ -364,6 +374,7 @@ pub(crate) fn finish(world: &World) {
     }
     world::settle();
     let mut complaints = world.complaints();
+    world.note_left();
     world.shut_down();
     // Losses at the end are callbacks too.
     complaints.extend(world.complaints());
@@ -379,7 +390,9 @@ pub(crate) fn finish(world: &World) {
 pub(crate) fn watch(connection: &Connection) -> Lost {
     let lost = Lost::default();
     let seat = Rc::clone(&lost);
-    connection.closed().finish(move |reason| {
+    // A leak check is not to take it for the test's.
+    let closed = Watch::unseen(|| connection.closed());
+    closed.finish(move |reason| {
         *seat.borrow_mut() = reason.ok();
     });
     lost

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use torsade_core::driver::{Caught, Close, Engine, Host, Op};
 use torsade_core::{
-    Connection, ConnectionId, Endpoint, Limits, Listener, ListenerId, Net, Peer, Protocol, Time,
-    Transport, factory,
+    AttemptId, Connection, ConnectionId, Endpoint, Limits, Listener, ListenerId, Net, Peer,
+    Protocol, Time, Transport, factory,
 };
 
 use torsade_deferred::queue::Turn;
@@ -18,6 +18,7 @@ use crate::Clock;
 use crate::connects::{Connects, Policy, Waiting};
 use crate::end::{End, Fact};
 use crate::joint::{self, Joint};
+use crate::leaks::{self, Made, Origin};
 use crate::ledger::{self, Entry};
 use crate::network::{EndWire, Network, Queued, Socket};
 
@@ -30,6 +31,7 @@ pub(crate) struct World {
     net: Net,
     network: Rc<Network>,
     connects: Connects,
+    made: Made,
     /// Whether a stop is complete.
     stopped: Cell<bool>,
     entry: Entry,
@@ -56,6 +58,7 @@ impl World {
             engine: RefCell::new(engine),
             network,
             connects: Connects::default(),
+            made: Made::default(),
             stopped: Cell::new(false),
             entry,
         });
@@ -84,6 +87,7 @@ impl World {
     }
 
     /// Make an accepted connection, as a listener does.
+    #[track_caller]
     pub(crate) fn accept<P: Protocol>(
         &self,
         protocol: P,
@@ -101,7 +105,7 @@ impl World {
         let made = listener.ok().and_then(|listener| {
             let made = self.turn(|engine| {
                 let socket = Socket(Rc::clone(end));
-                let id = engine.accepted(&mut self.wire(), listener.id(), socket, peer)?;
+                let id = self.accepted(engine, listener.id(), socket, peer)?;
                 // Asked for at once: it may be lost at the end of the turn.
                 engine.connection(id)
             });
@@ -112,6 +116,7 @@ impl World {
     }
 
     /// Make a connecting connection, as `Net::connect` does.
+    #[track_caller]
     pub(crate) fn connect<P: Protocol>(
         &self,
         protocol: P,
@@ -135,7 +140,7 @@ impl World {
                 return None;
             };
             let socket = Socket(Rc::clone(end));
-            let id = engine.connected(&mut self.wire(), attempt, socket, peer)?;
+            let id = self.connected(engine, attempt, socket, peer)?;
             engine.connection(id)
         });
         self.made(made)
@@ -183,7 +188,7 @@ impl World {
         let peer = Peer::new(waiting.address, self.network.next_visitor());
         self.turn(|engine| {
             let socket = Socket(Rc::clone(end));
-            engine.connected(&mut self.wire(), waiting.attempt, socket, peer)
+            self.connected(engine, waiting.attempt, socket, peer)
         });
         peer
     }
@@ -215,6 +220,34 @@ impl World {
         let result = facts(&mut engine);
         engine.end(&mut self.wire());
         result
+    }
+
+    /// Tell the engine, and remember where the listener was asked for.
+    fn accepted(
+        &self,
+        engine: &mut Engine<Socket>,
+        listener: ListenerId,
+        socket: Socket,
+        peer: Peer,
+    ) -> Option<ConnectionId> {
+        let origin = Origin::of_listener(engine, listener);
+        let id = engine.accepted(&mut self.wire(), listener, socket, peer);
+        self.made.note(id, origin);
+        id
+    }
+
+    /// Tell the engine, and remember where the connection was asked for.
+    fn connected(
+        &self,
+        engine: &mut Engine<Socket>,
+        attempt: AttemptId,
+        socket: Socket,
+        peer: Peer,
+    ) -> Option<ConnectionId> {
+        let origin = Origin::of_attempt(engine, attempt);
+        let id = engine.connected(&mut self.wire(), attempt, socket, peer);
+        self.made.note(id, origin);
+        id
     }
 
     fn wire(&self) -> EndWire {
@@ -292,7 +325,7 @@ impl World {
                 return;
             };
             let socket = Socket(queued.end);
-            engine.accepted(&mut self.wire(), queued.listener, socket, queued.peer);
+            self.accepted(engine, queued.listener, socket, queued.peer);
         }
     }
 
@@ -302,7 +335,7 @@ impl World {
         self.connects.note(waiting.address);
         if let Some(end) = self.connects.take_door(waiting.address) {
             let peer = Peer::new(waiting.address, default_peer().local());
-            engine.connected(wire, waiting.attempt, Socket(end), peer);
+            self.connected(engine, waiting.attempt, Socket(end), peer);
             return;
         }
         match self.connects.policy() {
@@ -337,7 +370,7 @@ impl World {
             end: theirs,
             peer: Peer::new(here, address),
         });
-        engine.connected(wire, attempt, Socket(ours), Peer::new(address, here));
+        self.connected(engine, attempt, Socket(ours), Peer::new(address, here));
     }
 
     fn next_deadline(&self) -> Option<Time> {
@@ -349,12 +382,18 @@ impl World {
         let mut complaints = self.entry.complaints();
         let expects_nobody =
             self.network.listening().is_empty() && self.connects.waiting().is_empty();
-        if self.net.connections() == 0 && expects_nobody {
+        // A leak check tells of all timers.
+        if self.net.connections() == 0 && expects_nobody && !leaks::is_on() {
             for site in self.net.free_timers() {
                 complaints.push(format!("a timer is still armed that was set at {site}"));
             }
         }
         complaints
+    }
+
+    /// For a leak check: what it has.
+    pub(crate) fn note_left(&self) {
+        leaks::note(self.made.left(&self.enter()));
     }
 
     /// Inside a callback nothing can be told, and a panic there would end the process.

@@ -125,7 +125,7 @@ pub mod threads {
 /// For those who write drivers: the engine, what it asks for, and what it must be told.
 pub use torsade_core::driver;
 
-/// The fakes: a connection whose other end is the test, a pump that joins two protocols, a reactor
-/// for whole programs.
+/// The testing kit: a connection whose other end is the test, a pump that joins two protocols, a
+/// reactor for whole programs, a network of many hosts from a seed; scripts, splits, a leak check.
 #[cfg(feature = "testing")]
 pub use torsade_testing as testing;

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use torsade_core::{Connection, ConnectionId, Disconnect, Net, Transport, factory};
-use torsade_testing::sim::{Faults, Sim};
+use torsade_testing::sim::{FaultKind, Faults, Sim};
 use torsade_wire::{LineProtocol, LineTransport, Lines};
 
 /// What a run has come to.
@@ -28,33 +28,68 @@ pub struct Outcome {
     pub lasted: Duration,
 }
 
-/// Every member says so many lines quickly, and then one every five seconds.
+/// Every member who speaks says so many lines quickly, and then one after each pause.
 const LINES: u32 = 3;
 
-/// Run it, with so many members.
+/// Run it, with so many members, all of whom speak.
 ///
 /// # Panics
 /// If something happens that must not.
 pub fn run(seed: u64, members: u32, faults: Option<Faults>) -> Outcome {
     let mut net = Sim::new(seed);
-    net.host("server").boot(serve);
-    let room: Vec<Rc<Member>> = (0..members)
-        .map(|number| {
-            let member = Rc::new(Member::new(number, members));
-            let booted = Rc::clone(&member);
-            let host = net.host(&format!("m{number}"));
-            host.boot(move |net| join(net, &booted));
-            member
-        })
-        .collect();
+    let room = furnish(&net, members, members, Duration::from_secs(5));
     if let Some(faults) = faults {
         net.swarm(faults);
         net.advance(Duration::from_secs(60));
         net.calm();
     }
+    finish(net, &room)
+}
+
+/// Run it with many members, of whom some speak, while the network falls apart and comes together:
+/// a swarm of partitions, and one third of the members after the other without the server, one of
+/// them for so long that its connections are given up.
+///
+/// # Panics
+/// If something happens that must not.
+pub fn run_partitioned(seed: u64, members: u32, speakers: u32) -> Outcome {
+    let mut net = Sim::new(seed);
+    let room = furnish(&net, members, speakers, Duration::from_secs(60));
+    let partitions = Faults::none().with(FaultKind::Partition);
+    net.swarm(partitions.within(Duration::from_secs(300)).about(200));
+    net.advance(Duration::from_secs(10));
+    for (third, lasts) in [(0, 30), (1, 1800), (2, 120)] {
+        let names: Vec<String> = (0..members)
+            .filter(|number| number % 3 == third)
+            .map(|number| format!("m{number}"))
+            .collect();
+        let cut = net.partition(names, "server");
+        net.advance(Duration::from_secs(lasts));
+        drop(cut);
+        net.advance(Duration::from_secs(5));
+    }
+    net.calm();
+    finish(net, &room)
+}
+
+/// A server and its members.
+fn furnish(net: &Sim, members: u32, speakers: u32, pause: Duration) -> Vec<Rc<Member>> {
+    net.host("server").boot(serve);
+    let members = (0..members).map(|number| {
+        let member = Rc::new(Member::new(number, members, speakers, pause));
+        let booted = Rc::clone(&member);
+        let host = net.host(&format!("m{number}"));
+        host.boot(move |net| join(net, &booted));
+        member
+    });
+    members.collect()
+}
+
+/// The second phase: everybody is to hear everybody.
+fn finish(mut net: Sim, room: &[Rc<Member>]) -> Outcome {
     let all = || room.iter().all(|member| member.has_heard_all());
     net.must_finish("everybody hears everybody", Duration::from_secs(3600), all);
-    for member in &room {
+    for member in room {
         member.is_done.set(true);
     }
     // Who was about to come back sees that it is over.
@@ -122,6 +157,9 @@ impl LineProtocol for Seat {
 
 struct Member {
     number: u32,
+    speaks: bool,
+    /// Between two lines, after the quick ones.
+    pause: Duration,
     heard: Cell<u64>,
     lost: Cell<u64>,
     /// How many connections it has had.
@@ -132,11 +170,13 @@ struct Member {
 }
 
 impl Member {
-    fn new(number: u32, members: u32) -> Self {
-        let mut lasts = vec![false; members as usize];
-        lasts[number as usize] = true;
+    fn new(number: u32, members: u32, speakers: u32, pause: Duration) -> Self {
+        let nothing_to_hear = |who| who == number || who >= speakers;
+        let lasts = (0..members).map(nothing_to_hear).collect();
         Self {
             number,
+            speaks: number < speakers,
+            pause,
             heard: Cell::new(0),
             lost: Cell::new(0),
             sessions: Cell::new(0),
@@ -179,14 +219,28 @@ struct Client {
 }
 
 impl Client {
+    /// Who only listens is told by nobody that the server has given it up: after a silence in which
+    /// others must have said something it tries again.
+    fn listen(&self, transport: &Transport<Self>) {
+        let heard = self.member.heard.get();
+        transport.call_later(3 * self.member.pause, move |me, transport| {
+            if me.member.heard.get() == heard {
+                transport.abort();
+            } else {
+                me.listen(transport);
+            }
+        });
+    }
+
     fn speak(&mut self, transport: &Transport<Self>) {
         let (me, session, number) = (self.member.number, self.session, self.said);
         transport.send_line(format!("{me} {session} {number}"));
         self.said += 1;
-        let pause = if self.said < LINES { 50 } else { 5000 };
-        transport.call_later(Duration::from_millis(pause), |me, transport| {
-            me.speak(transport);
-        });
+        let pause = match self.said < LINES {
+            true => Duration::from_millis(50),
+            false => self.member.pause,
+        };
+        transport.call_later(pause, |me, transport| me.speak(transport));
     }
 }
 
@@ -194,6 +248,10 @@ impl LineProtocol for Client {
     fn connection_made(&mut self, transport: &Transport<Self>) {
         self.session = self.member.sessions.get();
         self.member.sessions.set(self.session + 1);
+        self.listen(transport);
+        if !self.member.speaks {
+            return;
+        }
         // Not all at once: when there has been time to come.
         let wait = 200 + 7 * u64::from(self.member.number);
         transport.call_later(Duration::from_millis(wait), |me, transport| {

@@ -12,6 +12,7 @@ mod turn;
 
 use std::fmt;
 use std::io;
+use std::panic::Location;
 use std::rc::Rc;
 use std::task::Waker;
 
@@ -423,6 +424,18 @@ impl<S> Engine<S> {
     pub fn connection(&self, id: ConnectionId) -> Option<Connection> {
         let slot = self.slots.get(id.0)?;
         Some(Connection(Rc::clone(&slot.link)))
+    }
+
+    /// Where a listener was asked for, in the program's source: for tools that say so.
+    pub fn listener_site(&self, listener: ListenerId) -> Option<&'static Location<'static>> {
+        let listening = self.shared.listening.borrow();
+        listening.get(listener.0).map(|it| it.site)
+    }
+
+    /// Where an attempt to connect was asked for, in the program's source.
+    pub fn attempt_site(&self, attempt: AttemptId) -> Option<&'static Location<'static>> {
+        let attempts = self.shared.attempts.borrow();
+        attempts.get(attempt.0).map(|it| it.site())
     }
 
     /// Run `f` on the outermost protocol of a connection, if it is a `P`. For tests, in a turn.

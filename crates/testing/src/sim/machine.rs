@@ -13,6 +13,7 @@ use super::slab::Key;
 use super::socket::{SimHost, SimWire, Socket, peer_of};
 use super::trace::What;
 use crate::Clock;
+use crate::leaks::{self, Made, Origin};
 
 /// A host with its engine and its programs.
 pub(super) struct Machine {
@@ -26,6 +27,7 @@ pub(super) struct Machine {
     /// What runs when it is started.
     boots: RefCell<Vec<Boot>>,
     stopped: Cell<bool>,
+    origins: Made,
 }
 
 pub(super) type Boot = Rc<dyn Fn(&Net)>;
@@ -70,6 +72,7 @@ impl Machine {
             host: RefCell::new(host),
             boots: RefCell::default(),
             stopped: Cell::new(false),
+            origins: Made::default(),
         }
     }
 
@@ -114,6 +117,7 @@ impl Machine {
             drop(old);
             self.host.replace(host);
             self.stopped.set(false);
+            self.origins.forget();
             let boots = self.boots.borrow().clone();
             let net = self.net();
             for boot in boots {
@@ -229,7 +233,9 @@ impl Machine {
                     return;
                 };
                 let socket = Socket::new(&self.kernel, key);
+                let origin = Origin::of_attempt(engine, attempt);
                 let id = engine.connected(wire, attempt, socket, peer);
+                self.origins.note(id, origin);
                 self.made(key, id);
             }
         }
@@ -281,7 +287,9 @@ impl Machine {
             drop(socket);
             engine.accept_failed(wire, listener, peer, no_descriptors());
         } else {
+            let origin = Origin::of_listener(engine, listener);
             let id = engine.accepted(wire, listener, socket, peer);
+            self.origins.note(id, origin);
             self.made(key, id);
         }
     }
@@ -328,12 +336,27 @@ impl Machine {
         }
     }
 
-    /// Timers that belong to no connection, if nothing is left that could need them.
+    /// For a leak check: what its program has.
+    pub(super) fn left(&self) -> Vec<String> {
+        if !leaks::is_on() || !self.net.borrow().is_alive() {
+            return Vec::new();
+        }
+        let name = self.kernel.borrow().name_of(self.number);
+        let left = self.origins.left(&self.enter()).into_iter();
+        left.map(|line| format!("{name}: {line}")).collect()
+    }
+
+    /// Timers that belong to no connection, if nothing is left that could need them. A leak check
+    /// tells of all.
     pub(super) fn left_timers(&self) -> Vec<String> {
         let net = self.net();
         let kernel = self.kernel.borrow();
         let node = &kernel.nodes[self.number as usize];
-        if net.connections() > 0 || !node.listening.is_empty() || !node.attempts.is_empty() {
+        if leaks::is_on()
+            || net.connections() > 0
+            || !node.listening.is_empty()
+            || !node.attempts.is_empty()
+        {
             return Vec::new();
         }
         let name = &node.name;

@@ -160,6 +160,7 @@ mod wire;
 pub use self::fault::{Fault, ToHosts};
 pub use self::host::Host;
 pub use self::links::{Cuts, Links};
+pub(crate) use self::random::Random;
 pub(crate) use self::raw::Raw;
 pub use self::seeds::{Replay, Seeds, Tried};
 pub use self::simulation::Sim;

@@ -13,6 +13,7 @@ use super::links::Links;
 use super::machine::{Machine, Woken};
 use super::run;
 use super::trace::{Keeps, NOBODY, Trace};
+use crate::leaks;
 use crate::ledger::{self, Entry};
 
 /// A network of many hosts in one thread, on one virtual clock, from a seed.
@@ -436,6 +437,9 @@ impl Sim {
         for machine in self.machines.borrow().iter() {
             complaints.extend(machine.left_timers());
         }
+        let machines = self.machines.borrow();
+        leaks::note(machines.iter().flat_map(|it| it.left()).collect());
+        drop(machines);
         self.shut_down();
         // Losses at the end are callbacks too.
         complaints.extend(self.entry.complaints());

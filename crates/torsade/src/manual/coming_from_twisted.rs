@@ -434,6 +434,19 @@
 //! | 4 | The test ends the connection as a peer would, and the loss follows from that. |
 //! | 5 | A timer that was left would fail the test here, as would a panic or an error that nobody took. |
 //!
+//! | in a test of Twisted | here |
+//! |---|---|
+//! | `StringTransport` of `proto_helpers` | `StringTransport`; `Script` where it is "send this, expect that" |
+//! | `Clock` | in every fake: `advance` |
+//! | `MemoryReactorClock` | `MemoryReactor`, for programs that take a `&Net` |
+//! | `iosim`, `loopback` | `Pump`; `sim::Sim` for many hosts, with faults |
+//! | feeding byte by byte in a loop | `Splits`, which compares all ways |
+//! | a `TestCase` of `trial` that returns a Deferred | a plain `#[test]`: advance, and `try_take` |
+//! | `trial`'s dirty reactor | `Leaks`; [some of it](super::testing#what-fails-a-test-by-itself) unasked |
+//!
+//! All of them are in `torsade::testing`; [`testing`](super::testing) shows each, from one string to a
+//! network.
+//!
 //! # Next
 //! [`twisted_names`](super::twisted_names) says what became of every name of Twisted's networking
 //! core, and [`differences`](super::differences) what behaves in another way. Then

@@ -1,7 +1,8 @@
 //! Testing: a whole conversation in microseconds, with peers worse than any real one.
 //!
 //! At the end of this page you can put a protocol through what the network will do to it: chunks
-//! cut anywhere, peers that stop reading, half-closes, resets, hours of silence. There is no
+//! cut anywhere, peers that stop reading, half-closes, resets, hours of silence, and a program
+//! through [a network](#from-a-string-to-a-network) that falls apart, from a seed. There is no
 //! socket, no sleep and no mock in it. Behind the fakes runs the engine that runs on sockets, so
 //! what a test sees of order, flow control and closing is what a real connection does. A
 //! conformance suite holds both to the same [contracts](crate::contracts).
@@ -293,6 +294,226 @@
 //! assert!(matches!(t.lost(), Some(Disconnect::Panicked(_))));
 //! ```
 //!
+//! # From a string to a network
+//! One program on its way through all of the kit. It begins as Twisted's tutorial on tests does,
+//! with a calculator that is asked over the network, and ends where no tutorial could. The server
+//! does sums, a line each:
+//! ```
+//! # mod calculator {
+//! use torsade::Transport;
+//! use torsade::wire::{LineProtocol, LineTransport};
+//!
+//! pub struct Calculator;
+//!
+//! impl LineProtocol for Calculator {
+//!     fn line_received(&mut self, transport: &Transport<Self>, line: &[u8]) {
+//!         match solve(&String::from_utf8_lossy(line)) {
+//!             Some(result) => transport.send_line(result.to_string()),
+//!             None => transport.send_line("what?"),
+//!         }
+//!     }
+//! }
+//!
+//! fn solve(sum: &str) -> Option<i64> {
+//!     let mut words = sum.split(' ');
+//!     let (what, one, other) = (words.next()?, words.next()?, words.next()?);
+//!     let (one, other): (i64, i64) = (one.parse().ok()?, other.parse().ok()?);
+//!     match what {
+//!         "add" => one.checked_add(other),
+//!         "divide" => one.checked_div(other),
+//!         _ => None,
+//!     }
+//! }
+//! # }
+//! # use calculator::Calculator;
+//! # use torsade::wire::Lines;
+//! use torsade::testing::{Script, Splits, StringTransport};
+//!
+//! // A string transport: feed this, take that. Or a script, which shows where they differ.
+//! Script::new()
+//!     .send("add 7 5\r\n")
+//!     .expect("12\r\n")
+//!     .send("divide 1 0\r\nadd -2 -3\r\n")
+//!     .expect("what?\r\n-5\r\n")
+//!     .run(&mut StringTransport::serve(Lines::new(Calculator)));
+//!
+//! // However the same conversation is cut.
+//! Splits::of("add 7 5\r\nhello\r\ndivide 9 3\r\nadd").check(|_| Lines::new(Calculator));
+//! ```
+//! A [`Script`] that is not followed fails with both texts, a mark where they part, and what went
+//! before. [`Splits`] compares what was sent by each byte of input over all ways to cut it in two
+//! and some to cut it in many; what sends nothing is compared by what it notes.
+//!
+//! **The clock.** The client gives a [`Deferred`](crate::Deferred) for each sum, and gives the
+//! server a minute. The test has no minute:
+//! ```
+//! # mod client {
+//! use std::time::Duration;
+//! use torsade::wire::{LineProtocol, LineTransport, Replies};
+//! use torsade::{Deferred, Disconnect, Timeout, Timer, Transport};
+//!
+//! #[derive(Default)]
+//! pub struct Asking {
+//!     replies: Replies<String>,
+//!     patience: Option<Timer>,
+//! }
+//!
+//! impl Asking {
+//!     pub fn ask(&mut self, transport: &Transport<Self>, sum: &str) -> Deferred<String, Disconnect> {
+//!         transport.send_line(sum);
+//!         self.patience = Some(transport.call_later(Duration::from_secs(60), |_, transport| {
+//!             transport.fail(Disconnect::TimedOut(Timeout::Idle));
+//!         }));
+//!         self.replies.expect()
+//!     }
+//! }
+//!
+//! impl LineProtocol for Asking {
+//!     fn line_received(&mut self, transport: &Transport<Self>, line: &[u8]) {
+//!         self.patience.take().map(|timer| timer.cancel());
+//!         let result = String::from_utf8_lossy(line).into_owned();
+//!         if self.replies.resolve(result).is_err() {
+//!             transport.fail(Disconnect::protocol("an answer that nobody asked for"));
+//!         }
+//!     }
+//!     fn connection_lost(&mut self, _: &Transport<Self>, reason: &Disconnect) {
+//!         self.replies.lost(reason);
+//!     }
+//! }
+//! # }
+//! # use client::Asking;
+//! # use std::time::Duration;
+//! # use torsade::{Disconnect, Failure, Timeout, wire::Lines};
+//! use torsade::testing::{Leaks, StringTransport};
+//!
+//! let _leaks = Leaks::check(); // nothing may be left at the end
+//! let mut t = StringTransport::connect(Lines::new(Asking::default()));
+//! let mut ask = |t: &mut StringTransport<Lines<Asking>>, sum| {
+//!     t.with_protocol(|lines, transport| lines.get_mut().ask(&transport.inner(), sum))
+//! };
+//! let sum = ask(&mut t, "add 7 5");
+//! assert_eq!(t.take_sent(), b"add 7 5\r\n");
+//! t.feed("12\r\n");
+//! assert_eq!(sum.try_take().unwrap(), Ok("12".to_owned()));
+//! let sum = ask(&mut t, "add 1 1");
+//! t.advance(Duration::from_secs(60)); // at once
+//! let late = Disconnect::TimedOut(Timeout::Idle);
+//! assert_eq!(sum.try_take().unwrap(), Err(Failure::Error(late)));
+//! ```
+//! [`Leaks`] fails the test for each connection, timer and Deferred that it leaves, and says where
+//! it was made. It has to be the first line.
+//!
+//! **The network.** Both programs run on hosts of a [simulated network]. Everything
+//! that chance decides there follows from the seed. While faults rage, what must never happen is
+//! asserted: here, that an answer is right. When they are over, everybody must be served:
+//! ```
+//! # mod programs {
+//! # use torsade::wire::{LineProtocol, LineTransport, Lines};
+//! # use torsade::{Disconnect, Net, Transport, factory};
+//! # use std::{cell::Cell, rc::Rc, time::Duration};
+//! # struct Calculator;
+//! # impl LineProtocol for Calculator {
+//! #     fn line_received(&mut self, transport: &Transport<Self>, line: &[u8]) {
+//! #         let text = String::from_utf8_lossy(line);
+//! #         let sum: i64 = text.split(' ').filter_map(|word| word.parse::<i64>().ok()).sum();
+//! #         transport.send_line(sum.to_string());
+//! #     }
+//! # }
+//! # pub fn serve(net: &Net) {
+//! #     if net.listen("0.0.0.0:7", factory(|_| Lines::new(Calculator))).is_err() {
+//! #         net.call_later(Duration::from_secs(1), serve);
+//! #     }
+//! # }
+//! # struct Pupil(Rc<Cell<u32>>);
+//! # impl LineProtocol for Pupil {
+//! #     fn connection_made(&mut self, transport: &Transport<Self>) {
+//! #         transport.send_line("add 7 5");
+//! #         transport.call_later(Duration::from_secs(60), |_, transport| transport.abort());
+//! #     }
+//! #     fn line_received(&mut self, transport: &Transport<Self>, line: &[u8]) {
+//! #         assert_eq!(line, b"12");
+//! #         self.0.set(self.0.get() + 1);
+//! #         transport.close();
+//! #     }
+//! #     fn connection_lost(&mut self, transport: &Transport<Self>, _: &Disconnect) {
+//! #         again(&transport.net(), &self.0);
+//! #     }
+//! # }
+//! # fn again(net: &Net, solved: &Rc<Cell<u32>>) {
+//! #     let solved = Rc::clone(solved);
+//! #     if net.is_alive() && solved.get() < 10 {
+//! #         net.call_later(Duration::from_secs(1), move |net| learn(net, &solved));
+//! #     }
+//! # }
+//! # pub fn learn(net: &Net, solved: &Rc<Cell<u32>>) {
+//! #     let (later, kept) = (net.clone(), Rc::clone(solved));
+//! #     let connecting = net.connect("server:7", Lines::new(Pupil(Rc::clone(solved))));
+//! #     connecting.finish(move |made| if made.is_err() { again(&later, &kept) });
+//! # }
+//! # }
+//! # use programs::{learn, serve};
+//! use std::{cell::Cell, rc::Rc, time::Duration};
+//! use torsade::testing::sim::{Faults, Seeds, Sim};
+//!
+//! let lesson = |seed| {
+//!     let mut net = Sim::new(seed);
+//!     net.host("server").boot(serve); // `fn serve(net: &Net)`, and again after a crash
+//!     let solved = Rc::new(Cell::new(0));
+//!     let counted = Rc::clone(&solved);
+//!     net.host("ann").boot(move |net| learn(net, &counted)); // connects, asks, tries again
+//!     net.swarm(Faults::all()); // each seed has a mix of its own
+//!     net.advance(Duration::from_secs(60)); // first phase: nothing wrong happens
+//!     net.calm();
+//!     let all = || solved.get() >= 10; // second phase: everything comes to an end
+//!     net.must_finish("ten sums", Duration::from_secs(600), all);
+//! };
+//! let tried = Seeds::run(30, lesson);
+//! assert!(tried.faults > 100);
+//! ```
+//! **When a seed fails**, the run is repeated with fewer and fewer of its faults. What is printed is
+//! the seed, the faults that it takes, the end of the trace, and the line that repeats it:
+//! ```text
+//! seed 3 failed: the simulated network saw what no assertion did:
+//!   client: panic in connection_lost of connection 0v0: that never happens (at src/client.rs:32:9)
+//! with 1 of its 17 faults:
+//!   #10 13.604s to 15.668s: server crashes
+//! the end of its trace:
+//! (143 earlier lines were not kept)
+//!    10.001715  server  #1 sends 1
+//!    ..
+//! again: Replay::seed(3).faults(&[10]).run(|seed| ..)
+//! ```
+//! `Sim::trace` gives the [trace] of any run: as this table, for one host with `of`,
+//! as a sequence diagram with `diagram` (text) and `svg`, and as a capture that Wireshark opens with
+//! `pcap`. Single faults are values, in force as long as they exist:
+//! ```
+//! use std::time::Duration;
+//! use torsade::testing::{Script, sim::Sim};
+//! use torsade::wire::{LineProtocol, LineTransport, Lines};
+//! use torsade::{Transport, factory};
+//! # struct Calculator;
+//! # impl LineProtocol for Calculator {
+//! #     fn line_received(&mut self, transport: &Transport<Self>, _: &[u8]) {
+//! #         transport.send_line("12");
+//! #     }
+//! # }
+//!
+//! let mut net = Sim::new(1);
+//! net.host("server").net().listen("0.0.0.0:7", factory(|_| Lines::new(Calculator)))?;
+//! let script = Script::new().send("add 7 5\r\n").expect("12\r\n").end().expect_end();
+//! let ann = script.peer(); // a real peer, by the same book
+//! let progress = ann.progress();
+//! let cut = net.partition("ann", "server");
+//! net.host("ann").net().connect("server:7", ann).detach();
+//! net.advance(Duration::from_secs(5));
+//! assert!(!progress.is_done());
+//! drop(cut); // heals
+//! net.settle();
+//! assert!(progress.is_done());
+//! assert!(net.trace().diagram().contains("add 7 5"));
+//! # Ok::<(), torsade::ListenError>(())
+//! ```
+//!
 //! # Pitfalls
 //! **An `assert!` inside a callback** is a panic like any other: it is caught, the connection is
 //! aborted, and the test fails when the fake is dropped, after assertions of the test that may
@@ -307,9 +528,9 @@
 //!
 #![cfg_attr(
     feature = "testing",
-    doc = "[`StringTransport`]: crate::testing::StringTransport\n[`FarEnd`]: crate::testing::FarEnd\n[`MemoryReactor`]: crate::testing::MemoryReactor\n[`Pump`]: crate::testing::Pump\n[`Clock`]: crate::testing::Clock"
+    doc = "[`StringTransport`]: crate::testing::StringTransport\n[`FarEnd`]: crate::testing::FarEnd\n[`MemoryReactor`]: crate::testing::MemoryReactor\n[`Pump`]: crate::testing::Pump\n[`Clock`]: crate::testing::Clock\n[`Script`]: crate::testing::Script\n[`Splits`]: crate::testing::Splits\n[`Leaks`]: crate::testing::Leaks\n[simulated network]: crate::testing::sim\n[trace]: crate::testing::sim::Trace"
 )]
 #![cfg_attr(
     not(feature = "testing"),
-    doc = "[`StringTransport`]: crate#features\n[`FarEnd`]: crate#features\n[`MemoryReactor`]: crate#features\n[`Pump`]: crate#features\n[`Clock`]: crate#features"
+    doc = "[`StringTransport`]: crate#features\n[`FarEnd`]: crate#features\n[`MemoryReactor`]: crate#features\n[`Pump`]: crate#features\n[`Clock`]: crate#features\n[`Script`]: crate#features\n[`Splits`]: crate#features\n[`Leaks`]: crate#features\n[simulated network]: crate#features\n[trace]: crate#features"
 )]

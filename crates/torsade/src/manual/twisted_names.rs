@@ -241,12 +241,13 @@
 //! | `failOnce`, `RaisingMemoryReactor` | [`fail`][testing::PendingConnect::fail] | |
 //! | `successResultOf`, `failureResultOf`, `assertNoResult` | [`try_take`](crate::Deferred::try_take) | |
 //! | `flushLoggedErrors` | [`expect_unhandled`][testing::StringTransport::expect_unhandled] | |
-//! | `DirtyReactorAggregateError` | [fails by itself](super::testing#what-fails-a-test-by-itself) | |
+//! | `DirtyReactorAggregateError` | [`Leaks`][testing::Leaks] | [some of it](super::testing#what-fails-a-test-by-itself) fails by itself |
 //! | `ReactorBuilder` | [`conformance`][testing::conformance::Harness] | one suite for every driver |
 //!
 #![cfg_attr(
     feature = "testing",
     doc = "[testing::Clock]: crate::testing::Clock
+[testing::Leaks]: crate::testing::Leaks
 [testing::MemoryReactor]: crate::testing::MemoryReactor
 [testing::MemoryReactor::has_stopped]: crate::testing::MemoryReactor::has_stopped
 [testing::MemoryReactor::listening]: crate::testing::MemoryReactor::listening
@@ -268,6 +269,7 @@
 #![cfg_attr(
     not(feature = "testing"),
     doc = "[testing::Clock]: crate#features
+[testing::Leaks]: crate#features
 [testing::MemoryReactor]: crate#features
 [testing::MemoryReactor::has_stopped]: crate#features
 [testing::MemoryReactor::listening]: crate#features
