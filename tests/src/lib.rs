@@ -14,3 +14,4 @@ pub mod runner;
 pub mod simulated;
 #[cfg(unix)]
 pub mod tcp;
+pub mod twisted;
