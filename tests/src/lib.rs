@@ -10,6 +10,7 @@
 pub mod fuzz;
 #[cfg(unix)]
 mod logged;
+pub mod rng;
 pub mod runner;
 pub mod simulated;
 #[cfg(unix)]

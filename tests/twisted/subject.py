@@ -6,7 +6,7 @@ Orders come as lines on standard input, what happens goes as lines to standard o
     next FLAGS                  how the next accepted connection is to behave
     connect PORT FLAGS          make a connection that behaves so
     do OP,OP,..                 do that to the connection, in one go; `do ` alone only looks
-    stop                        stop the reactor
+    stop                        stop the reactor; answered by `e stopping` when that begins
 
 `next`, `connect` and `do` are answered, when the reactor has gone round a few times, by a line
 `. STATE WRITTEN BUFFERED`. In between come lines `e EVENT`. FLAGS are words: `half` for a protocol
@@ -117,13 +117,14 @@ class Producer:
     def go(self):
         while self.left and not self.paused:
             self.left -= PIECE
-            if not self.left:
-                self.subject.transport.unregisterProducer()
-                say("e produced")
             self.subject.do_write(PIECE)
+            if not self.left:
+                say("e produced")
+                self.subject.transport.unregisterProducer()
 
     def pauseProducing(self):
-        say("e pause")
+        if self.left:
+            say("e pause-again" if self.paused else "e pause")
         self.paused = True
 
     def resumeProducing(self):
@@ -202,5 +203,6 @@ class Orders(basic.LineReceiver):
 globalLogBeginner.beginLoggingTo([lambda event: None], redirectStandardIO=False)
 stdio.StandardIO(Orders())
 port = reactor.listenTCP(0, Orders.factory, interface="127.0.0.1")
+reactor.addSystemEventTrigger("before", "shutdown", say, "e stopping")
 say(f"port {port.getHost().port}")
 reactor.run()

@@ -2,7 +2,7 @@
 //!
 //! `tests/twisted/subject.py` is the same on Twisted.
 
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 
 use torsade_core::{AnyProtocol, Connection, Disconnect, Protocol, Transport};
@@ -10,6 +10,9 @@ use torsade_wire::{Consumer, Consuming, PushProducer};
 
 /// How much a producer writes at once.
 const PIECE: usize = 64 * 1024;
+/// Said by a subject that is stopped.
+pub(crate) const STOPPING: &str = "stopping";
+
 /// Where a subject's events go.
 pub(crate) type Say = Rc<dyn Fn(&str)>;
 
@@ -32,7 +35,9 @@ pub(crate) struct Part {
     written: Cell<usize>,
     /// What a producer that is a loop has still to produce.
     left: Cell<usize>,
-    say: RefCell<Say>,
+    /// Whether the end of our side waits for a registered producer, and is to be told of.
+    ends_with_producer: Cell<bool>,
+    say: Say,
 }
 
 impl Part {
@@ -45,7 +50,8 @@ impl Part {
             state: Cell::new("none"),
             written: Cell::new(0),
             left: Cell::new(0),
-            say: RefCell::new(Rc::clone(say)),
+            ends_with_producer: Cell::new(false),
+            say: Rc::clone(say),
         });
         let has = |flag: &str| part.flags.iter().any(|it| it == flag);
         let with_consumer = |consumer: Consumer| {
@@ -97,8 +103,7 @@ impl Part {
     }
 
     fn say(&self, event: &str) {
-        let say = Rc::clone(&self.say.borrow());
-        say(event);
+        (self.say)(event);
     }
 
     fn happened(self: &Rc<Self>, name: &str, detail: &str) {
@@ -120,15 +125,25 @@ impl Part {
 
     /// Twisted tells `writeConnectionLost` when the end has left; here, whoever asks is told.
     fn half_close(self: &Rc<Self>, connection: &Connection) {
-        connection.close_write();
-        if self.flags.iter().any(|flag| flag == "half") {
-            let me = Rc::clone(self);
-            connection.flushed().finish(move |flushed| {
-                if flushed.is_ok() {
-                    me.happened("write-ended", "");
-                }
-            });
+        match self.consumer.get() {
+            Some(consumer) => consumer.close_write(),
+            None => connection.close_write(),
         }
+        if self.flags.iter().any(|flag| flag == "half") {
+            match self.consumer.get() {
+                Some(consumer) if consumer.has_producer() => self.ends_with_producer.set(true),
+                _ => self.tell_of_the_end(connection),
+            }
+        }
+    }
+
+    fn tell_of_the_end(self: &Rc<Self>, connection: &Connection) {
+        let me = Rc::clone(self);
+        connection.flushed().finish(move |flushed| {
+            if flushed.is_ok() {
+                me.happened("write-ended", "");
+            }
+        });
     }
 
     fn begin_to_produce(self: &Rc<Self>, count: usize) {
@@ -143,19 +158,22 @@ impl Part {
     }
 
     /// What a producer does when it may go on: a loop.
-    fn produce(&self) {
+    fn produce(self: &Rc<Self>) {
         let Some(connection) = self.connection.get() else {
             return;
         };
         while self.left.get() > 0 && connection.wants_output() {
             self.left.set(self.left.get() - PIECE);
+            self.write(PIECE);
             if self.left.get() == 0 {
+                self.say("produced");
                 if let Some(consumer) = self.consumer.get() {
                     consumer.unregister_producer();
                 }
-                self.say("produced");
+                if self.ends_with_producer.take() {
+                    self.tell_of_the_end(connection);
+                }
             }
-            self.write(PIECE);
         }
     }
 
@@ -175,11 +193,16 @@ impl Part {
         }
     }
 
-    fn resumed(&self) {
+    fn resumed(self: &Rc<Self>) {
         if self.is_loop() {
             self.say("resume");
             self.produce();
         }
+    }
+
+    /// Not an event to be compared: it says when the peer may go on.
+    fn stopping(&self) {
+        (self.say)(STOPPING);
     }
 
     fn lost(self: &Rc<Self>, reason: &Disconnect) {
@@ -228,6 +251,11 @@ impl Protocol for Plain {
         self.0.resumed();
     }
 
+    fn stopping(&mut self, transport: &Transport<Self>) {
+        self.0.stopping();
+        transport.close(); // the default
+    }
+
     fn connection_lost(&mut self, _: &Transport<Self>, reason: &Disconnect) {
         self.0.lost(reason);
     }
@@ -255,6 +283,11 @@ impl Protocol for HalfCloseable {
 
     fn resume_writing(&mut self, _: &Transport<Self>) {
         self.0.resumed();
+    }
+
+    fn stopping(&mut self, transport: &Transport<Self>) {
+        self.0.stopping();
+        transport.close(); // the default
     }
 
     fn connection_lost(&mut self, _: &Transport<Self>, reason: &Disconnect) {

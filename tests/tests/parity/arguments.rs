@@ -111,7 +111,10 @@ impl Arguments {
             }
         }
         match all.iter().find(|argument| argument.is_incomplete()) {
-            Some(argument) => Err(format!("the argument of line {} lacks a part", argument.line)),
+            Some(argument) => Err(format!(
+                "the argument of line {} lacks a part",
+                argument.line
+            )),
             None => Ok(Self(all)),
         }
     }

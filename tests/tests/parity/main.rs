@@ -86,7 +86,10 @@ fn compare() -> Result<ExitCode, Box<dyn Error>> {
             let torsade = play::play(&cell, &mut ours)
                 .map_err(|error| format!("{name} with torsade: {error}"))?;
             if !asked.is_empty() {
-                writeln!(out, "{name}\n  Twisted {twisted:#?}\n  torsade {torsade:#?}")?;
+                writeln!(
+                    out,
+                    "{name}\n  Twisted {twisted:#?}\n  torsade {torsade:#?}"
+                )?;
             }
             matrix.add(&cell, &twisted, &torsade);
         }
@@ -95,7 +98,10 @@ fn compare() -> Result<ExitCode, Box<dyn Error>> {
     let mut failed = matrix.unexplained() > 0;
     if asked.is_empty() {
         for stale in matrix.stale() {
-            writeln!(out, "tests/parity.txt argues where nothing differs: {stale}")?;
+            writeln!(
+                out,
+                "tests/parity.txt argues where nothing differs: {stale}"
+            )?;
             failed = true;
         }
     }

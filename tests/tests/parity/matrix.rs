@@ -112,7 +112,13 @@ impl fmt::Display for Matrix {
         }
         for (index, argument) in self.arguments.iter().enumerate() {
             if argument.used() > 0 {
-                writeln!(f, "{:>4}: {}, {} times", index + 1, argument.why, argument.used())?;
+                writeln!(
+                    f,
+                    "{:>4}: {}, {} times",
+                    index + 1,
+                    argument.why,
+                    argument.used()
+                )?;
             }
         }
         writeln!(

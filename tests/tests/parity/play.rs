@@ -130,6 +130,9 @@ impl fmt::Display for Aspect {
     }
 }
 
+/// So often nothing may change before all is at rest.
+const QUIET_ROUNDS: usize = 3;
+
 /// Play it.
 pub(crate) fn play(cell: &Cell, world: &mut dyn World) -> Result<Record, String> {
     let mut play = Play {
@@ -152,7 +155,7 @@ pub(crate) fn play(cell: &Cell, world: &mut dyn World) -> Result<Record, String>
         .iter()
         .any(|step| matches!(step, Step::Kill | Step::Stop));
     if !is_over {
-        play.come_to_rest()?;
+        play.step(&Step::Read)?;
     }
     let record = play.record(cell)?;
     if !is_over {
@@ -179,7 +182,7 @@ impl Play<'_> {
                 self.world.peer(*act)?;
                 self.order("")?;
             }
-            Step::Flow => self.world.wait()?,
+            Step::Flow => self.fill()?,
             Step::Read => self.come_to_rest()?,
             Step::Kill => {
                 self.world.kill()?;
@@ -202,6 +205,18 @@ impl Play<'_> {
         Ok(status)
     }
 
+    /// The subject writes until its kernel takes no more.
+    fn fill(&mut self) -> Result<(), String> {
+        self.world.wait()?;
+        let (mut quiet, mut last) = (0, None);
+        while quiet < QUIET_ROUNDS {
+            let status = Some(self.order("")?);
+            quiet = if status == last { quiet + 1 } else { 0 };
+            last = status;
+        }
+        Ok(())
+    }
+
     fn read_or_wait(&mut self) -> Result<(), String> {
         if self.world.read()? {
             Ok(())
@@ -212,7 +227,6 @@ impl Play<'_> {
 
     /// The peer reads, until nothing moves any more and nothing is on its way.
     fn come_to_rest(&mut self) -> Result<(), String> {
-        const QUIET_ROUNDS: usize = 3;
         let (mut quiet, mut last) = (0, None);
         while quiet < QUIET_ROUNDS {
             let known = self.events.len();
@@ -258,7 +272,7 @@ impl Play<'_> {
         Ok(Record {
             events: tidy(&events),
             reason,
-            bytes: in_words(received.len(), cell.flow),
+            bytes: in_words(received.len(), cell.flow, self.world.seen()),
             end: format!("{:?}", self.world.seen()).to_uppercase(),
         })
     }
@@ -285,11 +299,13 @@ fn tidy(events: &[String]) -> String {
     tidied.join("; ")
 }
 
-/// How much of a flow arrives before it is cut is the kernel's decision, too.
-fn in_words(received: usize, flow: usize) -> String {
+/// How much of a flow arrives before it is cut is the kernel's decision, too, and whether a reset
+/// destroys the last of it.
+fn in_words(received: usize, flow: usize, seen: Seen) -> String {
     match (flow, received.cmp(&flow)) {
         (0, _) => received.to_string(),
         (_, _) if received == 0 => "none".into(),
+        (_, _) if seen == Seen::Rst => "a part".into(),
         (_, std::cmp::Ordering::Less) => "a part".into(),
         (_, std::cmp::Ordering::Equal) => "all".into(),
         (_, std::cmp::Ordering::Greater) => format!("all and {}", received - flow),

@@ -5,6 +5,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use crate::actor::STOPPING;
 use crate::peer::{Door, Marker, Peer};
 use crate::play::{Act, Seen, Status, World};
 use crate::scenario::Role;
@@ -158,19 +159,26 @@ impl World for Processes {
     fn stop(&mut self) -> Result<(), String> {
         self.marker.pass().map_err(said)?;
         self.subject()?.tell("stop")?;
+        // The peer does not read before the stop has begun: a producer would go on.
+        let subject = self.subject()?;
+        loop {
+            let line = subject.line()?;
+            match line.as_deref().map(event).as_deref() {
+                Some(STOPPING) => break,
+                Some(line) => return Err(format!("{line:?} instead of a stop")),
+                None => return Err("the subject's process ended".into()),
+            }
+        }
         let mut runs = true;
         while runs || self.seen() == Seen::Open {
             self.read()?;
-            if !runs {
-                if self.seen() == Seen::Open {
-                    self.poll(false)?;
+            if runs && self.subject()?.has_line()? {
+                match self.subject()?.line()? {
+                    Some(line) => self.events.push(event(&line)),
+                    None => runs = false,
                 }
-            } else if !self.subject()?.has_line()? {
-                self.poll(true)?;
-            } else if let Some(line) = self.subject()?.line()? {
-                self.events.push(event(&line));
-            } else {
-                runs = false;
+            } else if runs || self.seen() == Seen::Open {
+                self.poll(runs)?;
             }
         }
         self.subject = None;
@@ -193,7 +201,9 @@ impl Subject {
             port: 0,
         };
         let line = subject.line()?.unwrap_or_default();
-        let port = line.strip_prefix("port ").and_then(|port| port.parse().ok());
+        let port = line
+            .strip_prefix("port ")
+            .and_then(|port| port.parse().ok());
         subject.port = port.ok_or_else(|| format!("the subject did not start: {line:?}"))?;
         Ok(subject)
     }

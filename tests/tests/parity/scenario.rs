@@ -192,7 +192,11 @@ pub(crate) fn cells() -> Vec<Cell> {
         for ending in AT_THE_START {
             let start = State {
                 name: "start",
-                flow: if ending.name.starts_with("flood") { FLOOD } else { 0 },
+                flow: if ending.name.starts_with("flood") {
+                    FLOOD
+                } else {
+                    0
+                },
                 ..STATES[0]
             };
             cells.push(cell(ending, &start, role));
@@ -231,7 +235,10 @@ fn cell(ending: &Ending, state: &State, role: Role) -> Cell {
 /// The steps at the beginning that the peer does, and the others.
 fn of_peer(text: &str) -> (&str, &str) {
     let mut rest = text;
-    while let Some(after) = ["finish", "reset"].iter().find_map(|it| rest.strip_prefix(it)) {
+    while let Some(after) = ["finish", "reset"]
+        .iter()
+        .find_map(|it| rest.strip_prefix(it))
+    {
         rest = after.trim_start_matches('|');
     }
     text.split_at(text.len() - rest.len())
@@ -259,13 +266,6 @@ fn steps(text: &'static str) -> Vec<Step> {
 impl Cell {
     pub(crate) fn name(&self) -> String {
         format!("{}/{}/{}", self.ending, self.state, self.role)
-    }
-
-    /// Whether the subject's process ends with it.
-    pub(crate) fn ends_the_process(&self) -> bool {
-        self.steps
-            .iter()
-            .any(|step| matches!(step, Step::Kill | Step::Stop))
     }
 }
 
