@@ -178,6 +178,9 @@ impl Part {
     }
 
     fn made(self: &Rc<Self>, connection: Connection) {
+        if self.flags.iter().any(|flag| flag == "unthrottled") {
+            connection.throttle_input(false);
+        }
         self.connection.set(connection).unwrap_or_default();
         self.state.set("open");
         self.happened("made", "");

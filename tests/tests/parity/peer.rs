@@ -60,7 +60,7 @@ impl Peer {
     pub(crate) fn stream(&self) -> Option<&TcpStream> {
         match self.seen {
             Seen::Open => self.stream.as_ref(),
-            Seen::Fin | Seen::Rst | Seen::Left => None,
+            Seen::Fin | Seen::Rst | Seen::FinRst | Seen::Left => None,
         }
     }
 
@@ -91,18 +91,23 @@ impl Peer {
         }
     }
 
-    /// Read what is there. Returns whether that was anything.
+    /// Read some of what is there. Returns whether that was anything.
     pub(crate) fn read(&mut self) -> io::Result<bool> {
         let mut moved = false;
-        while let (Seen::Open, Some(stream)) = (self.seen, &mut self.stream) {
+        if let (Seen::Open, Some(stream)) = (self.seen, &mut self.stream) {
+            moved = true;
             match stream.read(&mut self.buffer) {
                 Ok(0) => self.seen = Seen::Fin,
                 Ok(n) => self.received.extend_from_slice(&self.buffer[..n]),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => moved = false,
                 Err(error) if error.kind() == ErrorKind::ConnectionReset => self.seen = Seen::Rst,
                 Err(error) => return Err(error),
             }
-            moved = true;
+        }
+        if let (Seen::Fin, Some(stream)) = (self.seen, &self.stream)
+            && stream.take_error()?.is_some()
+        {
+            self.seen = Seen::FinRst;
         }
         Ok(moved)
     }

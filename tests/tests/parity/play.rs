@@ -15,7 +15,8 @@ pub(crate) trait World {
     fn take_events(&mut self) -> Vec<String>;
     /// The peer does something.
     fn peer(&mut self, act: Act) -> Result<(), String>;
-    /// The peer takes what is there. Returns whether that was anything.
+    /// The peer takes some of what is there: less than the subject's kernel holds of a flow, so that
+    /// it is full when the subject comes to its end. Returns whether that was anything.
     fn read(&mut self) -> Result<bool, String>;
     /// What the peer got.
     fn received(&self) -> &[u8];
@@ -45,8 +46,22 @@ pub(crate) enum Seen {
     Open,
     Fin,
     Rst,
+    /// In good order, and then a reset came.
+    FinRst,
     /// It went first.
     Left,
+}
+
+impl fmt::Display for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Open => "open",
+            Self::Fin => "FIN",
+            Self::Rst => "RST",
+            Self::FinRst => "FIN, RST",
+            Self::Left => "the peer left",
+        })
+    }
 }
 
 /// How far the subject is.
@@ -188,7 +203,9 @@ impl Play<'_> {
                 self.world.kill()?;
                 self.events.extend(self.world.take_events());
                 while self.world.seen() == Seen::Open {
-                    self.read_or_wait()?;
+                    if !self.world.read()? {
+                        self.world.wait()?;
+                    }
                 }
             }
             Step::Stop => {
@@ -217,14 +234,6 @@ impl Play<'_> {
         Ok(())
     }
 
-    fn read_or_wait(&mut self) -> Result<(), String> {
-        if self.world.read()? {
-            Ok(())
-        } else {
-            self.world.wait()
-        }
-    }
-
     /// The peer reads, until nothing moves any more and nothing is on its way.
     fn come_to_rest(&mut self) -> Result<(), String> {
         let (mut quiet, mut last) = (0, None);
@@ -239,7 +248,9 @@ impl Play<'_> {
             };
             if is_coming && self.world.seen() == Seen::Open {
                 quiet = 0;
-                self.read_or_wait()?;
+                if !moved {
+                    self.world.wait()?;
+                }
             } else if moved || known != self.events.len() || last.as_ref() != Some(&status) {
                 quiet = 0;
             } else {
@@ -258,6 +269,11 @@ impl Play<'_> {
         if let Some(failed) = self.events.iter().find(|event| event.starts_with("failed")) {
             return Err(failed.clone());
         }
+        let seen = match self.world.seen() {
+            // The kernel decides whether the end gets through before the process is gone.
+            Seen::FinRst if cell.is_stopped() => Seen::Rst,
+            seen => seen,
+        };
         let mut reason = "not lost".to_owned();
         let mut events = Vec::new();
         for event in &self.events {
@@ -272,8 +288,8 @@ impl Play<'_> {
         Ok(Record {
             events: tidy(&events),
             reason,
-            bytes: in_words(received.len(), cell.flow, self.world.seen()),
-            end: format!("{:?}", self.world.seen()).to_uppercase(),
+            bytes: in_words(received.len(), cell.flow, seen),
+            end: seen.to_string(),
         })
     }
 }

@@ -182,7 +182,8 @@ impl World for Processes {
             }
         }
         self.subject = None;
-        Ok(())
+        self.marker.pass().map_err(said)?;
+        self.read().map(drop)
     }
 }
 

@@ -89,6 +89,14 @@ const STATES: &[State] = &[
         is_held: true,
         flow: 0,
     },
+    // Both: what an early answer to a long upload meets.
+    State {
+        name: "crossing",
+        flags: "",
+        steps: "do pause|send abc|do write 8388608|flow",
+        is_held: true,
+        flow: FLOOD,
+    },
     // A producer that has been told to wait. Here it is a loop,
     State {
         name: "looping",
@@ -97,10 +105,18 @@ const STATES: &[State] = &[
         is_held: false,
         flow: FLOOD,
     },
-    // and here an object that is registered, as in Twisted.
+    // here an object that is registered, as in Twisted,
     State {
         name: "producing",
         flags: "consumer",
+        steps: "do produce 8388608|flow",
+        is_held: false,
+        flow: FLOOD,
+    },
+    // and here, as in Twisted too, an accepted connection is read all the same.
+    State {
+        name: "unthrottled",
+        flags: "consumer;unthrottled",
         steps: "do produce 8388608|flow",
         is_held: false,
         flow: FLOOD,
@@ -266,6 +282,10 @@ fn steps(text: &'static str) -> Vec<Step> {
 impl Cell {
     pub(crate) fn name(&self) -> String {
         format!("{}/{}/{}", self.ending, self.state, self.role)
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step, Step::Stop))
     }
 }
 
