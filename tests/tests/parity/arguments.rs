@@ -64,102 +64,116 @@ fn apart(one: &str, other: &str) -> (String, String) {
     (middle(&one), middle(&other))
 }
 
-/// One reason, and what it is a reason for.
-pub(crate) struct Argument {
+/// One decision that makes us differ.
+pub(crate) struct Reason {
+    name: String,
+    pub(crate) why: String,
+}
+
+/// One difference, where it is, and by which decisions.
+struct Argument {
     line: usize,
     /// Which cells it speaks of, and how many of them each pattern has explained.
     patterns: Vec<(String, usize)>,
     aspect: String,
     twisted: String,
     torsade: String,
-    pub(crate) why: String,
+    /// Places in the list of reasons.
+    by: Vec<usize>,
 }
 
 /// All of them, in the order of the file.
-pub(crate) struct Arguments(Vec<Argument>);
+pub(crate) struct Arguments {
+    reasons: Vec<Reason>,
+    arguments: Vec<Argument>,
+}
 
 impl Arguments {
     pub(crate) fn read() -> Result<Self, String> {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("parity.txt");
         let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
-        Self::parse(&text)
-    }
-
-    fn parse(text: &str) -> Result<Self, String> {
-        let mut all: Vec<Argument> = Vec::new();
-        let mut is_new = true;
-        for (number, line) in text.lines().enumerate() {
-            let line = line.trim_end();
-            if line.is_empty() || line.starts_with('#') {
-                is_new = true;
+        let mut all = Self {
+            reasons: Vec::new(),
+            arguments: Vec::new(),
+        };
+        let mut block: Vec<(&str, &str)> = Vec::new();
+        for (index, line) in text.lines().chain([""]).enumerate() {
+            if line.starts_with('#') {
                 continue;
-            }
-            if std::mem::take(&mut is_new) {
-                all.push(Argument::begin(number + 1));
-            }
-            let argument = all.last_mut().ok_or("no argument")?;
-            let (key, value) = line
-                .split_once(": ")
-                .ok_or_else(|| format!("line {}: no `key: value`", number + 1))?;
-            match key {
-                "cell" => argument.patterns.push((value.to_owned(), 0)),
-                "part" => value.clone_into(&mut argument.aspect),
-                "twisted" => value.clone_into(&mut argument.twisted),
-                "torsade" => value.clone_into(&mut argument.torsade),
-                "why" => value.clone_into(&mut argument.why),
-                _ => return Err(format!("line {}: no such key", number + 1)),
+            } else if line.is_empty() {
+                let block = std::mem::take(&mut block);
+                all.add(&block, index - block.len())
+                    .map_err(|error| format!("parity.txt, before line {index}: {error}"))?;
+            } else {
+                let pair = line.split_once(": ");
+                block.push(pair.ok_or_else(|| format!("no `key: value`: {line}"))?);
             }
         }
-        match all.iter().find(|argument| argument.is_incomplete()) {
-            Some(argument) => Err(format!(
-                "the argument of line {} lacks a part",
-                argument.line
-            )),
-            None => Ok(Self(all)),
+        Ok(all)
+    }
+
+    /// One block of lines: a reason, or an argument.
+    fn add(&mut self, block: &[(&str, &str)], line: usize) -> Result<(), String> {
+        let all = |key| block.iter().filter(move |(it, _)| *it == key);
+        let one = |key| match all(key).map(|(_, value)| *value).collect::<Vec<_>>()[..] {
+            [value] => Ok(value.to_owned()),
+            _ => Err(format!("one `{key}` is needed")),
+        };
+        match block {
+            [] => {}
+            [("reason", name), ("why", why)] => self.reasons.push(Reason {
+                name: (*name).to_owned(),
+                why: (*why).to_owned(),
+            }),
+            _ => {
+                let by = one("by")?;
+                let by: Result<_, _> = by.split(", ").map(|name| self.place(name)).collect();
+                let cells = all("cell").map(|(_, pattern)| ((*pattern).to_owned(), 0));
+                self.arguments.push(Argument {
+                    line,
+                    patterns: cells.collect(),
+                    aspect: one("part")?,
+                    twisted: one("twisted")?,
+                    torsade: one("torsade")?,
+                    by: by?,
+                });
+            }
         }
+        Ok(())
     }
 
-    /// The number of the argument that explains this difference of this cell, from one.
-    pub(crate) fn explain(&mut self, cell: &str, difference: &Difference) -> Option<usize> {
-        self.0
-            .iter_mut()
-            .position(|argument| argument.explains(cell, difference))
-            .map(|index| index + 1)
+    fn place(&self, name: &str) -> Result<usize, String> {
+        let place = self.reasons.iter().position(|reason| reason.name == name);
+        place.ok_or_else(|| format!("no such reason as {name:?}"))
     }
 
-    /// Patterns that no difference needed.
+    /// By which decisions this cell differs so, if that is argued.
+    pub(crate) fn explain(&mut self, cell: &str, difference: &Difference) -> Option<&[usize]> {
+        let mut arguments = self.arguments.iter_mut();
+        let argument = arguments.find_map(|it| it.explains(cell, difference).then_some(it));
+        argument.map(|argument| &argument.by[..])
+    }
+
+    /// Patterns that no difference needed, and reasons that no argument did.
     pub(crate) fn stale(&self) -> Vec<String> {
-        let patterns = self.0.iter().flat_map(|argument| {
+        let patterns = self.arguments.iter().flat_map(|argument| {
             let unused = argument.patterns.iter().filter(|(_, used)| *used == 0);
-            unused.map(|(pattern, _)| format!("line {}: {pattern}", argument.line))
+            unused.map(|(pattern, _)| format!("line {}: {pattern}", argument.line + 1))
         });
-        patterns.collect()
+        let is_idle = |place| self.arguments.iter().all(|it| !it.by.contains(&place));
+        let reasons = self.reasons.iter().enumerate();
+        let idle = reasons.filter(|(place, _)| is_idle(*place));
+        patterns
+            .chain(idle.map(|(_, reason)| format!("reason {}", reason.name)))
+            .collect()
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Argument> {
-        self.0.iter()
+    pub(crate) fn reasons(&self) -> &[Reason] {
+        &self.reasons
     }
 }
 
 impl Argument {
-    fn begin(line: usize) -> Self {
-        Self {
-            line,
-            patterns: Vec::new(),
-            aspect: String::new(),
-            twisted: String::new(),
-            torsade: String::new(),
-            why: String::new(),
-        }
-    }
-
-    fn is_incomplete(&self) -> bool {
-        self.patterns.is_empty()
-            || [&self.aspect, &self.twisted, &self.torsade, &self.why]
-                .iter()
-                .any(|part| part.is_empty())
-    }
-
     fn explains(&mut self, cell: &str, difference: &Difference) -> bool {
         let is_it = self.aspect == difference.aspect.to_string()
             && self.twisted == difference.twisted
@@ -172,11 +186,6 @@ impl Argument {
             }
             _ => false,
         }
-    }
-
-    /// How many differences it explained.
-    pub(crate) fn used(&self) -> usize {
-        self.patterns.iter().map(|(_, used)| used).sum()
     }
 }
 

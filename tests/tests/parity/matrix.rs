@@ -1,6 +1,6 @@
 //! The matrix: one row for each ending, one column for each state and role.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::arguments::{Arguments, Difference, differences};
@@ -18,8 +18,8 @@ pub(crate) struct Matrix {
 
 enum Verdict {
     Equal,
-    /// By the arguments of these numbers.
-    Argued(Vec<usize>),
+    /// By these reasons.
+    Argued(BTreeSet<usize>),
     Unexplained,
 }
 
@@ -36,17 +36,17 @@ impl Matrix {
 
     pub(crate) fn add(&mut self, cell: &Cell, twisted: &Record, torsade: &Record) {
         let name = cell.name();
-        let mut numbers = Vec::new();
+        let mut reasons = BTreeSet::new();
         let mut open = Vec::new();
         for difference in differences(twisted, torsade) {
             match self.arguments.explain(&name, &difference) {
-                Some(number) => numbers.push(number),
+                Some(by) => reasons.extend(by),
                 None => open.push(difference),
             }
         }
-        let verdict = match (open.is_empty(), numbers.is_empty()) {
+        let verdict = match (open.is_empty(), reasons.is_empty()) {
             (true, true) => Verdict::Equal,
-            (true, false) => Verdict::Argued(numbers),
+            (true, false) => Verdict::Argued(reasons),
             (false, _) => Verdict::Unexplained,
         };
         for difference in open {
@@ -89,7 +89,7 @@ impl fmt::Display for Matrix {
             }
             writeln!(f, "part: {}", difference.aspect)?;
             writeln!(f, "twisted: {}", difference.twisted)?;
-            writeln!(f, "torsade: {}\nwhy:\n", difference.torsade)?;
+            writeln!(f, "torsade: {}\nby:\n", difference.torsade)?;
         }
         for (index, column) in self.columns.iter().enumerate() {
             writeln!(f, "{:>width$} {column}", "|", width = 26 + 8 * index)?;
@@ -101,25 +101,19 @@ impl fmt::Display for Matrix {
                     None => String::new(),
                     Some(Verdict::Equal) => "=".into(),
                     Some(Verdict::Unexplained) => "?".into(),
-                    Some(Verdict::Argued(numbers)) => {
-                        let numbers: Vec<String> = numbers.iter().map(usize::to_string).collect();
-                        numbers.join("+")
+                    Some(Verdict::Argued(reasons)) => {
+                        let numbers = reasons.iter().map(|place| (place + 1).to_string());
+                        numbers.collect::<Vec<_>>().join("+")
                     }
                 };
                 write!(f, "{text:<8}")?;
             }
             writeln!(f)?;
         }
-        for (index, argument) in self.arguments.iter().enumerate() {
-            if argument.used() > 0 {
-                writeln!(
-                    f,
-                    "{:>4}: {}, {} times",
-                    index + 1,
-                    argument.why,
-                    argument.used()
-                )?;
-            }
+        for (place, reason) in self.arguments.reasons().iter().enumerate() {
+            let by_it = |it: &&Verdict| matches!(it, Verdict::Argued(by) if by.contains(&place));
+            let cells = self.verdicts.values().filter(by_it).count();
+            writeln!(f, "{:>4}: {cells} cells. {}", place + 1, reason.why)?;
         }
         writeln!(
             f,

@@ -69,9 +69,14 @@ impl Peer {
             return Ok(());
         };
         match act {
-            // The subject may have reset the connection before: that is seen when the peer reads.
-            Act::Send(text) => stream.write_all(text.as_bytes()).or_else(unless_reset),
-            Act::Finish => stream.shutdown(Shutdown::Write).or_else(unless_reset),
+            Act::Send(text) => {
+                let sent = stream.write_all(text.as_bytes());
+                self.unless_reset(sent)
+            }
+            Act::Finish => {
+                let ended = stream.shutdown(Shutdown::Write);
+                self.unless_reset(ended)
+            }
             Act::Reset => {
                 socket2::SockRef::from(&*stream).set_linger(Some(Duration::ZERO))?;
                 self.leave();
@@ -82,6 +87,16 @@ impl Peer {
                 Ok(())
             }
         }
+    }
+
+    /// The subject may have reset the connection before. A kernel says that once.
+    fn unless_reset(&mut self, result: io::Result<()>) -> io::Result<()> {
+        match result.as_ref().map_err(io::Error::kind) {
+            Err(ErrorKind::ConnectionReset) => self.seen = Seen::Rst,
+            Err(ErrorKind::BrokenPipe | ErrorKind::NotConnected) => {}
+            _ => return result,
+        }
+        Ok(())
     }
 
     fn leave(&mut self) {
@@ -110,13 +125,6 @@ impl Peer {
             self.seen = Seen::FinRst;
         }
         Ok(moved)
-    }
-}
-
-fn unless_reset(error: io::Error) -> io::Result<()> {
-    match error.kind() {
-        ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::NotConnected => Ok(()),
-        _ => Err(error),
     }
 }
 
