@@ -10,6 +10,9 @@ use torsade_wire::{Consumer, Consuming, PushProducer};
 
 /// How much a producer writes at once.
 const PIECE: usize = 64 * 1024;
+/// What a panic on order says.
+pub(crate) const PLANTED: &str = "planted";
+
 /// Said by a subject that is stopped.
 pub(crate) const STOPPING: &str = "stopping";
 
@@ -96,7 +99,7 @@ impl Part {
                 "pause" => connection.pause_reading(),
                 "resume" => connection.resume_reading(),
                 "produce" => self.begin_to_produce(count),
-                "raise" => panic!("planted"),
+                "raise" => panic!("{PLANTED}"),
                 _ => self.say(&format!("failed: no such operation as {op:?}")),
             }
         }

@@ -261,7 +261,7 @@ impl Play<'_> {
         Ok(())
     }
 
-    fn record(&mut self, cell: &Cell) -> Result<Record, String> {
+    fn record(&self, cell: &Cell) -> Result<Record, String> {
         let received = self.world.received();
         if received != crate::actor::stream(0, received.len()) {
             return Err("the peer got other bytes than were written".into());

@@ -17,7 +17,7 @@ const PATIENCE: Timespec = Timespec {
 };
 
 /// How to start a subject.
-pub(crate) struct Program(pub(crate) Box<dyn Fn() -> Command>);
+type Program = Box<dyn Fn() -> Command>;
 
 pub(crate) struct Processes {
     program: Program,
@@ -85,7 +85,7 @@ impl Processes {
     }
 
     /// Wait until the peer has something, or, if that is asked, the subject has said something.
-    fn poll(&mut self, or_subject: bool) -> Result<(), String> {
+    fn poll(&self, or_subject: bool) -> Result<(), String> {
         let mut fds = Vec::new();
         if let Some(stream) = self.peer.as_ref().and_then(Peer::stream) {
             fds.push(PollFd::new(stream, PollFlags::IN));
@@ -161,13 +161,9 @@ impl World for Processes {
         self.subject()?.tell("stop")?;
         // The peer does not read before the stop has begun: a producer would go on.
         let subject = self.subject()?;
-        loop {
-            let line = subject.line()?;
-            match line.as_deref().map(event).as_deref() {
-                Some(STOPPING) => break,
-                Some(line) => return Err(format!("{line:?} instead of a stop")),
-                None => return Err("the subject's process ended".into()),
-            }
+        let line = subject.line()?;
+        if line.as_deref().map(event).as_deref() != Some(STOPPING) {
+            return Err(format!("{line:?} instead of a stop"));
         }
         let mut runs = true;
         while runs || self.seen() == Seen::Open {
@@ -189,7 +185,7 @@ impl World for Processes {
 
 impl Subject {
     fn start(program: &Program) -> Result<Self, String> {
-        let mut command = (program.0)();
+        let mut command = program();
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().map_err(said)?;
         let (Some(orders), Some(answers)) = (child.stdin.take(), child.stdout.take()) else {
