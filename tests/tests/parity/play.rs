@@ -2,10 +2,13 @@
 
 use std::fmt;
 
-use crate::scenario::{Cell, Role, Step};
+use crate::scenario::{Cell, FLOOD, Role, Step};
 
 /// Where scenarios are played: a process on real sockets, or a simulated network.
 pub(crate) trait World {
+    /// How many bytes are a flood here: more than there is room for on the way, when the peer does
+    /// not read.
+    fn flood(&self) -> usize;
     /// Make a connection whose subject has this role and these flags.
     fn begin(&mut self, role: Role, flags: &str) -> Result<(), String>;
     /// Have the subject do this, and let it come to rest. Everything that the peer did before has
@@ -154,7 +157,8 @@ pub(crate) fn play(cell: &Cell, world: &mut dyn World) -> Result<Record, String>
         world,
         events: Vec::new(),
     };
-    play.world.begin(cell.role, &cell.flags)?;
+    let flags = play.in_numbers(&cell.flags);
+    play.world.begin(cell.role, &flags)?;
     let mut asked = 0;
     while play.order("")?.state == State::None {
         asked += 1;
@@ -217,9 +221,14 @@ impl Play<'_> {
     }
 
     fn order(&mut self, ops: &str) -> Result<Status, String> {
-        let status = self.world.order(ops)?;
+        let ops = self.in_numbers(ops);
+        let status = self.world.order(&ops)?;
         self.events.extend(self.world.take_events());
         Ok(status)
+    }
+
+    fn in_numbers(&self, text: &str) -> String {
+        text.replace(FLOOD, &self.world.flood().to_string())
     }
 
     /// The subject writes until its kernel takes no more.
@@ -274,6 +283,7 @@ impl Play<'_> {
             Seen::FinRst if cell.is_stopped() => Seen::Rst,
             seen => seen,
         };
+        let flow = if cell.flows { self.world.flood() } else { 0 };
         let mut reason = "not lost".to_owned();
         let mut events = Vec::new();
         for event in &self.events {
@@ -288,7 +298,7 @@ impl Play<'_> {
         Ok(Record {
             events: tidy(&events),
             reason,
-            bytes: in_words(received.len(), cell.flow, seen),
+            bytes: in_words(received.len(), flow, seen),
             end: seen.to_string(),
         })
     }

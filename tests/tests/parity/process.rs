@@ -102,6 +102,10 @@ impl Processes {
 }
 
 impl World for Processes {
+    fn flood(&self) -> usize {
+        8 * 1024 * 1024
+    }
+
     fn begin(&mut self, role: Role, flags: &str) -> Result<(), String> {
         self.events.clear();
         match role {

@@ -4,8 +4,8 @@ use std::fmt;
 
 use crate::play::Act;
 
-/// More than kernels hold on loopback between two sockets, of which the receiver's is small.
-const FLOOD: usize = 8 * 1024 * 1024;
+/// In an operation, how much is written in order that not all of it can leave: the world says.
+pub(crate) const FLOOD: &str = "flood";
 
 /// One scenario. Its name is `ending/state/role`.
 #[derive(Clone, Debug)]
@@ -15,8 +15,8 @@ pub(crate) struct Cell {
     pub(crate) role: Role,
     pub(crate) flags: String,
     pub(crate) steps: Vec<Step>,
-    /// How much the state has the subject write.
-    pub(crate) flow: usize,
+    /// Whether the state has the subject write a flood.
+    pub(crate) flows: bool,
 }
 
 /// How the subject's connection came to be.
@@ -55,7 +55,7 @@ struct State {
     flags: &'static str,
     steps: &'static str,
     is_held: bool,
-    flow: usize,
+    flows: bool,
 }
 
 const STATES: &[State] = &[
@@ -64,15 +64,15 @@ const STATES: &[State] = &[
         flags: "",
         steps: "",
         is_held: false,
-        flow: 0,
+        flows: false,
     },
     // One write that the kernel cannot take, to a peer that does not read.
     State {
         name: "pending",
         flags: "",
-        steps: "do write 8388608|flow",
+        steps: "do write flood|flow",
         is_held: false,
-        flow: FLOOD,
+        flows: true,
     },
     // The subject does not read, and its kernel has something for it.
     State {
@@ -80,46 +80,46 @@ const STATES: &[State] = &[
         flags: "",
         steps: "do pause|send abc",
         is_held: true,
-        flow: 0,
+        flows: false,
     },
     State {
         name: "paused",
         flags: "",
         steps: "do pause",
         is_held: true,
-        flow: 0,
+        flows: false,
     },
     // Both: what an early answer to a long upload meets.
     State {
         name: "crossing",
         flags: "",
-        steps: "do pause|send abc|do write 8388608|flow",
+        steps: "do pause|send abc|do write flood|flow",
         is_held: true,
-        flow: FLOOD,
+        flows: true,
     },
     // A producer that has been told to wait. Here it is a loop,
     State {
         name: "looping",
         flags: "",
-        steps: "do produce 8388608|flow",
+        steps: "do produce flood|flow",
         is_held: false,
-        flow: FLOOD,
+        flows: true,
     },
     // here an object that is registered, as in Twisted,
     State {
         name: "producing",
         flags: "consumer",
-        steps: "do produce 8388608|flow",
+        steps: "do produce flood|flow",
         is_held: false,
-        flow: FLOOD,
+        flows: true,
     },
     // and here, as in Twisted too, an accepted connection is read all the same.
     State {
         name: "unthrottled",
         flags: "consumer;unthrottled",
-        steps: "do produce 8388608|flow",
+        steps: "do produce flood|flow",
         is_held: false,
-        flow: FLOOD,
+        flows: true,
     },
 ];
 
@@ -191,7 +191,7 @@ const ENDINGS: &[Ending] = endings! {
 const AT_THE_START: &[Ending] = endings! {
     "lose-in-made": "made=lose", "";
     "write-then-lose-in-made": "made=write 5,lose", "";
-    "flood-then-lose-in-made": "made=write 8388608,lose", "";
+    "flood-then-lose-in-made": "made=write flood,lose", "";
     "abort-in-made": "made=abort", "";
     "half-in-made": "half;made=write 5,half", "read|finish|do lose";
     "pause-in-made": "made=pause", "send abc|do resume|finish";
@@ -208,11 +208,7 @@ pub(crate) fn cells() -> Vec<Cell> {
         for ending in AT_THE_START {
             let start = State {
                 name: "start",
-                flow: if ending.name.starts_with("flood") {
-                    FLOOD
-                } else {
-                    0
-                },
+                flows: ending.name.starts_with("flood"),
                 ..STATES[0]
             };
             cells.push(cell(ending, &start, role));
@@ -244,7 +240,7 @@ fn cell(ending: &Ending, state: &State, role: Role) -> Cell {
         role,
         flags: flags.join(";"),
         steps,
-        flow: state.flow,
+        flows: state.flows,
     }
 }
 

@@ -96,6 +96,10 @@ impl Simulated {
 }
 
 impl World for Simulated {
+    fn flood(&self) -> usize {
+        512 * 1024
+    }
+
     fn begin(&mut self, role: Role, flags: &str) -> Result<(), String> {
         let list = Rc::clone(&self.events);
         let say: Say = Rc::new(move |event| list.borrow_mut().push(event.to_owned()));
