@@ -51,7 +51,11 @@ class Subject(protocol.Protocol):
         self.happened("made")
 
     def dataReceived(self, data):
-        self.happened("data", data.decode("ascii"))
+        # Input is cut anywhere, so it is one byte of it that has its plan carried out.
+        if b"!" in data:
+            self.happened("data", data.decode("ascii"))
+        else:
+            say("e data " + data.decode("ascii"))
 
     def connectionLost(self, reason):
         self.state = "lost"

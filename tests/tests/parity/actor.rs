@@ -109,6 +109,16 @@ impl Part {
         (self.say)(event);
     }
 
+    /// Input is cut anywhere, so it is one byte of it that has its plan carried out.
+    fn received(self: &Rc<Self>, data: &[u8]) {
+        let text = String::from_utf8_lossy(data);
+        if data.contains(&b'!') {
+            self.happened("data", &text);
+        } else {
+            self.say(&format!("data {text}"));
+        }
+    }
+
     fn happened(self: &Rc<Self>, name: &str, detail: &str) {
         self.say(format!("{name} {detail}").trim_end());
         let plan = self.flags.iter().find_map(|flag| {
@@ -246,7 +256,7 @@ impl Protocol for Plain {
     }
 
     fn data_received(&mut self, _: &Transport<Self>, data: &[u8]) {
-        self.0.happened("data", &String::from_utf8_lossy(data));
+        self.0.received(data);
     }
 
     fn pause_writing(&mut self, _: &Transport<Self>) {
@@ -276,7 +286,7 @@ impl Protocol for HalfCloseable {
     }
 
     fn data_received(&mut self, _: &Transport<Self>, data: &[u8]) {
-        self.0.happened("data", &String::from_utf8_lossy(data));
+        self.0.received(data);
     }
 
     fn eof_received(&mut self, _: &Transport<Self>) {
