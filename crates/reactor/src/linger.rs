@@ -131,7 +131,8 @@ impl<P: Poller> Drop for Lingering<P> {
             let mut rounds = 0..ROUNDS;
             while rounds.next().is_some()
                 && matches!(transfer::receive(socket.socket(), &mut buffer), Ok(n) if n > 0)
-            {}
+            {
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::rc::Rc;
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use torsade_core::{Disconnect, Limits, factory};
 use torsade_reactor::Reactor;
 use torsade_tests::rng::Rng;
@@ -96,6 +97,16 @@ impl Twisted {
     }
 
     fn line(&mut self) -> Result<String, String> {
+        if self.answers.buffer().is_empty() {
+            let patience = Timespec {
+                tv_sec: PATIENCE.as_secs().cast_signed(),
+                tv_nsec: 0,
+            };
+            let mut fds = [PollFd::new(self.answers.get_ref(), PollFlags::IN)];
+            if poll(&mut fds, Some(&patience)) == Ok(0) {
+                return Err("Twisted does not answer".into());
+            }
+        }
         let mut line = String::new();
         match self.answers.read_line(&mut line) {
             Ok(0) => Err("the process of Twisted ended".into()),

@@ -54,6 +54,8 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
                     Ok(()) => held += 1,
                     Err(why) => {
                         failed += 1;
+                        // It may have more to say of this one.
+                        twisted = Twisted::start(&python)?;
                         writeln!(out, "{framing}, {cuts:?}, torsade as {role:?}: {why}")?;
                     }
                 }
