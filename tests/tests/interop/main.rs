@@ -11,7 +11,9 @@ mod conversation;
 #[cfg(unix)]
 mod talk;
 
+#[cfg(unix)]
 use std::error::Error;
+#[cfg(unix)]
 use std::process::ExitCode;
 
 #[cfg(not(unix))]

@@ -35,8 +35,11 @@ mod simulated;
 #[cfg(unix)]
 mod subject;
 
+#[cfg(unix)]
 use std::error::Error;
+#[cfg(unix)]
 use std::io::{self, Write};
+#[cfg(unix)]
 use std::process::ExitCode;
 
 #[cfg(not(unix))]
