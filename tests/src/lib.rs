@@ -10,7 +10,9 @@
 pub mod fuzz;
 #[cfg(unix)]
 mod logged;
+pub mod rng;
 pub mod runner;
 pub mod simulated;
 #[cfg(unix)]
 pub mod tcp;
+pub mod twisted;

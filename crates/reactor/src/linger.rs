@@ -120,6 +120,23 @@ impl<P: Poller> Lingering<P> {
     }
 }
 
+/// A reactor that goes waits for nobody, but what has arrived meanwhile must not make the kernel
+/// reset what still leaves: a protocol that did not read was told of the stop, and wrote a farewell.
+impl<P: Poller> Drop for Lingering<P> {
+    fn drop(&mut self) {
+        // A peer that sends as fast as this reads must not hold it up.
+        const ROUNDS: usize = 64;
+        let mut buffer = [0; 16 * 1024];
+        for socket in self.sockets.values() {
+            let mut rounds = 0..ROUNDS;
+            while rounds.next().is_some()
+                && matches!(transfer::receive(socket.socket(), &mut buffer), Ok(n) if n > 0)
+            {
+            }
+        }
+    }
+}
+
 impl<P: Poller> accepting::Lingers for Lingering<P> {
     fn give_way(&mut self) -> bool {
         let were_some = !self.sockets.is_empty();

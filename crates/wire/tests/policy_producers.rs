@@ -284,6 +284,36 @@ fn r33_a_push_producer_holds_a_close_open_too() {
 }
 
 #[test]
+fn a_producer_holds_the_end_of_our_side_open_until_it_is_through() {
+    let (protocol, consumer, told) = recorder();
+    let mut t = StringTransport::serve(protocol);
+    consumer
+        .register_producer(Push(Rc::clone(&told), 0))
+        .unwrap();
+    consumer.close_write();
+    assert!(!t.has_ended());
+    consumer.write("the rest");
+    consumer.unregister_producer();
+    assert_eq!(t.take_sent(), b"the rest");
+    assert!(t.has_ended());
+    assert_eq!(t.lost(), None, "the peer may go on");
+
+    let (protocol, consumer, _) = recorder();
+    let t = StringTransport::serve(protocol);
+    consumer.close_write(); // nobody to wait for
+    assert!(t.has_ended());
+
+    let (protocol, consumer, told) = recorder();
+    let t = StringTransport::serve(protocol);
+    consumer.register_producer(Push(told, 0)).unwrap();
+    consumer.close_write();
+    consumer.close(); // more than that was asked
+    assert!(!t.has_ended());
+    consumer.unregister_producer();
+    assert_eq!(t.lost(), Some(Disconnect::Closed));
+}
+
+#[test]
 fn r34_unregistering_after_the_loss_does_nothing() {
     let (protocol, consumer, told) = recorder();
     let mut t = StringTransport::serve(protocol);

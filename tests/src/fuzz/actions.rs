@@ -9,11 +9,11 @@ use torsade_core::{Connection, Disconnect};
 
 use super::conn::{Abrupt, Conn, Input, Life, Output};
 use super::counts::Contract;
-use super::rng::Rng;
 use super::script::{Four, Leaf, Level, Maker, Two, Typed};
 use super::token::{Kind, State};
 use super::world::World;
 use super::{later, writes};
+use crate::rng::Rng;
 
 /// Where user code runs, and what it has at hand.
 #[derive(Clone, Copy, Default)]

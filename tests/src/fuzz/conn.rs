@@ -6,8 +6,8 @@ use std::rc::Rc;
 use torsade_core::driver::{Chunk, Close, Interest};
 use torsade_core::{ConnectionId, Disconnect};
 
-use super::rng::Rng;
 use super::script::Handle;
+use crate::rng::Rng;
 
 /// What the model knows of one connection: what its user did, what its peer sent, what its socket
 /// took. It is the engine's socket, too.

@@ -10,8 +10,8 @@ use torsade_core::{ConnectionId, Disconnect, Peer, Timeout};
 use super::actions::{self, Scene};
 use super::conn::{Abrupt, Conn, Input, Life, Phase};
 use super::counts::Contract;
-use super::rng::Rng;
 use super::run::Run;
+use crate::rng::Rng;
 
 #[derive(Clone, Copy, Debug)]
 enum Fact {

@@ -9,10 +9,10 @@ use torsade_deferred::Deferred;
 use super::actions::{self, Scene, nanos};
 use super::conn::{Abrupt, Conn};
 use super::counts::Contract;
-use super::rng::Rng;
 use super::script::Typed;
 use super::token::{Kind, Place, State, Ticket, Token};
 use super::world::World;
+use crate::rng::Rng;
 
 /// How long timers wait, in nanoseconds of the model's clock.
 const AFTER: &[u64] = &[0, 0, 1, 5, 5, 20, 100, 1000, 10_000];

@@ -18,7 +18,6 @@ mod counts;
 mod facts;
 mod host;
 mod later;
-mod rng;
 mod run;
 mod script;
 mod shrink;
@@ -31,8 +30,8 @@ use std::fmt;
 use std::rc::Rc;
 
 pub use self::counts::{Contract, Counts};
-use self::rng::Rng;
 pub use self::world::Violation;
+use crate::rng::Rng;
 
 /// What came of it: how much was done, and what was broken first.
 #[derive(Debug)]

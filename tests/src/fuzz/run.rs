@@ -13,10 +13,10 @@ use super::conn::Conn;
 use super::counts::{Contract, Counts};
 use super::host::Wakes;
 use super::later;
-use super::rng::Rng;
 use super::wire::ModelWire;
 use super::world::{ModelHost, Violation, World};
 use super::{checks, facts};
+use crate::rng::Rng;
 
 /// One operation on the engine, and what user code does in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

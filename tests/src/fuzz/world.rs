@@ -9,8 +9,8 @@ use torsade_deferred::{Canceller, Resolver};
 
 use super::conn::{Abrupt, Conn, Life};
 use super::counts::{Contract, Counts};
-use super::rng::Rng;
 use super::token::Token;
+use crate::rng::Rng;
 
 /// Everything that one run's user code and driver share: the model.
 pub(super) struct World {

@@ -7,9 +7,9 @@ use torsade_core::{Connection, Disconnect, Limit};
 
 use super::conn::{Abrupt, Conn, Output};
 use super::counts::Contract;
-use super::rng::Rng;
 use super::token::OwnBytes;
 use super::world::World;
+use crate::rng::Rng;
 
 /// By which method.
 #[derive(Clone, Copy, Debug)]

@@ -1,5 +1,5 @@
 use std::cell::{Cell, RefCell};
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
 use std::net::{Shutdown, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
@@ -230,6 +230,32 @@ fn a_socket_lingers_for_its_time_and_no_longer() {
     reactor.turn(Some(Duration::ZERO)).unwrap();
     assert!(!is_taken(&mut client, &mut reactor));
     assert_eq!(reactor.next_deadline(), None);
+}
+
+#[test]
+fn a_farewell_survives_the_reactor_though_input_was_left_unread() {
+    let mut reactor = Reactor::new().unwrap();
+    let log = Log::default();
+    let server = log.clone();
+    let address = serve(reactor.net(), move || {
+        Script::new("server", &server).made(|transport| {
+            transport.pause_reading();
+            transport.write(b"farewell");
+        })
+    });
+    let mut client = Client::connect(address);
+    drive(&mut reactor, || log.has("server made"));
+    client.write(b"never read");
+    reactor.stop();
+    reactor.run().unwrap();
+    assert!(log.has("server lost: closed here"));
+    drop(reactor);
+    let mut stream = client.0;
+    stream.set_nonblocking(false).unwrap();
+    let mut received = Vec::new();
+    stream.read_to_end(&mut received).unwrap();
+    assert_eq!(received, b"farewell");
+    assert!(stream.take_error().unwrap().is_none(), "and no reset");
 }
 
 #[test]

@@ -317,12 +317,13 @@ impl Kernel {
         self.connect_failed(to, io::ErrorKind::ConnectionReset);
     }
 
-    /// It is over for the kernel; what has arrived before stays readable.
+    /// It is over for the kernel; what has arrived before stays readable, the peer's end too: who
+    /// had it is not told of a reset behind it, but when sending.
     pub(super) fn break_input(&mut self, key: Key, kind: io::ErrorKind) {
         let Some(end) = self.ends.get_mut(key) else {
             return;
         };
-        if !matches!(end.input, Input::Failed(_)) {
+        if end.input == Input::Open {
             end.input = Input::Failed(kind);
         }
         end.output = Output::Broken;

@@ -285,7 +285,8 @@
 //! finishes keeps the connection for ever. Here a close is for what was written, whoever calls
 //! it: after it `wants_output` is false and a loop ends. So the producer closes, when it has
 //! given all, as the two above do. The `close` of a [`Consumer`](crate::wire::Consumer) is the
-//! other one: it waits for a producer of either kind to be unregistered, on every transport.
+//! other one: it waits for a producer of either kind to be unregistered, on every transport, and so
+//! does its `close_write`.
 //!
 //! # Exceptions
 //!

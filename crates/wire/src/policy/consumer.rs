@@ -47,7 +47,8 @@ use super::producer::{Producer, PullProducer, PushProducer};
 ///   `register_producer`; `wants_output` on the connection changes at once.
 /// - Output resumes at 16 KiB and not when nothing waits. `set_write_limits(0, 65536)` on the
 ///   connection is Twisted's behaviour.
-/// - [`close`](Self::close) waits for a producer of either kind, on every transport.
+/// - [`close`](Self::close) and [`close_write`](Self::close_write) wait for a producer of either
+///   kind, on every transport.
 #[doc(alias = "IConsumer")]
 #[derive(Clone)]
 pub struct Consumer(Rc<State>);
@@ -64,13 +65,20 @@ struct State {
 }
 
 /// ```text
-///   Open ---------------------> Closing -------------> Lost
-///     |  close, with a producer                         ^
-///     +-------------------------------------------------+
+///           close_write              close
+///   Open ---------------> Finishing -------> Closing ---> Lost
+///    | ^  unregistered     |  |                 ^          ^
+///    | +-------------------+  +-----------------|----------+
+///    +------------------------------------------+          |
+///    |  close                                              |
+///    +-----------------------------------------------------+
 /// ```
+/// Both in the middle are left out if there is no producer.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Life {
     Open,
+    /// Our side is to end when the producer is through.
+    Finishing,
     /// To be closed when the producer is through.
     Closing,
     Lost,
@@ -156,13 +164,21 @@ impl Consumer {
         self.register(|| Producer::Pull(Box::new(producer)))
     }
 
-    /// Call the producer no more; it is dropped unstopped. If a [`close`](Self::close) waited for
-    /// it, that goes on. Returns whether there was one.
+    /// Call the producer no more; it is dropped unstopped. If a [`close`](Self::close) or
+    /// [`close_write`](Self::close_write) waited for it, that goes on. Returns whether there was
+    /// one.
     #[doc(alias = "unregisterProducer")]
     pub fn unregister_producer(&self) -> bool {
         let taken = self.0.seat.take();
-        if taken.is_some() && self.0.life.get() == Life::Closing {
-            self.close_now();
+        if taken.is_some() {
+            match self.0.life.get() {
+                Life::Open | Life::Lost => {}
+                Life::Finishing => {
+                    self.0.life.set(Life::Open);
+                    self.close_write_now();
+                }
+                Life::Closing => self.close_now(),
+            }
         }
         taken.is_some()
     }
@@ -192,12 +208,51 @@ impl Consumer {
     /// written and for nobody.
     #[doc(alias = "loseConnection")]
     pub fn close(&self) {
-        if self.has_producer() {
-            if self.0.life.get() == Life::Open {
-                self.0.life.set(Life::Closing);
-            }
-        } else {
+        if !self.has_producer() {
             self.close_now();
+        } else if self.0.life.get() != Life::Lost {
+            self.0.life.set(Life::Closing);
+        }
+    }
+
+    /// End our side when the producer is through: at once if there is none, else when it
+    /// unregisters. Input goes on, also afterwards.
+    ///
+    /// [`Connection::close_write`] waits for what was written and for nobody: what a producer
+    /// writes after it is dropped.
+    ///
+    /// ```
+    /// use torsade_core::{Protocol, Transport};
+    /// use torsade_testing::StringTransport;
+    /// use torsade_wire::{Consumer, Consuming, PullProducer};
+    ///
+    /// struct Once;
+    /// impl PullProducer for Once {
+    ///     fn resume_producing(&mut self, consumer: &Consumer) {
+    ///         consumer.write("all there is");
+    ///         consumer.unregister_producer();
+    ///     }
+    /// }
+    ///
+    /// struct Upload(Consumer);
+    /// impl Protocol for Upload {
+    ///     fn connection_made(&mut self, _: &Transport<Self>) {
+    ///         self.0.register_pull_producer(Once).unwrap();
+    ///         self.0.close_write();
+    ///     }
+    ///     fn data_received(&mut self, _: &Transport<Self>, _: &[u8]) {}
+    /// }
+    ///
+    /// let mut t = StringTransport::connect(Consuming::new(Upload));
+    /// assert_eq!(t.take_sent(), b"all there is");
+    /// assert!(t.has_ended() && t.lost().is_none());
+    /// ```
+    #[doc(alias = "loseWriteConnection")]
+    pub fn close_write(&self) {
+        if !self.has_producer() {
+            self.close_write_now();
+        } else if self.0.life.get() == Life::Open {
+            self.0.life.set(Life::Finishing);
         }
     }
 
@@ -310,6 +365,12 @@ impl Consumer {
     fn close_now(&self) {
         if let Some(connection) = self.connection() {
             connection.close();
+        }
+    }
+
+    fn close_write_now(&self) {
+        if let Some(connection) = self.connection() {
+            connection.close_write();
         }
     }
 

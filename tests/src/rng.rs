@@ -1,19 +1,22 @@
+//! Chance from a seed.
+
 use std::cell::Cell;
 
 /// A small seeded generator (splitmix64): the same seed gives the same run on every machine.
 #[derive(Debug)]
-pub(super) struct Rng(Cell<u64>);
+pub struct Rng(Cell<u64>);
 
 impl Rng {
-    pub(super) fn new(seed: u64) -> Self {
+    /// One that begins with this seed.
+    pub fn new(seed: u64) -> Self {
         Self(Cell::new(seed))
     }
 
-    pub(super) fn reseed(&self, seed: u64) {
+    pub(crate) fn reseed(&self, seed: u64) {
         self.0.set(seed);
     }
 
-    pub(super) fn next(&self) -> u64 {
+    pub(crate) fn next(&self) -> u64 {
         let state = self.0.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
         self.0.set(state);
         let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -22,21 +25,21 @@ impl Rng {
     }
 
     /// A number below `end`; 0 if there is none.
-    pub(super) fn below(&self, end: usize) -> usize {
+    pub fn below(&self, end: usize) -> usize {
         // The bias of a remainder does not matter here.
         (self.next() >> 11) as usize % end.max(1)
     }
 
-    pub(super) fn one_in(&self, n: usize) -> bool {
+    pub(crate) fn one_in(&self, n: usize) -> bool {
         self.below(n) == 0
     }
 
-    pub(super) fn pick<T: Copy>(&self, from: &[T]) -> T {
+    pub(crate) fn pick<T: Copy>(&self, from: &[T]) -> T {
         from[self.below(from.len())]
     }
 
     /// One of the weighted choices.
-    pub(super) fn weighted<T: Copy>(&self, choices: &[(usize, T)]) -> T {
+    pub(crate) fn weighted<T: Copy>(&self, choices: &[(usize, T)]) -> T {
         let total = choices.iter().map(|(weight, _)| weight).sum();
         let mut left = self.below(total);
         for (weight, choice) in choices {
@@ -49,7 +52,7 @@ impl Rng {
     }
 
     /// A length: mostly small, seldom large.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         match self.below(16) {
             0 => 0,
             1..=8 => 1 + self.below(8),
@@ -59,7 +62,7 @@ impl Rng {
         }
     }
 
-    pub(super) fn bytes(&self, len: usize) -> Vec<u8> {
+    pub(crate) fn bytes(&self, len: usize) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(len + 8);
         while bytes.len() < len {
             bytes.extend_from_slice(&self.next().to_le_bytes());
