@@ -35,7 +35,7 @@ const ROWS: &[Row] = &[
     },
     Row {
         package: "torsade-wire",
-        pure: Some(&["bytes", "log", "memchr", "thiserror"]),
+        pure: Some(&["bytes", "log", "memchr", "thiserror", "wide"]),
     },
     Row {
         package: "torsade-reactor",
