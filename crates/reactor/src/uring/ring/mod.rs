@@ -51,7 +51,7 @@ pub(crate) use self::op::{Accepts, Brought, Completion, OpId};
 use self::op::{From, HEARD, Load, Op, Pieces};
 pub(crate) use self::pool::Filled;
 use self::pool::Pool;
-use super::file::{Closing, File, Slot};
+use super::file::{File, Slot, Table};
 use super::probe;
 use super::tag::Tag;
 
@@ -92,8 +92,8 @@ struct Inner {
     cancelled: Vec<OpId>,
     /// Completions that were taken out of the ring before their time.
     reaped: VecDeque<Completion>,
-    /// Slots of the ring's own table that nobody has any more.
-    closing: Closing,
+    /// The ring's own files.
+    table: Table,
 }
 
 /// Entries of the submission queue; more than that are submitted in several calls.
@@ -144,7 +144,8 @@ impl Ring {
             )?;
         }
         if slots > 0 {
-            uring.submitter().register_files_sparse(slots)?;
+            let made = uring.submitter().register_files_sparse(slots);
+            made.map_err(|error| probe::explain_table(error, slots))?;
         }
         let inner = RefCell::new(Inner {
             uring,
@@ -155,7 +156,7 @@ impl Ring {
             has_min_wait,
             cancelled: Vec::new(),
             reaped: VecDeque::new(),
-            closing: Closing::default(),
+            table: Table::new(slots),
         });
         Ok(Self { inner, pool })
     }
@@ -207,6 +208,11 @@ impl Ring {
             .flags(SEND_FLAGS as u32)
             .build());
         self.begin(file, tag, Load::Pieces(pieces), entry)
+    }
+
+    /// Have a place kept in the ring's own table for [`Accepts::Direct`], if there is one.
+    pub(crate) fn reserve(&self) -> bool {
+        self.inner.borrow().table.reserve()
     }
 
     /// Accept connections of a listener.
@@ -283,6 +289,23 @@ impl Ring {
     pub(crate) fn shutdown(&self, file: &Rc<File>, tag: Tag) -> OpId {
         let entry = on_file!(file, |fd| opcode::Shutdown::new(fd, libc::SHUT_WR).build());
         self.begin(file, tag, Load::Nothing, entry)
+    }
+
+    /// Have the end of a socket of the ring's own be a reset: nothing that waits to be sent is. The
+    /// kernel can do so from Linux 6.7 on; before, it is an end like any other.
+    pub(crate) fn will_reset(&self, slot: &Slot) {
+        static NOW: libc::linger = libc::linger {
+            l_onoff: 1,
+            l_linger: 0,
+        };
+        let (level, name) = (libc::SOL_SOCKET as u32, libc::SO_LINGER as u32);
+        let len = size_of::<libc::linger>() as u32;
+        let fd = Fixed(slot.number());
+        let entry = opcode::SetSockOpt::new(fd, level, name, (&raw const NOW).cast(), len).build();
+        let entry = entry.flags(squeue::Flags::SKIP_SUCCESS).user_data(NOBODY);
+        // SAFETY: what it points to is there for ever. The file that it names is there when the
+        // kernel looks, because it looks at once, and the slot is closed by an entry behind it.
+        unsafe { self.inner.borrow_mut().push(entry) };
     }
 
     /// End an operation early. Its last completion comes all the same.
@@ -469,7 +492,7 @@ impl Inner {
 
     /// Give back the slots that nobody has any more. Operations on them were pushed before.
     fn close_slots(&mut self) {
-        while let Some(slot) = self.closing.take() {
+        while let Some(slot) = self.table.close_next() {
             let entry = opcode::Close::new(Fixed(slot)).build();
             let entry = entry.flags(squeue::Flags::SKIP_SUCCESS).user_data(NOBODY);
             // SAFETY: it points to nothing, and whoever had the slot has dropped it.
@@ -580,9 +603,10 @@ impl Inner {
                 (Load::Chunk(chunk), _) => brought = Brought::Chunk(chunk),
                 (Load::Pieces(pieces), _) => brought = Brought::Chunk(pieces.chunk),
                 (Load::AcceptingDirect(from), Ok(_)) => {
-                    let slot = Slot::new(entry.result().unsigned_abs(), &self.closing);
+                    let slot = Slot::new(entry.result().unsigned_abs(), &self.table);
                     brought = Brought::Slot(slot, from.address());
                 }
+                (Load::AcceptingDirect(_), Err(_)) => self.table.give_back(),
                 _ => {}
             }
         }
