@@ -138,11 +138,12 @@ fn a_reactor_that_is_dropped_takes_back_what_is_under_way() {
         let mut reactor = reactor();
         let listener = reactor.net().listen("127.0.0.1:0", factory(|_| Echo));
         let listener = listener.unwrap();
-        let mut clients: Vec<_> = (0..5).map(|_| connect(listener.address())).collect();
+        let mut clients: Vec<_> = (0..6).map(|_| connect(listener.address())).collect();
         let net = reactor.net().clone();
-        drive(&mut reactor, || net.connections() == 5);
-        // Receives, an accept and a connect are under way, and sends to those who do not read.
-        for client in &mut clients {
+        drive(&mut reactor, || net.connections() == 6);
+        // Receives, an accept and a connect are under way, and sends to those who do not read. One
+        // has nothing to read, so that only we can be the reason of its reset.
+        for client in &mut clients[1..] {
             while client.write(&[1; 100_000]).is_ok() {
                 reactor.turn(Some(Duration::ZERO)).unwrap();
             }
@@ -181,6 +182,7 @@ fn accepted_connections_need_no_descriptors_of_the_process() {
         clients.extend((0..100).map(|_| connect(address)));
         drive(&mut reactor, || net.connections() == 110);
     }
+    assert_eq!(descriptors(), before + 110, "those of the clients");
     let last = clients.last_mut().unwrap();
     round_trip(&mut reactor, last, b"the last");
     reactor.stop();

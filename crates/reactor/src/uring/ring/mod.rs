@@ -447,6 +447,12 @@ impl Drop for Ring {
     }
 }
 
+impl Drop for Inner {
+    fn drop(&mut self) {
+        debug_assert!(self.ops.is_empty(), "memory is freed that the kernel has");
+    }
+}
+
 impl Inner {
     /// # Safety
     /// What the entry points to, and the file that it names, must stay until its last completion.
