@@ -96,13 +96,21 @@ impl ReactorBuilder {
     /// among the descriptors of the process: then there can be more of them than descriptors. Of
     /// the io_uring driver; the others have no such table and take no notice.
     ///
+    /// # How many
+    /// Linux grants each ring a table as long as `RLIMIT_NOFILE` is when the reactor is made, and
+    /// none longer than 1,048,576; for a longer one [`build`](Self::build) fails. Nothing else
+    /// counts against it, and the table is each ring's, so that [`Reactors`](crate::Reactors) hold
+    /// as many connections more as there are threads. Who comes when a table is full gets a
+    /// descriptor, while there are any.
+    ///
+    /// # What differs
     /// What no descriptor names, no other system call can be asked about. So an abort of such a
-    /// connection ends it in order instead of resetting it, a listener on all addresses tells that
-    /// for the local one, and progress of a slow peer is not looked for in the kernel's queue.
-    /// Those who come when the table is full get descriptors.
+    /// connection resets it only from Linux 6.7 on and ends it in order before, a listener on all
+    /// addresses tells that for the local one, and progress of a slow peer is not looked for in
+    /// the kernel's queue.
     ///
     /// ```
-    /// let reactor = torsade_reactor::Reactor::builder().direct_descriptors(100_000).build()?;
+    /// let reactor = torsade_reactor::Reactor::builder().direct_descriptors(500).build()?;
     /// # drop(reactor);
     /// # Ok::<(), std::io::Error>(())
     /// ```

@@ -76,7 +76,6 @@ pub enum Driver {
     /// - [`Counters::events`](crate::Counters::events) counts sends, too.
     /// - A listener meets the limit of descriptors (`RLIMIT_NOFILE`) that held when it began to
     ///   accept.
-    /// - A writer that is watched is also told when the peer has ended its side.
     /// - Whoever waits on the reactor's descriptor (contract C11) pays for it with a read of an
     ///   eventfd in each turn.
     ///

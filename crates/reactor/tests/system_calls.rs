@@ -21,6 +21,7 @@ fn scene() {
     if let Ok(scene) = std::env::var(strace::SCENE) {
         match scene.as_str() {
             "besieged" => besieged::play(),
+            "named" => besieged::name_io_uring(),
             counted => counted::play(counted),
         }
     }

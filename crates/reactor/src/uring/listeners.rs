@@ -212,8 +212,18 @@ impl Listeners {
             Accepts::Direct => DIRECT,
         };
         while listening.ops.len() < most {
-            let op = ring.accept(&listening.file, tag, self.accepts);
+            let accepts = match self.accepts {
+                Accepts::Direct if ring.reserve() => Accepts::Direct,
+                // Whoever comes gets a descriptor; for the next there may be a place again.
+                Accepts::Direct if listening.ops.is_empty() => Accepts::One,
+                Accepts::Direct => return,
+                plain => plain,
+            };
+            let op = ring.accept(&listening.file, tag, accepts);
             listening.ops.push(op);
+            if accepts == Accepts::One {
+                return;
+            }
         }
     }
 

@@ -57,3 +57,14 @@ pub(crate) fn explain(error: io::Error) -> io::Error {
     };
     io::Error::new(error.kind(), why)
 }
+
+/// Say why the ring gets no table of that length.
+pub(crate) fn explain_table(error: io::Error, slots: u32) -> io::Error {
+    let why = match error.raw_os_error() {
+        Some(libc::EMFILE) => "RLIMIT_NOFILE is lower, and a table is no longer than that",
+        Some(libc::ENOMEM) => "there is not enough memory",
+        _ => return error,
+    };
+    let text = format!("no table for {slots} direct descriptors: {why}");
+    io::Error::new(error.kind(), text)
+}

@@ -10,13 +10,28 @@ use socket2::Socket;
 use torsade_core::driver::Interest;
 
 use super::file::File;
-use super::ring::{OpId, Ring};
+use super::ring::{Completion, OpId, Ring};
+use super::stream::ROOM;
 use super::tag::Tag;
 use crate::event_loop;
 use crate::token::Token;
 
 /// Descriptors that are not the reactor's own: those of a [`Watcher`](crate::Watcher), and the
 /// pipe of the signals. Polled once at a time, and again when they were told.
+///
+/// A poll is also over when the peer has ended its side, whatever was asked. To who waits for room
+/// only, that is no news, and one poll after the other would say it again and again; so then there
+/// is one that goes on until there is room.
+///
+/// ```text
+///            ready: told
+///          +-----------+
+///          v           |    the peer's end, and no room
+///        once ---------+------------------------------> until there is room
+///          ^                                               |
+///          +-----------------------------------------------+
+///                            there is room: told
+/// ```
 #[derive(Clone, Debug)]
 pub(crate) struct Registrar(Rc<Shared>);
 
@@ -44,19 +59,41 @@ impl Registrar {
         }))
     }
 
-    /// A descriptor was ready, and is polled again: if it is still so, that is the next news.
-    /// Returns whether anybody wants to know.
-    pub(crate) fn came(&self, tag: Tag, op: OpId) -> bool {
+    /// A poll says something. Returns whether it is what somebody wants to know.
+    pub(crate) fn came(&self, said: &Completion) -> bool {
         let mut table = self.0.table.borrow_mut();
-        let polled = table.get_mut(&number(tag));
+        let polled = table.get_mut(&number(said.tag));
         let (Some(polled), Some(ring)) = (polled, self.0.ring.upgrade()) else {
             return false;
         };
-        if polled.op != op {
+        if polled.op != said.op {
             return false;
         }
-        polled.op = ring.poll(&polled.file, tag, polled.interest);
-        true
+        let is_ready = polled.is_ready(said);
+        if is_ready || said.last {
+            polled.poll_again(&ring, said, !is_ready);
+        }
+        is_ready
+    }
+}
+
+impl Polled {
+    /// What is wrong with a poll is told like news: whoever was told finds out.
+    fn is_ready(&self, said: &Completion) -> bool {
+        let events = said.result.as_ref().map_or(ROOM, |events| *events);
+        self.interest.readable || events & ROOM != 0
+    }
+
+    /// If it is still ready when it was told, that is the next news.
+    fn poll_again(&mut self, ring: &Ring, said: &Completion, goes_on: bool) {
+        if !said.last {
+            ring.cancel(self.op);
+        }
+        self.op = if goes_on {
+            ring.poll_for_room(&self.file, said.tag)
+        } else {
+            ring.poll(&self.file, said.tag, self.interest)
+        };
     }
 }
 

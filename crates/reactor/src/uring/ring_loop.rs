@@ -355,12 +355,12 @@ impl RingLoop {
                 None => {}
             },
             Tag::Watched(number) => {
-                if self.system.registrar.came(completion.tag, completion.op) {
+                if self.system.registrar.came(&completion) {
                     self.system.watches.tell(number);
                 }
             }
             Tag::Signals => {
-                if self.system.registrar.came(completion.tag, completion.op) {
+                if self.system.registrar.came(&completion) {
                     self.hear_signals();
                 }
             }

@@ -300,10 +300,8 @@ impl Streams {
     ) -> Closing {
         let place = self.place(&mut socket, id);
         let ended = self.has_ended(place);
-        if how == Close::Reset
-            && let Some(socket) = self.file(place).and_then(File::descriptor)
-        {
-            let _ = socket.set_linger(Some(Duration::ZERO));
+        if how == Close::Reset {
+            self.will_reset(place);
         }
         // If the end cannot be sent, there is nothing on its way that could be saved.
         if how == Close::Linger && self.shutdown(place) && !ended && self.keep(place, now) {
@@ -322,6 +320,16 @@ impl Streams {
             return Closing::Closed;
         }
         Closing::Pending
+    }
+
+    fn will_reset(&self, place: usize) {
+        match self.file(place) {
+            Some(File::Descriptor(socket)) => {
+                let _ = socket.set_linger(Some(Duration::ZERO));
+            }
+            Some(File::Slot(slot)) => self.ring.will_reset(slot),
+            None => {}
+        }
     }
 
     /// Whether the peer's end has come, though nobody was told.

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::io::{ErrorKind, Read, Write};
+use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
@@ -102,6 +103,33 @@ fn a_writable_descriptor_is_told_until_it_is_full() {
     assert!(written.get() > full);
     drop(watch);
     rests(&mut reactor);
+}
+
+/// That it does is no room. Who is told so again and again spins.
+#[test]
+fn a_full_descriptor_is_not_writable_when_the_peer_ends_its_side() {
+    let mut reactor = Reactor::new().unwrap();
+    let (ours, mut theirs) = pair();
+    let (stream, calls) = (Rc::clone(&ours), Rc::new(Cell::new(0)));
+    let count = Rc::clone(&calls);
+    let watch = reactor.watcher().add_writer(&*ours, move |_| {
+        while (&*stream).write(&[7; 1000]).is_ok() {}
+        count.set(count.get() + 1);
+    });
+    let _watch = watch.unwrap();
+    settle(&mut reactor);
+    assert!(calls.get() > 0);
+    for _ in 0..3 {
+        theirs.shutdown(Shutdown::Write).unwrap();
+        let before = calls.get();
+        turn(&mut reactor, 10);
+        assert_eq!(calls.get(), before);
+        assert!(!is_readable(&reactor));
+        while theirs.read(&mut [0; 4096]).is_ok() {}
+        turn(&mut reactor, 1);
+        assert!(calls.get() > before, "there is room");
+        settle(&mut reactor);
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use socket2::{Domain, Socket, Type};
 use torsade_core::{Disconnect, Limits, Net, Protocol, Transport, factory};
-use torsade_reactor::Reactor;
+use torsade_reactor::{Driver, Reactor};
 
 use crate::strace::{Traced, start};
 
@@ -308,4 +308,25 @@ fn on_io_uring_whatever_fails_is_survived() {
 #[test]
 fn without_io_uring_another_driver_serves() {
     besiege("io_uring", "io_uring_setup", &["ENOSYS", "EPERM", "ENOMEM"]);
+}
+
+/// Whoever names it is not served by another, and reads why.
+#[cfg(feature = "io-uring")]
+#[test]
+fn io_uring_that_is_named_and_forbidden_is_an_error_that_says_so() {
+    let options = ["-e", "inject=io_uring_setup:error=EPERM"].map(str::to_owned);
+    if let Some(scene) = start("named", "epoll", &options, (ADDRESSES, "")) {
+        assert!(scene.finish().contains("INJECTED"), "nothing has failed");
+    }
+}
+
+/// The scene of that test.
+pub(crate) fn name_io_uring() {
+    let error = Reactor::builder().driver(Driver::IoUring).build();
+    let error = error.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+    let text = error.to_string();
+    assert!(text.starts_with("io_uring cannot be had: "), "{text}");
+    assert!(text.contains("forbidden"), "{text}");
+    assert!(text.contains("kernel.io_uring_disabled"), "{text}");
 }

@@ -27,6 +27,7 @@
               types of this module own it as long, so that nobody else has to promise that"
 )]
 
+mod begin;
 mod op;
 mod pool;
 
@@ -37,39 +38,21 @@ use std::io;
 use std::mem;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd};
-use std::ptr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use io_uring::types::{CancelBuilder, DestinationSlot, Fd, Fixed, SubmitArgs, Timespec};
+use io_uring::types::{CancelBuilder, Fixed, SubmitArgs, Timespec};
 use io_uring::{IoUring, cqueue, opcode, squeue};
 use slab::Slab;
 use socket2::{SockAddr, Socket};
-use torsade_core::driver::{Chunk, Interest};
 
 pub(crate) use self::op::{Accepts, Brought, Completion, OpId};
-use self::op::{From, HEARD, Load, Op, Pieces};
+use self::op::{From, Load, Op};
 pub(crate) use self::pool::Filled;
 use self::pool::Pool;
-use super::file::{Closing, File, Slot};
+use super::file::{Slot, Table};
 use super::probe;
 use super::tag::Tag;
-
-/// What an operation is to be about, by either kind of name that files have.
-macro_rules! on_file {
-    ($file:expr, |$fd:ident| $entry:expr) => {
-        match &**$file {
-            File::Descriptor(socket) => {
-                let $fd = Fd(socket.as_raw_fd());
-                $entry
-            }
-            File::Slot(slot) => {
-                let $fd = Fixed(slot.number());
-                $entry
-            }
-        }
-    };
-}
 
 /// One ring of the kernel's.
 #[derive(Debug)]
@@ -92,8 +75,8 @@ struct Inner {
     cancelled: Vec<OpId>,
     /// Completions that were taken out of the ring before their time.
     reaped: VecDeque<Completion>,
-    /// Slots of the ring's own table that nobody has any more.
-    closing: Closing,
+    /// The ring's own files.
+    table: Table,
 }
 
 /// Entries of the submission queue; more than that are submitted in several calls.
@@ -104,9 +87,6 @@ const COMPLETIONS: u32 = 4096;
 const NOBODY: u64 = u64::MAX;
 /// Where multishot receives find the pool.
 const GROUP: u16 = 0;
-/// Of sends: a peer that is gone is an error, not a signal; and one that is slow is no reason for
-/// the kernel to wait, which it would do in a thread.
-const SEND_FLAGS: i32 = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
 /// How long a wait goes on when nothing but ends of sends came.
 const MIN_WAIT_MICROS: u32 = 50;
 /// How long a wait is at most after the kernel refused a submission, which is then tried again.
@@ -144,7 +124,8 @@ impl Ring {
             )?;
         }
         if slots > 0 {
-            uring.submitter().register_files_sparse(slots)?;
+            let made = uring.submitter().register_files_sparse(slots);
+            made.map_err(|error| probe::explain_table(error, slots))?;
         }
         let inner = RefCell::new(Inner {
             uring,
@@ -155,7 +136,7 @@ impl Ring {
             has_min_wait,
             cancelled: Vec::new(),
             reaped: VecDeque::new(),
-            closing: Closing::default(),
+            table: Table::new(slots),
         });
         Ok(Self { inner, pool })
     }
@@ -181,137 +162,6 @@ impl Ring {
     /// Operations that are not over.
     pub(crate) fn under_way(&self) -> usize {
         self.inner.borrow().ops.len()
-    }
-}
-
-/// Operations. None of them fails here: what is wrong is said by its completion.
-impl Ring {
-    /// Receive until it is cancelled, the stream ends, or the buffers do.
-    pub(crate) fn receive(&self, file: &Rc<File>, tag: Tag) -> OpId {
-        let entry = on_file!(file, |fd| opcode::RecvMulti::new(fd, GROUP).build());
-        self.begin(file, tag, Load::Receiving, entry)
-    }
-
-    /// Send of a chunk what there is room for. It is over as soon as it is submitted.
-    pub(crate) fn send(&self, file: &Rc<File>, tag: Tag, chunk: Box<Chunk>) -> OpId {
-        if let Some(bytes) = chunk.as_slice() {
-            let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-            let entry = on_file!(file, |fd| opcode::Send::new(fd, bytes.as_ptr(), len)
-                .flags(SEND_FLAGS)
-                .build());
-            return self.begin(file, tag, Load::Chunk(chunk), entry);
-        }
-        let pieces = Pieces::new(chunk);
-        let message = &raw const pieces.message;
-        let entry = on_file!(file, |fd| opcode::SendMsg::new(fd, message)
-            .flags(SEND_FLAGS as u32)
-            .build());
-        self.begin(file, tag, Load::Pieces(pieces), entry)
-    }
-
-    /// Accept connections of a listener.
-    pub(crate) fn accept(&self, file: &Rc<File>, tag: Tag, accepts: Accepts) -> OpId {
-        const CLOEXEC: i32 = libc::SOCK_CLOEXEC;
-        match accepts {
-            Accepts::All => {
-                let entry = on_file!(file, |fd| opcode::AcceptMulti::new(fd)
-                    .flags(CLOEXEC)
-                    .build());
-                self.begin(file, tag, Load::Accepting, entry)
-            }
-            Accepts::One => {
-                let entry = on_file!(file, |fd| {
-                    let accept = opcode::Accept::new(fd, ptr::null_mut(), ptr::null_mut());
-                    accept.flags(CLOEXEC).build()
-                });
-                self.begin(file, tag, Load::Accepting, entry)
-            }
-            Accepts::Direct => {
-                let mut from = Box::new(From::new());
-                let (address, len) = (&raw mut from.address, &raw mut from.len);
-                let slot = Some(DestinationSlot::auto_target());
-                let entry = on_file!(file, |fd| {
-                    let accept = opcode::Accept::new(fd, address.cast(), len);
-                    accept.file_index(slot).build()
-                });
-                self.begin(file, tag, Load::AcceptingDirect(from), entry)
-            }
-        }
-    }
-
-    pub(crate) fn connect(&self, file: &Rc<File>, tag: Tag, address: SockAddr) -> OpId {
-        let address = Box::new(address);
-        let (pointer, len) = (address.as_ptr().cast(), address.len());
-        let entry = on_file!(file, |fd| opcode::Connect::new(fd, pointer, len).build());
-        self.begin(file, tag, Load::Address(address), entry)
-    }
-
-    /// Say once when a descriptor is ready.
-    pub(crate) fn poll(&self, file: &Rc<File>, tag: Tag, interest: Interest) -> OpId {
-        let mut events = 0;
-        if interest.readable {
-            events |= libc::POLLIN;
-        }
-        if interest.writable {
-            events |= libc::POLLOUT;
-        }
-        let entry = on_file!(file, |fd| opcode::PollAdd::new(fd, events as u32).build());
-        self.begin(file, tag, Load::Nothing, entry)
-    }
-
-    /// Say each time that a socket comes to have room, until it is cancelled.
-    pub(crate) fn poll_for_room(&self, file: &Rc<File>, tag: Tag) -> OpId {
-        // Not once at a time: a poll is also over when the peer has ended its side, so that one
-        // after the other would spin.
-        let events = libc::POLLOUT as u32;
-        let entry = on_file!(file, |fd| opcode::PollAdd::new(fd, events)
-            .multi(true)
-            .build());
-        self.begin(file, tag, Load::Nothing, entry)
-    }
-
-    /// Say once that a pipe was written to.
-    pub(crate) fn hear(&self, pipe: &Rc<File>, tag: Tag) -> OpId {
-        let mut heard = Box::new([0; HEARD]);
-        let pointer = (&raw mut *heard).cast();
-        let entry = on_file!(pipe, |fd| opcode::Read::new(fd, pointer, HEARD as u32)
-            .build());
-        self.begin(pipe, tag, Load::Heard(heard), entry)
-    }
-
-    /// End our side of a stream, once what was sent before is sent.
-    pub(crate) fn shutdown(&self, file: &Rc<File>, tag: Tag) -> OpId {
-        let entry = on_file!(file, |fd| opcode::Shutdown::new(fd, libc::SHUT_WR).build());
-        self.begin(file, tag, Load::Nothing, entry)
-    }
-
-    /// End an operation early. Its last completion comes all the same.
-    pub(crate) fn cancel(&self, op: OpId) {
-        let entry = opcode::AsyncCancel::new(op.0)
-            .build()
-            .flags(squeue::Flags::SKIP_SUCCESS)
-            .user_data(NOBODY);
-        let mut inner = self.inner.borrow_mut();
-        inner.cancelled.push(op);
-        // SAFETY: it points to nothing.
-        unsafe { inner.push(entry) };
-    }
-
-    fn begin(&self, file: &Rc<File>, tag: Tag, load: Load, entry: squeue::Entry) -> OpId {
-        let mut inner = self.inner.borrow_mut();
-        inner.generation = inner.generation.wrapping_add(1) & (u32::MAX >> 1);
-        let generation = inner.generation;
-        let place = inner.ops.insert(Op {
-            tag,
-            generation,
-            file: Some(Rc::clone(file)),
-            load,
-        });
-        // Never `NOBODY`: a generation has one bit less.
-        let id = u64::from(generation) << 32 | place as u64 & u64::from(u32::MAX);
-        // SAFETY: what it points to, and the file that it names, are in the table now.
-        unsafe { inner.push(entry.user_data(id)) };
-        OpId(id)
     }
 }
 
@@ -424,6 +274,12 @@ impl Drop for Ring {
     }
 }
 
+impl Drop for Inner {
+    fn drop(&mut self) {
+        debug_assert!(self.ops.is_empty(), "memory is freed that the kernel has");
+    }
+}
+
 impl Inner {
     /// # Safety
     /// What the entry points to, and the file that it names, must stay until its last completion.
@@ -469,7 +325,7 @@ impl Inner {
 
     /// Give back the slots that nobody has any more. Operations on them were pushed before.
     fn close_slots(&mut self) {
-        while let Some(slot) = self.closing.take() {
+        while let Some(slot) = self.table.close_next() {
             let entry = opcode::Close::new(Fixed(slot)).build();
             let entry = entry.flags(squeue::Flags::SKIP_SUCCESS).user_data(NOBODY);
             // SAFETY: it points to nothing, and whoever had the slot has dropped it.
@@ -580,9 +436,10 @@ impl Inner {
                 (Load::Chunk(chunk), _) => brought = Brought::Chunk(chunk),
                 (Load::Pieces(pieces), _) => brought = Brought::Chunk(pieces.chunk),
                 (Load::AcceptingDirect(from), Ok(_)) => {
-                    let slot = Slot::new(entry.result().unsigned_abs(), &self.closing);
+                    let slot = Slot::new(entry.result().unsigned_abs(), &self.table);
                     brought = Brought::Slot(slot, from.address());
                 }
+                (Load::AcceptingDirect(_), Err(_)) => self.table.give_back(),
                 _ => {}
             }
         }

@@ -103,7 +103,7 @@ pub(crate) enum Accepts {
     One,
     /// Until it is cancelled or fails.
     All,
-    /// One, into the ring's own table.
+    /// One, into the ring's own table, where a place is reserved for it.
     Direct,
 }
 

@@ -55,8 +55,11 @@ impl Pool {
         const PAGE: usize = 4096;
         let list = usize::from(count) * size_of::<BufRingEntry>();
         let room = usize::from(count).saturating_mul(size);
-        let layout = |len| Layout::from_size_align(len, PAGE);
-        match (layout(list), layout(room)) {
+        // What is received need not be aligned, and so much is zeroed only as it is used.
+        match (
+            Layout::from_size_align(list, PAGE),
+            Layout::from_size_align(room, 1),
+        ) {
             (Ok(list), Ok(room)) => (list, room),
             _ => panic!("buffers for all of memory"),
         }
