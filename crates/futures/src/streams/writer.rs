@@ -73,6 +73,9 @@ impl StreamWriter {
     /// The reason, if the connection was lost, however that came. [`Disconnect::Closed`] if it is
     /// being closed here.
     pub async fn drain(&self) -> Result<(), Disconnect> {
+        if self.connection.wants_output() {
+            return Ok(());
+        }
         drained(&self.pipe, &self.connection).await
     }
 
