@@ -25,6 +25,8 @@ pub(super) struct Pipe {
     input: RefCell<Input>,
     reader: Cell<Reader>,
     paused: Cell<bool>,
+    /// Whether output held input back before we were here.
+    throttled: Cell<bool>,
     /// Those who wait until output is welcome again.
     pub(super) drains: Waiters,
 }
@@ -72,6 +74,7 @@ impl Pipe {
             input: RefCell::new(Input::Open),
             reader: Cell::default(),
             paused: Cell::new(false),
+            throttled: Cell::new(false),
             drains: Waiters::default(),
         })
     }
@@ -179,6 +182,19 @@ impl Pipe {
     pub(super) fn reader_gone(&self) {
         self.limit.set(0);
         self.hold();
+    }
+
+    /// A protocol takes the connection over, with what the reader has in its hands and what came
+    /// behind that.
+    ///
+    /// The ends are dropped after this. What they ask for then comes behind the switch, and so too
+    /// late to mean anything.
+    pub(super) fn hand_over(&self, held: &[u8], protocol: impl Protocol) {
+        if let Some(transport) = self.transport.get() {
+            let ahead = [held, &self.arrived.borrow()].concat();
+            transport.switch_with(protocol, ahead);
+            transport.throttle_input(self.throttled.get());
+        }
     }
 
     /// Nobody will write any more. The close waits for the end of the callback, so that a handler
@@ -290,7 +306,7 @@ impl StreamProtocol {
 impl Protocol for StreamProtocol {
     fn connection_made(&mut self, transport: &Transport<Self>) {
         // Coroutines wait for their output themselves, by `drain` (contract C7).
-        transport.throttle_input(false);
+        self.pipe.throttled.set(transport.throttle_input(false));
         if self.pipe.transport.set(transport.clone()).is_ok()
             && let Some(begin) = self.begin.take()
             && let Some((reader, writer)) = self.pipe.ends()

@@ -7,9 +7,9 @@ use std::task::{Context, Poll};
 
 use futures_io::{AsyncBufRead, AsyncRead};
 use memchr::memmem;
-use torsade_core::Disconnect;
+use torsade_core::{Disconnect, Protocol};
 
-use super::ReadError;
+use super::{ReadError, StreamWriter};
 use super::error::lost;
 use super::pipe::{More, Pipe};
 
@@ -158,6 +158,50 @@ impl StreamReader {
             Err(ReadError::Incomplete { partial }) => Ok(partial),
             other => other,
         }
+    }
+
+    /// Go on with this connection in callbacks: `protocol` takes it over, both ends are used up.
+    ///
+    /// What was read ahead and not taken is the first that it is given, and if the peer has ended,
+    /// it is told that, too. It is a [`switch`](torsade_core::Transport::switch), and so happens
+    /// when this task waits next. Nothing happens if the connection is closed or lost by then; the
+    /// protocol is dropped.
+    ///
+    /// # Panics
+    /// If `writer` is another connection's.
+    ///
+    /// ```
+    /// use torsade_core::{Protocol, Transport};
+    /// use torsade_futures::{ReadError, start_server};
+    ///
+    /// struct Echo;
+    /// impl Protocol for Echo {
+    ///     fn data_received(&mut self, transport: &Transport<Self>, data: &[u8]) {
+    ///         transport.write(data);
+    ///     }
+    /// }
+    ///
+    /// let reactor = torsade_testing::MemoryReactor::new();
+    /// start_server(reactor.net(), "127.0.0.1:8007", async |mut reader, writer| {
+    ///     writer.write("password: ");
+    ///     if reader.read_line().await? == b"sesame\n" {
+    ///         reader.switch(writer, Echo);
+    ///     }
+    ///     Ok::<(), ReadError>(())
+    /// })?;
+    /// let mut ann = reactor.dial("127.0.0.1:8007");
+    /// ann.feed("sesame\nhel");
+    /// ann.feed("lo");
+    /// assert_eq!(ann.take_sent(), b"password: hello");
+    /// # Ok::<(), torsade_core::ListenError>(())
+    /// ```
+    #[doc(alias = "set_protocol")]
+    pub fn switch(self, writer: StreamWriter, protocol: impl Protocol) {
+        assert!(
+            Rc::ptr_eq(&self.pipe, writer.pipe()),
+            "reader and writer are of two connections"
+        );
+        self.pipe.hand_over(self.ready(), protocol);
     }
 
     /// How many bytes are read ahead at most, and how long a line or what ends with a separator may

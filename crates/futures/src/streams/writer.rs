@@ -52,6 +52,10 @@ impl StreamWriter {
         }
     }
 
+    pub(super) fn pipe(&self) -> &Rc<Pipe> {
+        &self.pipe
+    }
+
     /// Send these bytes, after everything written before. After a close or the loss they are
     /// dropped; `drain` says so.
     pub fn write(&self, data: impl AsRef<[u8]>) {
