@@ -70,9 +70,12 @@
 #![forbid(unsafe_code)]
 
 pub mod asyncio;
+mod deferred_stream;
 mod executor;
 mod group;
 mod guard;
+#[cfg(feature = "hyper")]
+pub mod hyper;
 mod shield;
 mod streams;
 pub mod sync;
@@ -80,10 +83,12 @@ mod task;
 mod time;
 mod wait;
 
+pub use self::deferred_stream::{DeferredStream, deferred_stream};
 pub use self::group::{Child, GroupError, Nursery, TaskGroup, task_group};
 pub use self::shield::{Shield, shield};
 pub use self::streams::{
-    Handled, ReadError, StreamReader, StreamWriter, open_connection, start_server, switch_to_streams,
+    Duplex, FrameWriter, Frames, Handled, ReadError, SendError, StreamReader, StreamWriter,
+    open_connection, start_server, switch_to_streams,
 };
 pub use self::task::{Task, defer, spawn, task_count, yield_now};
 pub use self::time::{Elapsed, Sleep, sleep, sleep_until, timeout};

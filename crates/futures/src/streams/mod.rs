@@ -1,8 +1,14 @@
 //! Connections for coroutines: a reader and a writer instead of callbacks.
 
+mod duplex;
 mod error;
+mod frames;
+#[cfg(feature = "hyper")]
+mod hyper;
 mod pipe;
 mod reader;
+#[cfg(feature = "tokio")]
+mod tokio;
 mod writer;
 
 use std::fmt;
@@ -20,7 +26,9 @@ use self::pipe::{Pipe, StreamProtocol};
 use crate::guard;
 use crate::task::spawn;
 
+pub use self::duplex::Duplex;
 pub use self::error::ReadError;
+pub use self::frames::{FrameWriter, Frames, SendError};
 pub use self::reader::StreamReader;
 pub use self::writer::StreamWriter;
 

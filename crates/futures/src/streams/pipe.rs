@@ -104,10 +104,11 @@ impl Pipe {
             Input::Open => {}
         }
         // Cloning and dropping a waker is user code: nothing is borrowed.
-        self.reader.set(match self.executor.running(context.waker()) {
-            Some(task) => Reader::Task(task),
-            None => Reader::Other(context.waker().clone()),
-        });
+        self.reader
+            .set(match self.executor.running(context.waker()) {
+                Some(task) => Reader::Task(task),
+                None => Reader::Other(context.waker().clone()),
+            });
         self.go_on();
         Poll::Pending
     }
@@ -178,10 +179,13 @@ impl Pipe {
         }
     }
 
-    /// Nobody will read any more: what comes is left to wait where it is.
+    /// Nobody will read any more. What came is thrown away; as much again is read as may be read
+    /// ahead, so that an end behind that is noticed, and what is more waits with the peer.
     pub(super) fn reader_gone(&self) {
-        self.limit.set(0);
-        self.hold();
+        self.held.set(0);
+        self.spares.give(self.arrived.take());
+        drop(self.reader.take());
+        self.go_on();
     }
 
     /// A protocol takes the connection over, with what the reader has in its hands and what came

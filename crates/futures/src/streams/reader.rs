@@ -9,14 +9,15 @@ use futures_io::{AsyncBufRead, AsyncRead};
 use memchr::memmem;
 use torsade_core::{Disconnect, Protocol};
 
-use super::{ReadError, StreamWriter};
 use super::error::lost;
 use super::pipe::{More, Pipe};
+use super::{ReadError, StreamWriter};
 
 /// Bytes in, of a connection that is used by coroutines.
 ///
 /// At most [`limit`](Self::limit) bytes are read ahead; what is more waits with the peer, so a
-/// reader that is slow slows its peer down and nothing grows. Dropping it leaves what comes unread.
+/// reader that is slow slows its peer down and nothing grows. When it is dropped, so much is still
+/// read and thrown away, so that the peer's end behind it is noticed; what is more waits.
 ///
 /// Every method here is **cancel safe**: it takes bytes out when it has all that was asked for, and
 /// not before; given up in the middle, by a [`timeout`](crate::timeout) say, nothing is lost, and
@@ -226,7 +227,7 @@ impl StreamReader {
         self.pipe.is_at_end()
     }
 
-    fn ready(&self) -> &[u8] {
+    pub(super) fn ready(&self) -> &[u8] {
         &self.held[self.start..]
     }
 
@@ -252,9 +253,30 @@ impl StreamReader {
         poll_fn(|context| self.poll_more(context)).await
     }
 
-    fn poll_more(&mut self, context: &Context<'_>) -> Poll<Result<More, Disconnect>> {
+    pub(super) fn poll_more(&mut self, context: &Context<'_>) -> Poll<Result<More, Disconnect>> {
         self.pipe
             .poll_more(&mut self.held, &mut self.start, context)
+    }
+
+    /// Give `take` some bytes, at most `max`; none at the end.
+    #[cfg(any(feature = "hyper", feature = "tokio"))]
+    pub(super) fn poll_take(
+        &mut self,
+        context: &Context<'_>,
+        max: usize,
+        take: impl FnOnce(&[u8]),
+    ) -> Poll<io::Result<()>> {
+        if self.ready().is_empty() && max > 0 {
+            match self.poll_more(context) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Err(reason)) => return Poll::Ready(Err(lost(reason))),
+                Poll::Ready(Ok(_)) => {}
+            }
+        }
+        let len = max.min(self.ready().len());
+        take(&self.ready()[..len]);
+        self.consumed(len);
+        Poll::Ready(Ok(()))
     }
 
     fn take(&mut self, len: usize) -> Vec<u8> {
@@ -271,7 +293,7 @@ impl StreamReader {
         len
     }
 
-    fn consumed(&mut self, len: usize) {
+    pub(super) fn consumed(&mut self, len: usize) {
         if len > 0 {
             self.pipe.consumed(len, &mut self.held, &mut self.start);
         }
