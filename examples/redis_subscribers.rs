@@ -33,7 +33,9 @@ async fn subscriber(redis: Redis, channel: &'static str, say: Say) -> Result<(),
 
 /// What Redis said, or that nothing will come any more.
 fn reason(failure: Failure<RedisError>) -> RedisError {
-    failure.error().unwrap_or(RedisError::Lost(Disconnect::ReactorGone))
+    failure
+        .error()
+        .unwrap_or(RedisError::Lost(Disconnect::ReactorGone))
 }
 
 /// Both, side by side, until the last has ended.

@@ -5,13 +5,16 @@
 //! terminal. Ctrl-C ends it.
 #![forbid(unsafe_code)]
 
+use std::io::{self, Write};
+
 use torsade::futures::{StreamReader, StreamWriter, start_server};
 use torsade::{Disconnect, Reactor};
 
 async fn echo(mut reader: StreamReader, writer: StreamWriter) -> Result<(), Disconnect> {
     let data = reader.read(100).await?;
     let message = String::from_utf8_lossy(&data);
-    println!("received {message:?} from {}", writer.peer());
+    // Nobody need be looking.
+    let _ = writeln!(io::stdout(), "received {message:?} from {}", writer.peer());
     writer.write(&data);
     writer.drain().await?;
     writer.close();
