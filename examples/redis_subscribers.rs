@@ -79,8 +79,8 @@ mod tests {
         let lines = Rc::clone(&said);
         let say: Say = Rc::new(move |line| lines.borrow_mut().push(line));
         let net = server.net();
-        let one = spawn(&net, subscriber(redis.clone(), "chan:1", Rc::clone(&say)));
-        let two = spawn(&net, subscriber(redis, "chan:2", say));
+        let one = spawn(net, subscriber(redis.clone(), "chan:1", Rc::clone(&say)));
+        let two = spawn(net, subscriber(redis, "chan:2", say));
         server.advance(Duration::ZERO);
         server.feed(push("subscribe", "chan:1", ":1") + &push("subscribe", "chan:2", ":2"));
         server.feed(push("message", "chan:2", "$1\r\na"));

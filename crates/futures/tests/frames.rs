@@ -139,7 +139,7 @@ impl Protocol for Callbacks {
                     let word = word?;
                     writer.write_parts(&[&b"<"[..], &word, b">\n"]);
                     if word == b"back" {
-                        words.into_reader().switch(writer, Callbacks("b:"));
+                        words.into_reader().switch(writer, Self("b:"));
                         break;
                     }
                 }

@@ -1,5 +1,4 @@
 //! Tasks and streams on the simulated network: under faults, and the same every time.
-#![expect(clippy::unwrap_used, reason = "helpers of tests are tests, too")]
 
 use std::cell::{Cell, RefCell};
 use std::error::Error;
