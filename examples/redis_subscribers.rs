@@ -1,4 +1,4 @@
-//! Two Redis subscribers side by side on one connection, each at its own pace: every one waits for
+//! Two Redis subscribers side by side as tasks, on one connection, each at its own pace: every one waits for
 //! the next message of its channel, says it, and goes on until the message is `STOP`.
 //!
 //! Run `cargo run --bin redis_subscribers 127.0.0.1:6379`, then in another terminal `redis-cli
@@ -7,35 +7,43 @@
 
 use std::rc::Rc;
 
-use torsade::wire::redis::{Redis, RedisError, RedisSettings, Subscription};
-use torsade::{Deferred, Reactor};
+use futures_util::StreamExt;
+use torsade::futures::{deferred_stream, spawn};
+use torsade::wire::redis::{Redis, RedisError, RedisSettings};
+use torsade::{Disconnect, Failure, Net, Reactor};
 
 /// Where messages are said.
 type Say = Rc<dyn Fn(String)>;
 
 /// Says what comes by a channel, until it is `STOP`.
-fn subscriber(redis: &Redis, channel: &'static str, say: Say) -> Deferred<(), RedisError> {
-    let subscription = redis.subscribe(&[channel]);
-    subscription.and_then(move |subscription| {
-        say(format!("subscribed to {channel}"));
-        read(subscription, channel, say)
-    })
+async fn subscriber(redis: Redis, channel: &'static str, say: Say) -> Result<(), RedisError> {
+    let subscription = redis.subscribe(&[channel]).await.map_err(reason)?;
+    say(format!("subscribed to {channel}"));
+    let mut messages = deferred_stream(move || subscription.next());
+    while let Some(message) = messages.next().await {
+        let message = message.map_err(reason)?;
+        let text = String::from_utf8_lossy(&message.payload);
+        say(format!("({channel}) {text}"));
+        if text == "STOP" {
+            break; // the subscription is dropped, and so given up
+        }
+    }
+    Ok(())
 }
 
-/// One message after the other: a loop that waits is a function that calls itself. It uses no
-/// stack.
-fn read(subscription: Subscription, channel: &'static str, say: Say) -> Deferred<(), RedisError> {
-    subscription.next().and_then(move |message| {
-        let Some(message) = message else {
-            return Deferred::succeed(());
-        };
-        let text = String::from_utf8_lossy(&message.payload).into_owned();
-        say(format!("({channel}) {text}"));
-        match text.as_str() {
-            "STOP" => subscription.unsubscribe(),
-            _ => read(subscription, channel, say),
-        }
-    })
+/// What Redis said, or that nothing will come any more.
+fn reason(failure: Failure<RedisError>) -> RedisError {
+    failure
+        .error()
+        .unwrap_or(RedisError::Lost(Disconnect::ReactorGone))
+}
+
+/// Both, side by side, until the last has ended.
+async fn both(net: Net, redis: Redis, say: Say) -> Result<(), RedisError> {
+    let one = spawn(&net, subscriber(redis.clone(), "chan:1", Rc::clone(&say)));
+    let two = spawn(&net, subscriber(redis, "chan:2", say));
+    let (one, two) = (one.await, two.await);
+    one.unwrap_or(Ok(())).and(two.unwrap_or(Ok(())))
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -46,11 +54,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let redis = Redis::connect(reactor.net(), address, RedisSettings::new());
     let redis = reactor.run_until(redis)??;
     let say: Say = Rc::new(|line| println!("{line}"));
-    let one = subscriber(&redis, "chan:1", Rc::clone(&say));
-    let two = subscriber(&redis, "chan:2", say);
-    // Both run; this only waits for the one, then for the other.
-    reactor.run_until(one)??;
-    reactor.run_until(two)??;
+    reactor.block_on(both(reactor.net().clone(), redis.clone(), say))??;
     redis.close();
     Ok(())
 }
@@ -59,6 +63,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 mod tests {
     use super::*;
     use std::cell::RefCell;
+    use std::time::Duration;
     use torsade_testing::StringTransport;
 
     fn push(word: &str, channel: &str, last: &str) -> String {
@@ -73,19 +78,23 @@ mod tests {
         let said = Rc::new(RefCell::new(Vec::new()));
         let lines = Rc::clone(&said);
         let say: Say = Rc::new(move |line| lines.borrow_mut().push(line));
-        let one = subscriber(&redis, "chan:1", Rc::clone(&say));
-        let two = subscriber(&redis, "chan:2", say);
+        let net = server.net();
+        let one = spawn(net, subscriber(redis.clone(), "chan:1", Rc::clone(&say)));
+        let two = spawn(net, subscriber(redis, "chan:2", say));
+        server.advance(Duration::ZERO);
         server.feed(push("subscribe", "chan:1", ":1") + &push("subscribe", "chan:2", ":2"));
         server.feed(push("message", "chan:2", "$1\r\na"));
         server.feed(push("message", "chan:1", "$1\r\nb"));
         server.feed(push("message", "chan:1", "$4\r\nSTOP"));
-        assert!(!one.is_settled(), "not confirmed yet");
+        assert!(one.is_finished() && !two.is_finished());
+        let left = server.take_sent();
+        assert!(left.ends_with(b"$6\r\nchan:1\r\n"), "unsubscribed");
         server.feed(push("unsubscribe", "chan:1", ":1"));
-        assert!(one.try_take().unwrap().is_ok());
         server.feed(push("message", "chan:2", "$1\r\nc"));
         let heard = ["(chan:2) a", "(chan:1) b", "(chan:1) STOP", "(chan:2) c"];
         assert_eq!(said.borrow()[2..], heard);
         server.reset();
-        assert!(two.try_take().unwrap().is_err());
+        let ended = two.into_deferred().try_take().unwrap();
+        assert!(matches!(ended, Ok(Err(_))));
     }
 }

@@ -496,9 +496,9 @@ impl Connection {
     ///
     /// On for accepted connections, because a peer that asks faster than it reads would fill
     /// memory; off for connecting ones, because two ends that both wait for their own output to
-    /// drain would wait for ever.
-    pub fn throttle_input(&self, on: bool) {
-        self.0.set_throttle(on);
+    /// drain would wait for ever. Returns whether it was on.
+    pub fn throttle_input(&self, on: bool) -> bool {
+        self.0.set_throttle(on)
     }
 }
 

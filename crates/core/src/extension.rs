@@ -5,6 +5,7 @@ use std::rc::Rc;
 use torsade_deferred::queue::{self, Job};
 
 use crate::Net;
+use crate::guard::{self, Caught};
 use crate::shared::{Ready, State};
 
 /// A part of a reactor that another crate brings: an executor of tasks, a pool. There is one of a
@@ -90,6 +91,48 @@ impl Net {
     pub fn enqueue(&self, job: Rc<dyn Job>) {
         queue::leave(job);
         self.0.work();
+    }
+
+    /// Run a job at once if it would be the next thing that runs in this turn, else
+    /// [leave it](Self::enqueue) in the queue. Its panics are caught and reported either way.
+    ///
+    /// For the last thing that a callback of the framework's own does: nothing of the callback, and
+    /// no borrow, may be left when this is called, so that nobody can tell whether the job ran
+    /// here or right after. What the job writes on the callback's connection is then sent with what
+    /// the callback wrote.
+    ///
+    /// ```
+    /// use std::cell::Cell;
+    /// use std::rc::Rc;
+    /// use torsade_core::{Protocol, Transport};
+    /// use torsade_deferred::queue::Job;
+    ///
+    /// struct Answer<P>(Transport<P>);
+    /// impl<P> Job for Answer<P> {
+    ///     fn run(self: Rc<Self>) {
+    ///         self.0.write("at your service");
+    ///     }
+    /// }
+    ///
+    /// struct Butler;
+    /// impl Protocol for Butler {
+    ///     fn data_received(&mut self, transport: &Transport<Self>, _: &[u8]) {
+    ///         transport.net().run_last(Rc::new(Answer(transport.clone())));
+    ///     }
+    /// }
+    ///
+    /// let mut t = torsade_testing::StringTransport::serve(Butler);
+    /// t.feed("james!");
+    /// assert_eq!(t.take_sent(), b"at your service");
+    /// ```
+    pub fn run_last(&self, job: Rc<dyn Job>) {
+        if !self.is_in_turn() || self.0.has_ready() || !queue::is_empty() {
+            return self.enqueue(job);
+        }
+        if let Err(panic) = guard::run(|| job.run()) {
+            let caught = Caught::elsewhere("a queued job", panic);
+            self.0.host().caught(&caught);
+        }
     }
 
     /// Run a job in the next turn of this reactor, before everything that is in the thread's queue

@@ -265,6 +265,43 @@ impl<P: 'static> Transport<P> {
     #[doc(alias = "set_protocol")]
     #[doc(alias = "recvd")]
     pub fn switch(&self, protocol: impl Protocol) {
+        self.switch_to(protocol, None);
+    }
+
+    /// Like [`switch`](Self::switch), for a protocol that has read ahead: what it consumed but
+    /// could not use, `ahead`, comes again for the new one, in front of what was left unread. If
+    /// the peer's end was told already, that comes again behind it.
+    ///
+    /// ```
+    /// use torsade_core::{Protocol, Transport};
+    ///
+    /// /// Collects until there is enough, wherever that lies.
+    /// struct Collect(Vec<u8>);
+    /// struct Shout;
+    /// impl Protocol for Collect {
+    ///     fn data_received(&mut self, transport: &Transport<Self>, data: &[u8]) {
+    ///         self.0.extend_from_slice(data);
+    ///         if let Some(end) = self.0.iter().position(|&byte| byte == b'!') {
+    ///             transport.switch_with(Shout, &self.0[end + 1..]);
+    ///         }
+    ///     }
+    /// }
+    /// impl Protocol for Shout {
+    ///     fn data_received(&mut self, transport: &Transport<Self>, data: &[u8]) {
+    ///         transport.write(data.to_ascii_uppercase());
+    ///     }
+    /// }
+    ///
+    /// let mut t = torsade_testing::StringTransport::serve(Collect(Vec::new()));
+    /// t.feed(b"he");
+    /// t.feed(b"y!abc");
+    /// assert_eq!(t.take_sent(), b"ABC");
+    /// ```
+    pub fn switch_with(&self, protocol: impl Protocol, ahead: impl Into<Box<[u8]>>) {
+        self.switch_to(protocol, Some(ahead.into()));
+    }
+
+    fn switch_to(&self, protocol: impl Protocol, ahead: Option<Box<[u8]>>) {
         let link = self.link();
         if !link.is_current(self.place) {
             log::debug!("connection {}: not switching, its stack is gone", self.id());
@@ -274,7 +311,7 @@ impl<P: 'static> Transport<P> {
             depth: link.layers.switchable(self.place.depth),
             ..self.place
         };
-        link.switch(place, Box::new(protocol));
+        link.switch(place, Box::new(protocol), ahead);
     }
 }
 

@@ -139,7 +139,8 @@ pub fn leave(job: Rc<dyn Job>) {
 /// ```
 #[must_use]
 pub fn is_empty() -> bool {
-    !current().has_jobs()
+    let has_jobs = OWN.try_with(|own| own.0.has_jobs());
+    !has_jobs.unwrap_or_else(|_| last().has_jobs())
 }
 
 /// Calls `take` with the result of `deferred` at the moment it is there, in the middle of whatever

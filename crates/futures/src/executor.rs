@@ -2,7 +2,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::task::{Wake, Waker};
+use std::task::{RawWakerVTable, Wake, Waker};
 
 use torsade_core::driver::Extension;
 use torsade_core::{Net, Remote};
@@ -21,6 +21,10 @@ pub(crate) struct Executor {
     slots: RefCell<Vec<Slot>>,
     free: RefCell<Vec<u32>>,
     alive: Cell<usize>,
+    /// Which task was polled last: the one that runs, while one does.
+    current: Cell<Option<Key>>,
+    /// What the wakers of tasks have in common.
+    kind: Cell<Option<&'static RawWakerVTable>>,
     /// Counts tasks as they end, for those who want them in that order.
     ended: Cell<u64>,
 }
@@ -36,6 +40,9 @@ struct Slot {
 pub(crate) trait Runnable: Job {
     /// It is to be polled again. Calls no user code.
     fn wake(self: Rc<Self>);
+
+    /// The same as the last thing that a callback does: it runs at once if it would be next.
+    fn wake_last(self: Rc<Self>);
 
     /// It is to end at its await point. Calls no user code.
     fn cancel(self: Rc<Self>);
@@ -73,6 +80,8 @@ impl Executor {
             slots: RefCell::default(),
             free: RefCell::default(),
             alive: Cell::new(0),
+            current: Cell::new(None),
+            kind: Cell::new(None),
             ended: Cell::new(0),
         });
         HERE.with_borrow_mut(|here| {
@@ -123,7 +132,9 @@ impl Executor {
             generation: 0,
         };
         let waker = self.new_waker(key);
-        queue::vouch_for_wakers_like(&waker_of(&waker));
+        let any = waker_of(&waker);
+        queue::vouch_for_wakers_like(&any);
+        self.kind.set(Some(any.vtable()));
         slots.push(Slot { waker, task: None });
         slot
     }
@@ -152,18 +163,39 @@ impl Executor {
         ended
     }
 
-    /// Somebody woke this task; perhaps it has ended long ago.
-    fn wake(&self, key: Key) {
+    /// A task is about to be polled.
+    pub(crate) fn polls(&self, key: Key) {
+        self.current.set(Some(key));
+    }
+
+    /// The task that this waker wakes, if that is the one which runs: its address costs no
+    /// reference count, and waking it by that no look at who it is.
+    pub(crate) fn running(&self, waker: &Waker) -> Option<Key> {
+        let key = self.current.get()?;
         let slots = self.slots.borrow();
-        let Some(slot) = slots.get(key.slot as usize) else {
-            return;
-        };
-        if slot.waker.key == key
-            && let Some(task) = slot.task.clone()
-        {
-            drop(slots);
+        let slot = slots.get(key.slot as usize)?;
+        let its = slot.waker.key == key && Arc::as_ptr(&slot.waker).cast() == waker.data();
+        (its && self.kind.get() == Some(waker.vtable())).then_some(key)
+    }
+
+    /// Somebody woke this task; perhaps it has ended long ago.
+    pub(crate) fn wake(&self, key: Key) {
+        if let Some(task) = self.task(key) {
             task.wake();
         }
+    }
+
+    /// The same as the last thing that a callback of ours does.
+    pub(crate) fn wake_last(&self, key: Key) {
+        if let Some(task) = self.task(key) {
+            task.wake_last();
+        }
+    }
+
+    fn task(&self, key: Key) -> Option<Rc<dyn Runnable>> {
+        let slots = self.slots.borrow();
+        let slot = slots.get(key.slot as usize)?;
+        slot.task.clone().filter(|_| slot.waker.key == key)
     }
 }
 

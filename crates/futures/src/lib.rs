@@ -38,6 +38,8 @@
 //! | a [`Deferred`](torsade_deferred::Deferred) | a future | `.await`: it is one; a ready one costs no allocation |
 //! | a future | a `Deferred` | [`defer`], for `Transport::then` and `hold`; [`Task::into_deferred`] |
 //! | a callback | a task | [`spawn`]; it goes on by itself |
+//! | a connection's protocol | streams | [`switch_to_streams`], with what it left unread |
+//! | streams | a protocol | [`StreamReader::switch`], with what was read ahead |
 //! | the outside | a coroutine | `reactor.block_on(future)`, on a real reactor and on a `MemoryReactor` |
 //!
 //! # What ends a task
@@ -68,9 +70,12 @@
 #![forbid(unsafe_code)]
 
 pub mod asyncio;
+mod deferred_stream;
 mod executor;
 mod group;
 mod guard;
+#[cfg(feature = "hyper")]
+pub mod hyper;
 mod shield;
 mod streams;
 pub mod sync;
@@ -78,10 +83,12 @@ mod task;
 mod time;
 mod wait;
 
+pub use self::deferred_stream::{DeferredStream, deferred_stream};
 pub use self::group::{Child, GroupError, Nursery, TaskGroup, task_group};
 pub use self::shield::{Shield, shield};
 pub use self::streams::{
-    Handled, ReadError, StreamReader, StreamWriter, open_connection, start_server,
+    Duplex, FrameWriter, Frames, Handled, ReadError, SendError, StreamReader, StreamWriter,
+    open_connection, start_server, switch_to_streams,
 };
 pub use self::task::{Task, defer, spawn, task_count, yield_now};
 pub use self::time::{Elapsed, Sleep, sleep, sleep_until, timeout};

@@ -433,6 +433,7 @@ impl<O: 'static, T: 'static, E: 'static> TaskCell<O, T, E> {
         let Some(mut future) = self.future.take() else {
             return;
         };
+        self.executor.polls(self.key);
         let mut context = Context::from_waker(&self.waker);
         match guard::catch(|| future.as_mut().poll(&mut context)) {
             Ok(Poll::Pending) => self.pending(future),
@@ -514,6 +515,17 @@ impl<O: 'static, T: 'static, E: 'static> Runnable for TaskCell<O, T, E> {
             }
             Phase::Running => self.phase.set(Phase::Rewoken),
             Phase::Queued | Phase::Rewoken | Phase::Stopping | Phase::Doomed | Phase::Over(_) => {}
+        }
+    }
+
+    fn wake_last(self: Rc<Self>) {
+        match self.phase.get() {
+            Phase::Waiting => {
+                self.phase.set(Phase::Queued);
+                let executor = Rc::clone(&self.executor);
+                executor.net().run_last(self);
+            }
+            _ => self.wake(),
         }
     }
 

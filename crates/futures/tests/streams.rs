@@ -225,11 +225,14 @@ fn a_half_closed_peer_gets_its_answer_and_the_end_after_it() {
 }
 
 #[test]
-fn a_dropped_writer_closes_and_a_dropped_reader_leaves_input_unread() {
+fn a_dropped_writer_closes_and_a_dropped_reader_leaves_much_input_unread() {
     let reactor = MemoryReactor::new();
     let (reader, writer, mut far) = dialled(&reactor);
-    drop(reader);
     far.feed("nobody reads this");
+    drop(reader);
+    far.feed("nor this");
+    assert!(far.is_reading());
+    far.feed(vec![b'x'; 64 * 1024]);
     assert!(!far.is_reading());
     writer.write("bye");
     drop(writer);

@@ -26,16 +26,26 @@ const ROWS: &[Row] = &[
         pure: Some(&["bytes", "log", "thiserror"]),
     },
     Row {
+        package: "torsade-wire",
+        pure: Some(&["bytes", "log", "memchr", "thiserror", "wide"]),
+    },
+    Row {
         package: "torsade-futures",
-        pure: Some(&["futures-core", "futures-io", "log", "memchr", "thiserror"]),
+        // Of hyper and tokio nothing but their traits of streams, timers and executors.
+        pure: Some(&[
+            "futures-core",
+            "futures-io",
+            "futures-sink",
+            "hyper",
+            "log",
+            "memchr",
+            "thiserror",
+            "tokio",
+        ]),
     },
     Row {
         package: "torsade-testing",
         pure: Some(&["bytes", "log"]),
-    },
-    Row {
-        package: "torsade-wire",
-        pure: Some(&["bytes", "log", "memchr", "thiserror", "wide"]),
     },
     Row {
         package: "torsade-reactor",

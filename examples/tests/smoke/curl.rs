@@ -34,7 +34,7 @@ fn answer(client: TcpStream, page: &[u8]) -> std::io::Result<()> {
 
 /// What curl does with these arguments. `None` if there is no curl on this machine, which is only
 /// allowed at a developer's desk.
-fn curl(arguments: &[&str]) -> Option<Output> {
+pub(crate) fn curl(arguments: &[&str]) -> Option<Output> {
     let mut command = Command::new("curl");
     // Its settings are ours: no file of the user's, and no proxy from the environment.
     command.args(["--disable", "--silent", "--show-error", "--fail"]);
@@ -56,7 +56,7 @@ fn curl(arguments: &[&str]) -> Option<Output> {
 }
 
 #[track_caller]
-fn assert_page(output: &Output, page: &[u8]) {
+pub(crate) fn assert_page(output: &Output, page: &[u8]) {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{}: {errors}", output.status);
     assert!(output.stdout == page, "{} bytes", output.stdout.len());

@@ -2,6 +2,7 @@
 #![cfg(unix)]
 #![expect(clippy::expect_used, reason = "that is how a test fails")]
 
+mod coroutines;
 mod curl;
 mod program;
 mod redis;

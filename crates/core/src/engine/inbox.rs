@@ -94,6 +94,18 @@ impl Inbox {
         }
     }
 
+    /// These were consumed too early: they are due, in front of everything.
+    pub(super) fn put_back(&mut self, bytes: Box<[u8]>) {
+        if bytes.is_empty() {
+            return;
+        }
+        let mut all = bytes.into_vec();
+        all.extend_from_slice(self.bytes());
+        self.bytes = all;
+        self.start = 0;
+        self.tail = Tail::Again;
+    }
+
     /// What waited for more bytes is due now, for another protocol for instance.
     pub(super) fn due(&mut self) {
         if self.tail == Tail::Waits {

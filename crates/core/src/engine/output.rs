@@ -383,7 +383,7 @@ impl<S> Slot<S> {
         match link.dequeue() {
             Some(Queued::Call(continuation)) => self.run_continuation(link, continuation),
             Some(Queued::Flow) => self.tell_flow(link),
-            Some(Queued::Switch(place, new)) => self.switch(link, place, new),
+            Some(Queued::Switch(place, new, ahead)) => self.switch(link, place, new, ahead),
             Some(Queued::Stopping) if link.phase() == Phase::Open => {
                 self.callback("stopping", |stack| stack.stopping());
             }
@@ -401,13 +401,22 @@ impl<S> Slot<S> {
         }
     }
 
-    fn switch(&mut self, link: &Rc<Link>, place: Place, new: Box<dyn Unplaced>) {
+    fn switch(
+        &mut self,
+        link: &Rc<Link>,
+        place: Place,
+        new: Box<dyn Unplaced>,
+        ahead: Option<Box<[u8]>>,
+    ) {
         let Some(place) = link.begin_switch(place) else {
             log::debug!("connection {}: a switch came too late", link.id());
             self.callback("the drop of a protocol", |_| drop(new));
             return;
         };
         self.inbox.due();
+        if let Some(ahead) = ahead {
+            self.put_back(ahead);
+        }
         let new = new.place(link, place);
         let old = match place.depth.checked_sub(1) {
             None => Some(mem::replace(&mut self.stack, new)),
@@ -430,6 +439,15 @@ impl<S> Slot<S> {
         self.callback_at(place.depth, "connection_made", |stack| stack.made());
         if paused {
             self.callback_at(place.depth, "pause_writing", |stack| stack.pause());
+        }
+    }
+
+    /// What the old protocol had read ahead comes again for the new one, and so does the end that
+    /// was told behind it.
+    fn put_back(&mut self, ahead: Box<[u8]>) {
+        self.inbox.put_back(ahead);
+        if matches!(self.input, Input::Told) {
+            self.input = Input::Ended;
         }
     }
 

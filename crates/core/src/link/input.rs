@@ -37,9 +37,10 @@ impl Link {
         }
     }
 
-    pub(crate) fn set_throttle(self: &Rc<Self>, on: bool) {
-        self.throttled.set(on);
+    pub(crate) fn set_throttle(self: &Rc<Self>, on: bool) -> bool {
+        let before = self.throttled.replace(on);
         self.throttle();
+        before
     }
 
     /// The peer's end is being told to the protocol.

@@ -15,8 +15,9 @@ pub(crate) enum Queued {
     Call(Rc<dyn Continuation>),
     /// `pause_writing` or `resume_writing`, whichever is owed then.
     Flow,
-    /// Another protocol is to be put in this place.
-    Switch(Place, Box<dyn Unplaced>),
+    /// Another protocol is to be put in this place, and given this first, if the old one had read
+    /// ahead.
+    Switch(Place, Box<dyn Unplaced>, Option<Box<[u8]>>),
     /// The protocol is to be told that the reactor stops.
     Stopping,
     /// It was cancelled. It keeps its place, so that those behind it keep theirs.
@@ -164,19 +165,24 @@ impl Link {
 /// Switching.
 impl Link {
     /// Put a new protocol in this place after this callback. The last one for a place counts.
-    pub(crate) fn switch(self: &Rc<Self>, place: Place, protocol: Box<dyn Unplaced>) {
+    pub(crate) fn switch(
+        self: &Rc<Self>,
+        place: Place,
+        protocol: Box<dyn Unplaced>,
+        ahead: Option<Box<[u8]>>,
+    ) {
         if self.phase.get() != Phase::Open {
             log::debug!("connection {}: not switching, it has ended", self.id);
             return;
         }
         let mut queued = self.queued.borrow_mut();
         let before = queued.iter_mut().find(
-            |queued| matches!(queued, Queued::Switch(other, _) if other.depth == place.depth),
+            |queued| matches!(queued, Queued::Switch(other, ..) if other.depth == place.depth),
         );
         let unused = before.map(|before| mem::replace(before, Queued::Nothing));
         drop(queued);
         self.gate.set(hold::SWITCH, true);
-        self.enqueue(Queued::Switch(place, protocol));
+        self.enqueue(Queued::Switch(place, protocol, ahead));
         drop(unused);
     }
 

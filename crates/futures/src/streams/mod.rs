@@ -1,8 +1,14 @@
 //! Connections for coroutines: a reader and a writer instead of callbacks.
 
+mod duplex;
 mod error;
+mod frames;
+#[cfg(feature = "hyper")]
+mod hyper;
 mod pipe;
 mod reader;
+#[cfg(feature = "tokio")]
+mod tokio;
 mod writer;
 
 use std::fmt;
@@ -20,7 +26,9 @@ use self::pipe::{Pipe, StreamProtocol};
 use crate::guard;
 use crate::task::spawn;
 
+pub use self::duplex::Duplex;
 pub use self::error::ReadError;
+pub use self::frames::{FrameWriter, Frames, SendError};
 pub use self::reader::StreamReader;
 pub use self::writer::StreamWriter;
 
@@ -109,25 +117,63 @@ where
         factory(move |_: &Peer| {
             let handler = Rc::clone(&handler);
             let begin = move |transport: &Transport<_>, reader, writer| {
-                serve(transport, handler, reader, writer);
+                serve(transport, async move { handler(reader, writer).await });
             };
             StreamProtocol::new(Pipe::new(&served), Some(Box::new(begin)))
         }),
     )
 }
 
-fn serve<H, R>(
-    transport: &Transport<StreamProtocol>,
-    handler: Rc<H>,
-    reader: StreamReader,
-    writer: StreamWriter,
-) where
-    H: AsyncFn(StreamReader, StreamWriter) -> R + 'static,
+/// Go on with this connection in a coroutine: `handler` runs as a task, with a reader and a writer.
+///
+/// It is a [`switch`](Transport::switch): the protocol is gone after the current callback, without
+/// a `connection_lost`, and what it left unread is the first that the reader gives. The handler is
+/// treated as one of [`start_server`]. The way back is [`StreamReader::switch`].
+///
+/// ```
+/// use torsade_core::{Protocol, Transport};
+/// use torsade_futures::switch_to_streams;
+/// use torsade_testing::StringTransport;
+///
+/// /// One byte chooses what is spoken.
+/// struct Choice;
+/// impl Protocol for Choice {
+///     fn data_received(&mut self, transport: &Transport<Self>, data: &[u8]) {
+///         transport.unread(data.len() - 1);
+///         switch_to_streams(transport, async |mut reader, writer| {
+///             let name = reader.read_line().await?;
+///             writer.write_parts(&[b"hello, ", &*name]);
+///             Ok::<(), torsade_futures::ReadError>(())
+///         });
+///     }
+/// }
+///
+/// let mut t = StringTransport::serve(Choice);
+/// t.feed("!ann\n");
+/// assert_eq!(t.take_sent(), b"hello, ann\n");
+/// assert!(t.lost().is_some()); // the handler has ended
+/// ```
+#[doc(alias = "connect_accepted_socket")]
+pub fn switch_to_streams<P, H, R>(transport: &Transport<P>, handler: H)
+where
+    P: 'static,
+    H: AsyncFnOnce(StreamReader, StreamWriter) -> R + 'static,
     R: Handled,
 {
+    let begin = move |transport: &Transport<_>, reader, writer| {
+        serve(transport, async move { handler(reader, writer).await });
+    };
+    let pipe = Pipe::new(&transport.net());
+    transport.switch(StreamProtocol::new(pipe, Some(Box::new(begin))));
+}
+
+fn serve<R: Handled>(
+    transport: &Transport<StreamProtocol>,
+    handling: impl Future<Output = R> + 'static,
+) {
     let connection = transport.connection();
     let task = spawn(&transport.net(), async move {
-        let mut handling = pin!(handler(reader, writer));
+        let mut handling = pin!(handling);
         let handled = poll_fn(
             |context| match guard::catch(|| handling.as_mut().poll(context)) {
                 Ok(polled) => polled.map(Ok),

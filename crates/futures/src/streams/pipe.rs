@@ -8,11 +8,13 @@ use torsade_core::{Disconnect, Net, Protocol, Transport};
 use torsade_deferred::queue;
 
 use super::{StreamReader, StreamWriter};
+use crate::executor::{Executor, Key};
 use crate::sync::Waiters;
 
 /// What reader, writer and protocol of one connection share.
 pub(super) struct Pipe {
     transport: OnceCell<Transport<StreamProtocol>>,
+    executor: Rc<Executor>,
     spares: Rc<Spares>,
     /// What came and is not in the reader's hands yet.
     arrived: RefCell<Vec<u8>>,
@@ -21,8 +23,10 @@ pub(super) struct Pipe {
     /// How much may be held altogether.
     limit: Cell<usize>,
     input: RefCell<Input>,
-    reader: Cell<Option<Waker>>,
+    reader: Cell<Reader>,
     paused: Cell<bool>,
+    /// Whether output held input back before we were here.
+    throttled: Cell<bool>,
     /// Those who wait until output is welcome again.
     pub(super) drains: Waiters,
 }
@@ -35,6 +39,17 @@ enum Input {
     Open,
     Ended,
     Lost(Disconnect),
+}
+
+/// Who waits for input.
+#[derive(Default)]
+enum Reader {
+    #[default]
+    Nobody,
+    /// The task that runs the reader, which is the usual case.
+    Task(Key),
+    /// Something inside or outside of a task that has a waker of its own.
+    Other(Waker),
 }
 
 /// What a reader may find when it has nothing in its hands.
@@ -51,13 +66,15 @@ impl Pipe {
     pub(super) fn new(net: &Net) -> Rc<Self> {
         Rc::new(Self {
             transport: OnceCell::new(),
+            executor: Executor::of(net),
             spares: net.extension(|_| Rc::default()),
             arrived: RefCell::default(),
             held: Cell::new(0),
             limit: Cell::new(LIMIT),
             input: RefCell::new(Input::Open),
-            reader: Cell::new(None),
+            reader: Cell::default(),
             paused: Cell::new(false),
+            throttled: Cell::new(false),
             drains: Waiters::default(),
         })
     }
@@ -87,7 +104,11 @@ impl Pipe {
             Input::Open => {}
         }
         // Cloning and dropping a waker is user code: nothing is borrowed.
-        self.reader.set(Some(context.waker().clone()));
+        self.reader
+            .set(match self.executor.running(context.waker()) {
+                Some(task) => Reader::Task(task),
+                None => Reader::Other(context.waker().clone()),
+            });
         self.go_on();
         Poll::Pending
     }
@@ -102,7 +123,9 @@ impl Pipe {
             *start = 0;
             held.clear();
             mem::swap(held, &mut arrived);
-            self.spares.give(mem::take(&mut arrived));
+            if arrived.capacity() > 0 {
+                self.spares.give(mem::take(&mut arrived));
+            }
         } else {
             // Moved away only when it is the larger part, so that bit by bit stays linear.
             if *start > held.len() / 2 {
@@ -156,10 +179,26 @@ impl Pipe {
         }
     }
 
-    /// Nobody will read any more: what comes is left to wait where it is.
+    /// Nobody will read any more. What came is thrown away; as much again is read as may be read
+    /// ahead, so that an end behind that is noticed, and what is more waits with the peer.
     pub(super) fn reader_gone(&self) {
-        self.limit.set(0);
-        self.hold();
+        self.held.set(0);
+        self.spares.give(self.arrived.take());
+        drop(self.reader.take());
+        self.go_on();
+    }
+
+    /// A protocol takes the connection over, with what the reader has in its hands and what came
+    /// behind that.
+    ///
+    /// The ends are dropped after this. What they ask for then comes behind the switch, and so too
+    /// late to mean anything.
+    pub(super) fn hand_over(&self, held: &[u8], protocol: impl Protocol) {
+        if let Some(transport) = self.transport.get() {
+            let ahead = [held, &self.arrived.borrow()].concat();
+            transport.switch_with(protocol, ahead);
+            transport.throttle_input(self.throttled.get());
+        }
     }
 
     /// Nobody will write any more. The close waits for the end of the callback, so that a handler
@@ -180,16 +219,30 @@ impl Pipe {
     }
 
     fn go_on(&self) {
-        if let Some(transport) = self.transport.get()
-            && self.paused.replace(false)
+        if self.paused.replace(false)
+            && let Some(transport) = self.transport.get()
         {
             transport.resume_reading();
         }
     }
 
     fn wake_reader(&self) {
-        if let Some(waker) = self.reader.take() {
-            queue::wake(waker);
+        match self.reader.take() {
+            Reader::Nobody => {}
+            Reader::Task(task) => self.executor.wake(task),
+            Reader::Other(waker) => queue::wake(waker),
+        }
+    }
+
+    /// The same as the last thing that a callback does: the task that reads runs at once if it
+    /// would be next, and what it writes leaves with the callback.
+    fn wake_reader_last(&self) {
+        match self.reader.take() {
+            Reader::Task(task) => self.executor.wake_last(task),
+            other => {
+                self.reader.set(other);
+                self.wake_reader();
+            }
         }
     }
 
@@ -202,21 +255,35 @@ impl Pipe {
 /// Buffers between two uses, so that a message costs no allocation and an idle connection holds no
 /// buffer. One for each reactor.
 #[derive(Default)]
-struct Spares(RefCell<Vec<Vec<u8>>>);
+struct Spares {
+    /// The one that was given back last, so that the usual case touches no list.
+    last: Cell<Vec<u8>>,
+    others: RefCell<Vec<Vec<u8>>>,
+}
 
 impl Spares {
     const KEPT: usize = 64;
     const KEPT_BYTES: usize = 2 * LIMIT;
 
     fn take(&self) -> Vec<u8> {
-        self.0.borrow_mut().pop().unwrap_or_default()
+        let last = self.last.take();
+        if last.capacity() > 0 {
+            return last;
+        }
+        self.others.borrow_mut().pop().unwrap_or_default()
     }
 
     fn give(&self, mut bytes: Vec<u8>) {
-        let mut kept = self.0.borrow_mut();
-        if kept.len() < Self::KEPT && (1..=Self::KEPT_BYTES).contains(&bytes.capacity()) {
-            bytes.clear();
-            kept.push(bytes);
+        if !(1..=Self::KEPT_BYTES).contains(&bytes.capacity()) {
+            return;
+        }
+        bytes.clear();
+        let before = self.last.replace(bytes);
+        if before.capacity() > 0 {
+            let mut others = self.others.borrow_mut();
+            if others.len() < Self::KEPT {
+                others.push(before);
+            }
         }
     }
 }
@@ -243,7 +310,7 @@ impl StreamProtocol {
 impl Protocol for StreamProtocol {
     fn connection_made(&mut self, transport: &Transport<Self>) {
         // Coroutines wait for their output themselves, by `drain` (contract C7).
-        transport.throttle_input(false);
+        self.pipe.throttled.set(transport.throttle_input(false));
         if self.pipe.transport.set(transport.clone()).is_ok()
             && let Some(begin) = self.begin.take()
             && let Some((reader, writer)) = self.pipe.ends()
@@ -260,14 +327,20 @@ impl Protocol for StreamProtocol {
             pipe.hold();
             transport.unread(left.len());
         }
-        if !taken.is_empty() {
-            let mut arrived = pipe.arrived.borrow_mut();
-            if arrived.capacity() == 0 {
-                *arrived = pipe.spares.take();
-            }
-            arrived.extend_from_slice(taken);
-            drop(arrived);
-            pipe.wake_reader();
+        if taken.is_empty() {
+            return;
+        }
+        let mut arrived = pipe.arrived.borrow_mut();
+        if arrived.capacity() == 0 {
+            *arrived = pipe.spares.take();
+        }
+        arrived.extend_from_slice(taken);
+        drop(arrived);
+        // A task that reads at once would let go of the pause, and then what is left would be
+        // taken for the beginning of something longer.
+        match left.is_empty() {
+            true => pipe.wake_reader_last(),
+            false => pipe.wake_reader(),
         }
     }
 

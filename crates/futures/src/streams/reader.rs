@@ -7,16 +7,17 @@ use std::task::{Context, Poll};
 
 use futures_io::{AsyncBufRead, AsyncRead};
 use memchr::memmem;
-use torsade_core::Disconnect;
+use torsade_core::{Disconnect, Protocol};
 
-use super::ReadError;
 use super::error::lost;
 use super::pipe::{More, Pipe};
+use super::{ReadError, StreamWriter};
 
 /// Bytes in, of a connection that is used by coroutines.
 ///
 /// At most [`limit`](Self::limit) bytes are read ahead; what is more waits with the peer, so a
-/// reader that is slow slows its peer down and nothing grows. Dropping it leaves what comes unread.
+/// reader that is slow slows its peer down and nothing grows. When it is dropped, so much is still
+/// read and thrown away, so that the peer's end behind it is noticed; what is more waits.
 ///
 /// Every method here is **cancel safe**: it takes bytes out when it has all that was asked for, and
 /// not before; given up in the middle, by a [`timeout`](crate::timeout) say, nothing is lost, and
@@ -160,6 +161,50 @@ impl StreamReader {
         }
     }
 
+    /// Go on with this connection in callbacks: `protocol` takes it over, both ends are used up.
+    ///
+    /// What was read ahead and not taken is the first that it is given, and if the peer has ended,
+    /// it is told that, too. It is a [`switch`](torsade_core::Transport::switch), and so happens
+    /// when this task waits next. Nothing happens if the connection is closed or lost by then; the
+    /// protocol is dropped.
+    ///
+    /// # Panics
+    /// If `writer` is another connection's.
+    ///
+    /// ```
+    /// use torsade_core::{Protocol, Transport};
+    /// use torsade_futures::{ReadError, start_server};
+    ///
+    /// struct Echo;
+    /// impl Protocol for Echo {
+    ///     fn data_received(&mut self, transport: &Transport<Self>, data: &[u8]) {
+    ///         transport.write(data);
+    ///     }
+    /// }
+    ///
+    /// let reactor = torsade_testing::MemoryReactor::new();
+    /// start_server(reactor.net(), "127.0.0.1:8007", async |mut reader, writer| {
+    ///     writer.write("password: ");
+    ///     if reader.read_line().await? == b"sesame\n" {
+    ///         reader.switch(writer, Echo);
+    ///     }
+    ///     Ok::<(), ReadError>(())
+    /// })?;
+    /// let mut ann = reactor.dial("127.0.0.1:8007");
+    /// ann.feed("sesame\nhel");
+    /// ann.feed("lo");
+    /// assert_eq!(ann.take_sent(), b"password: hello");
+    /// # Ok::<(), torsade_core::ListenError>(())
+    /// ```
+    #[doc(alias = "set_protocol")]
+    pub fn switch(self, writer: StreamWriter, protocol: impl Protocol) {
+        assert!(
+            Rc::ptr_eq(&self.pipe, writer.pipe()),
+            "reader and writer are of two connections"
+        );
+        self.pipe.hand_over(self.ready(), protocol);
+    }
+
     /// How many bytes are read ahead at most, and how long a line or what ends with a separator may
     /// be; 64 KiB unless it was set.
     pub fn limit(&self) -> usize {
@@ -182,7 +227,7 @@ impl StreamReader {
         self.pipe.is_at_end()
     }
 
-    fn ready(&self) -> &[u8] {
+    pub(super) fn ready(&self) -> &[u8] {
         &self.held[self.start..]
     }
 
@@ -208,9 +253,30 @@ impl StreamReader {
         poll_fn(|context| self.poll_more(context)).await
     }
 
-    fn poll_more(&mut self, context: &Context<'_>) -> Poll<Result<More, Disconnect>> {
+    pub(super) fn poll_more(&mut self, context: &Context<'_>) -> Poll<Result<More, Disconnect>> {
         self.pipe
             .poll_more(&mut self.held, &mut self.start, context)
+    }
+
+    /// Give `take` some bytes, at most `max`; none at the end.
+    #[cfg(any(feature = "hyper", feature = "tokio"))]
+    pub(super) fn poll_take(
+        &mut self,
+        context: &Context<'_>,
+        max: usize,
+        take: impl FnOnce(&[u8]),
+    ) -> Poll<io::Result<()>> {
+        if self.ready().is_empty() && max > 0 {
+            match self.poll_more(context) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Err(reason)) => return Poll::Ready(Err(lost(reason))),
+                Poll::Ready(Ok(_)) => {}
+            }
+        }
+        let len = max.min(self.ready().len());
+        take(&self.ready()[..len]);
+        self.consumed(len);
+        Poll::Ready(Ok(()))
     }
 
     fn take(&mut self, len: usize) -> Vec<u8> {
@@ -227,7 +293,7 @@ impl StreamReader {
         len
     }
 
-    fn consumed(&mut self, len: usize) {
+    pub(super) fn consumed(&mut self, len: usize) {
         if len > 0 {
             self.pipe.consumed(len, &mut self.held, &mut self.start);
         }

@@ -52,6 +52,10 @@ impl StreamWriter {
         }
     }
 
+    pub(super) fn pipe(&self) -> &Rc<Pipe> {
+        &self.pipe
+    }
+
     /// Send these bytes, after everything written before. After a close or the loss they are
     /// dropped; `drain` says so.
     pub fn write(&self, data: impl AsRef<[u8]>) {
@@ -73,6 +77,9 @@ impl StreamWriter {
     /// The reason, if the connection was lost, however that came. [`Disconnect::Closed`] if it is
     /// being closed here.
     pub async fn drain(&self) -> Result<(), Disconnect> {
+        if self.connection.wants_output() {
+            return Ok(());
+        }
         drained(&self.pipe, &self.connection).await
     }
 
@@ -130,7 +137,15 @@ impl StreamWriter {
         &self.connection
     }
 
-    fn poll_drain(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// Why nothing more arrives, if the connection was lost otherwise than in good order.
+    pub(super) fn failure(&self) -> Option<Disconnect> {
+        self.pipe.lost().filter(|reason| !reason.is_clean())
+    }
+
+    pub(super) fn poll_drained(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<(), Disconnect>> {
         if self.waiting.is_none() && self.connection.wants_output() {
             return Poll::Ready(Ok(()));
         }
@@ -142,7 +157,7 @@ impl StreamWriter {
         if result.is_ready() {
             self.waiting = None;
         }
-        result.map_err(lost)
+        result
     }
 }
 
@@ -173,9 +188,9 @@ impl AsyncWrite for StreamWriter {
         context: &mut Context<'_>,
         buffer: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match self.poll_drain(context) {
+        match self.poll_drained(context) {
             Poll::Pending => Poll::Pending,
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Ready(Err(reason)) => Poll::Ready(Err(lost(reason))),
             Poll::Ready(Ok(())) => {
                 self.connection.write(buffer);
                 Poll::Ready(Ok(buffer.len()))
@@ -184,15 +199,12 @@ impl AsyncWrite for StreamWriter {
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(match self.pipe.lost() {
-            Some(reason) if !reason.is_clean() => Err(lost(reason)),
-            _ => Ok(()),
-        })
+        Poll::Ready(self.failure().map_or(Ok(()), |reason| Err(lost(reason))))
     }
 
     fn poll_close(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.connection.close_write();
-        self.poll_flush(context)
+        AsyncWrite::poll_flush(self, context)
     }
 }
 

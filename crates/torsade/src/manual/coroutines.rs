@@ -120,6 +120,51 @@
 //! # Ok::<(), torsade::ListenError>(())
 //! ```
 //!
+//! # From callbacks to streams and back
+//! One connection may do both.
+//! [`switch_to_streams`](crate::futures::switch_to_streams) gives it to a coroutine, with what the
+//! protocol left unread; [`StreamReader::switch`](crate::futures::StreamReader::switch) gives it to
+//! a protocol, with what was read ahead:
+//! ```
+//! use torsade::futures::{ReadError, switch_to_streams};
+//! use torsade::testing::StringTransport;
+//! use torsade::{Protocol, Transport};
+//!
+//! /// Asks for a name in a coroutine, because that is a conversation.
+//! struct Door;
+//! impl Protocol for Door {
+//!     fn connection_made(&mut self, transport: &Transport<Self>) {
+//!         switch_to_streams(transport, async |mut reader, writer| {
+//!             writer.write("name? ");
+//!             let name = reader.read_line().await?;
+//!             writer.write_parts(&[b"hello, ", &*name]);
+//!             reader.switch(writer, Echo);
+//!             Ok::<(), ReadError>(())
+//!         });
+//!     }
+//!     fn data_received(&mut self, _: &Transport<Self>, _: &[u8]) {}
+//! }
+//!
+//! /// Goes on in callbacks, because it has no state.
+//! struct Echo;
+//! impl Protocol for Echo {
+//!     fn data_received(&mut self, transport: &Transport<Self>, data: &[u8]) {
+//!         transport.write(data);
+//!     }
+//! }
+//!
+//! let mut t = StringTransport::serve(Door);
+//! t.feed("ann\nand more");
+//! assert_eq!(t.take_sent(), b"name? hello, ann\nand more");
+//! ```
+//!
+//! # Messages
+//! Any framing of [`torsade::wire`](crate::wire) makes a `Stream` of a reader, with
+//! [`Frames`](crate::futures::Frames), and a `Sink` of a writer, with
+//! [`FrameWriter`](crate::futures::FrameWriter). What hands over its values one by one is a `Stream`
+//! by [`deferred_stream`](crate::futures::deferred_stream): a subscription of Redis is
+//! `deferred_stream(move || subscription.next())`.
+//!
 //! # Many at once
 //! [`gather`](crate::futures::gather) for all results, [`wait`](crate::futures::wait) for the first
 //! or for all, [`as_completed`](crate::futures::as_completed) one by one, and
@@ -132,6 +177,14 @@
 //! may write, close, resolve and spawn; they cannot await. Then the result is known:
 //! `Failure::Cancelled`. Who waits for a task and is cancelled cancels the task, unless it is
 //! [shielded](crate::futures::shield); a handle that nobody awaited is dropped without harm.
+//!
+//! # With others
+//! | who | how | example |
+//! |---|---|---|
+//! | hyper 1 | feature `hyper`: [`Duplex`](crate::futures::Duplex) is its `Read` and `Write`, `torsade::futures::hyper` has an executor and a timer | `http_server`, `http_client` |
+//! | what wants tokio's `AsyncRead` and `AsyncWrite`, but not its runtime | feature `tokio`: readers, writers and `Duplex` have them | |
+//! | what needs a tokio runtime: reqwest, drivers of databases | a runtime with a thread of its own; a task here awaits the handle of a task there, and dropping that aborts it | `tokio_bridge` |
+//! | a program that has a tokio runtime already | the reactor is a guest in it | `guest_tokio` |
 //!
 //! # For those who know asyncio
 //! | asyncio | here |
