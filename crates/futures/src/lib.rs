@@ -64,7 +64,7 @@
 //! that wakes itself for ever has the turn's budget and no more (contract C10).
 //!
 //! # Names
-//! They are asyncio's where it has one: [`gather`], [`wait`], [`as_completed`], [`shield`],
+//! They are asyncio's where it has one: [`gather`], [`wait()`], [`as_completed`], [`shield()`],
 //! [`task_group`], [`open_connection`], [`start_server`]; [`sync`] has the locks and queues, and
 //! [`asyncio`] a `Future` with `set_result` for what is ported as it stands.
 #![forbid(unsafe_code)]

@@ -142,7 +142,7 @@ pub struct Elapsed;
 /// and the result is [`Elapsed`].
 ///
 /// The future is polled first, so what is there at the deadline counts. It is dropped before the
-/// error is there: nothing of it goes on, unless it was [shielded](crate::shield).
+/// error is there: nothing of it goes on, unless it was [shielded](crate::shield()).
 ///
 /// Cancel safe if the future is: dropping this drops it.
 ///

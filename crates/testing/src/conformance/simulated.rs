@@ -8,7 +8,7 @@ use super::{Column, End, Harness, Probe, Role, Seen};
 use crate::ledger;
 use crate::sim::{Links, Raw, Sim};
 
-/// The harness on a host of a [`Sim`](crate::sim::Sim) whose links take no time: raw ends are
+/// The harness on a host of a [`Sim`] whose links take no time: raw ends are
 /// connections of the same host that no engine has.
 ///
 /// ```
