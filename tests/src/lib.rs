@@ -3,7 +3,8 @@
 //! The conformance suite of `torsade-testing` runs here on every driver there is:
 //! `cargo test -p torsade-tests` prints the table of contracts. What stands in `breaks.txt` is the
 //! proof that the cells look: `cargo run -p torsade-tests --bin breaks` breaks the code in each of
-//! those ways and demands that the cell named there fails. `rules.txt` says what became of
+//! those ways and demands that the cell named there fails. `planted.md` is the same proof of all
+//! rigs together: `cargo run -p torsade-tests --bin planted`. `rules.txt` says what became of
 //! Twisted's rules, and by which tests: `cargo test -p torsade-tests --test rules` counts them.
 #![forbid(unsafe_code)]
 

@@ -2,9 +2,10 @@
 //! torsade-tests --bin simulate` tries many.
 
 use std::cell::Cell;
+use std::time::Duration;
 
 use torsade_testing::sim::{Faults, Seeds};
-use torsade_tests::simulated::chat;
+use torsade_tests::simulated::{chat, exchange};
 
 #[test]
 fn a_chat_without_faults_has_every_line_heard_by_everybody() {
@@ -26,6 +27,20 @@ fn a_chat_under_faults_has_no_gap_and_comes_together_again() {
     assert_eq!((tried.seeds, tried.twice), (40, 1));
     // They did something.
     assert!(tried.faults > 200 && lost.get() > 20 && harm.get() > 200);
+}
+
+#[test]
+fn questions_are_answered_in_order_without_faults_and_under_them() {
+    let calm = exchange::run(1, 4, None);
+    assert_eq!((calm.answers, calm.harm), (4 * 34, 0), "{calm:?}");
+    let harm = Cell::new(0);
+    let tried = Seeds::run(20, |seed| {
+        let outcome = exchange::run(seed, 4, Some(Faults::all().within(Duration::from_secs(8))));
+        assert!(outcome.answers >= 4 * 34, "{outcome:?}");
+        harm.set(harm.get() + outcome.harm);
+    });
+    assert_eq!((tried.seeds, tried.twice), (20, 1));
+    assert!(tried.faults > 100 && harm.get() > 50);
 }
 
 #[test]

@@ -62,6 +62,9 @@
 //! why no method calls back, and why nothing is borrowed while user code runs.
 #![forbid(unsafe_code)]
 
+#[macro_use]
+mod planted;
+
 mod address;
 mod any;
 mod chunk;

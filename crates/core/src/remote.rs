@@ -115,7 +115,7 @@ impl Mailbox {
         letters.queue.push_back(letter);
         self.any.store(true, Ordering::Release);
         drop(letters);
-        if first {
+        if first && !planted!("lost_wake_up") {
             self.waker.wake_by_ref();
         }
         Ok(())
@@ -132,6 +132,9 @@ impl Mailbox {
 
     pub(crate) fn take(&self) -> Option<Letter> {
         let mut letters = self.letters();
+        if planted!("posts_out_of_order") {
+            letters.queue.make_contiguous().reverse();
+        }
         let letter = letters.queue.pop_front();
         if letters.queue.is_empty() {
             self.any.store(false, Ordering::Release);

@@ -110,7 +110,8 @@ impl<T> Slots<T> {
     pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
         self.get(key)?;
         let entry = &mut self.entries[key.index as usize];
-        entry.generation = (entry.generation + 1) % GENERATIONS;
+        entry.generation =
+            (entry.generation + u32::from(!planted!("stale_generation"))) % GENERATIONS;
         let content = std::mem::replace(&mut entry.content, Content::Free { next: self.free });
         self.free = Some(key.index);
         self.len -= 1;

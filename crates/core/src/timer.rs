@@ -54,6 +54,9 @@ impl Timer {
         let Some(shared) = self.shared.upgrade() else {
             return false;
         };
+        if planted!("cancelled_timer_runs") {
+            return self.is_active();
+        }
         let action = shared.timers.borrow_mut().remove(self.key);
         let armed = action.is_some();
         if let Some(Action::Connection(link, continuation)) = &action {

@@ -146,6 +146,9 @@ const NOBODY: u32 = u32::MAX;
 impl When {
     fn seen_from(self, now: Time) -> Time {
         match self {
+            Self::After(after) if planted!("timer_rounded_down") => {
+                now + Duration::from_millis(after.as_millis() as u64)
+            }
             Self::After(after) => now + after,
             Self::On(grid) => grid.next(now),
         }

@@ -89,6 +89,9 @@
 //! belongs to one thread: neither end is `Send`.
 #![forbid(unsafe_code)]
 
+#[macro_use]
+mod planted;
+
 mod canceller;
 mod deferred;
 mod failure;

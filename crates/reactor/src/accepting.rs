@@ -298,7 +298,9 @@ impl<D: Doors> Accepting<D> {
 
     fn send_to_rest(&mut self, id: ListenerId) {
         self.doors.rest(id);
-        self.resting.push(id);
+        if !planted!("accept_error_kills_listener") {
+            self.resting.push(id);
+        }
     }
 
     /// A listener has connections, but the engine wants none.

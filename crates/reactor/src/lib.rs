@@ -121,6 +121,9 @@
 //! It needs 64-bit pointers, because an event carries an identity of 60 bits.
 #![deny(unsafe_code)]
 
+#[macro_use]
+mod planted;
+
 mod accepting;
 mod batch;
 mod builder;

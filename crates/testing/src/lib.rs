@@ -144,6 +144,9 @@
 //! room of connections as a server's do.
 #![forbid(unsafe_code)]
 
+#[macro_use]
+mod planted;
+
 mod clock;
 mod codec;
 pub mod conformance;

@@ -88,7 +88,7 @@ impl<N: PrefixInteger, O: ByteOrder> Decoder for LengthPrefix<N, O> {
             return Decoded::More;
         };
         let length = O::read(prefix);
-        if length as usize > max_length {
+        if length as usize > max_length + usize::from(planted!("off_by_one_length")) {
             return Decoded::TooLong {
                 length: u64::from(length),
                 skip: Some(u64::from(length) + N::BYTES as u64),

@@ -208,6 +208,9 @@
 //! ```
 #![forbid(unsafe_code)]
 
+#[macro_use]
+mod planted;
+
 mod byte;
 mod chat;
 mod decoder;

@@ -225,7 +225,11 @@ impl<P: LineProtocol> Lines<P> {
         if length <= self.max_length {
             return None;
         }
-        self.searched = begun;
+        self.searched = if planted!("split_delimiter_missed") {
+            begun + 1
+        } else {
+            begun
+        };
         self.mode = Mode::Skipping;
         self.protocol.line_length_exceeded(inner, length);
         Some(length)

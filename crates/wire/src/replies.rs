@@ -163,7 +163,12 @@ impl<T, E> Replies<T, E> {
 
     fn first(&mut self) -> Option<Resolver<T, E>> {
         match &mut self.state {
-            State::Open(waiting) => waiting.pop_front(),
+            State::Open(waiting) => {
+                if planted!("reply_shift") {
+                    waiting.retain(|resolver| !resolver.is_cancelled());
+                }
+                waiting.pop_front()
+            }
             State::Lost(_) => None,
         }
     }

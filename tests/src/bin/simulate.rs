@@ -3,20 +3,23 @@
 //! ```sh
 //! cargo run --release -p torsade-tests --bin simulate -- chat [seeds] [members]
 //! cargo run --release -p torsade-tests --bin simulate -- faults [seeds] [members]
+//! cargo run --release -p torsade-tests --bin simulate -- exchange [seeds] [clients]
 //! cargo run --release -p torsade-tests --bin simulate -- idle [connections]
 //! ```
-//! `chat` is a chat without faults, `faults` the same with a swarm in every seed, and `idle` counts
+//! `chat` is a chat without faults, `faults` the same with a swarm in every seed, `exchange` is
+//! questions and answers without faults and with a swarm in turn, and `idle` counts
 //! the bytes of connections, both ends of each, that are open and quiet. Each prints one line.
 #![forbid(unsafe_code)]
 
 use std::cell::Cell;
 use std::io::{self, Write};
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use torsade_core::{Protocol, Transport, factory};
 use torsade_testing::sim::{Faults, Links, Seeds, Sim};
 use torsade_tests::simulated::chat::{self, Outcome};
+use torsade_tests::simulated::exchange;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -28,9 +31,10 @@ fn main() -> ExitCode {
     match arguments.first().map(String::as_str) {
         Some("chat") => chats("chat", number(1, 2000), members, None),
         Some("faults") => chats("faults", number(1, 2000), members, Some(Faults::all())),
+        Some("exchange") => exchanges(number(1, 2000), u32::try_from(number(2, 4)).unwrap_or(4)),
         Some("idle") => idle(number(1, 1_000_000)),
         _ => {
-            say("usage: simulate chat|faults [seeds] [members] | idle [connections]");
+            say("usage: simulate chat|faults|exchange [seeds] [members] | idle [connections]");
             return ExitCode::FAILURE;
         }
     }
@@ -72,6 +76,22 @@ fn chats(name: &str, seeds: u64, members: u32, faults: Option<Faults>) {
     ));
 }
 
+fn exchanges(seeds: u64, clients: u32) {
+    let answers = Cell::new(0);
+    let tried = Seeds::run(seeds, |seed| {
+        let faults = Faults::all().within(Duration::from_secs(8));
+        let outcome = exchange::run(seed, clients, (seed % 2 == 1).then_some(faults));
+        answers.set(answers.get() + outcome.answers);
+    });
+    say(&format!(
+        "rig=exchange seeds={} twice={} clients={clients} answers={} faults={} mismatches=0 broken=0",
+        tried.seeds,
+        tried.twice,
+        answers.get(),
+        tried.faults,
+    ));
+}
+
 struct Quiet;
 
 impl Protocol for Quiet {
@@ -85,7 +105,7 @@ fn idle(connections: u64) {
     let mut net = Sim::new(1);
     net.keep_no_trace();
     let mut links = Links::default();
-    links.latency = std::time::Duration::from_millis(1);
+    links.latency = Duration::from_millis(1);
     net.links(links);
     let server = net.host("server").net();
     let listening = server.listen("0.0.0.0:7", factory(|_| Quiet));

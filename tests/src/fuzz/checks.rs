@@ -62,6 +62,8 @@ fn between_turns(run: &Run) {
     for token in world.tokens.borrow().values() {
         if let (Kind::Timer, Some(at), false) = (token.kind, token.deadline.get(), token.is_over())
         {
+            // One that was put off by less than it was late counts as due now.
+            let at = at.max(world.now());
             world.check(Contract::C9, next.is_some_and(|next| next <= at), || {
                 format!(
                     "the driver would sleep until {next:?}, past {} at {at}",

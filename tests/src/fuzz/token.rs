@@ -249,6 +249,8 @@ impl World {
                 && other.number != token.number
                 && !other.cancelled.get()
                 && !other.is_stale()
+                // One that was late and is put off counts as due now, behind those that were due.
+                && other.delayed.get() != self.turn.get()
                 && other.conn().map(Rc::as_ptr) == conn
         });
         others

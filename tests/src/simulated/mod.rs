@@ -1,3 +1,4 @@
 //! Programs on the simulated network, under faults.
 
 pub mod chat;
+pub mod exchange;

@@ -183,6 +183,10 @@ impl<S> Slot<S> {
         };
         if let Some(mut chunk) = next {
             let len = chunk.len().min(most).min(chain.most_plain());
+            let len = match planted!("filter_encodes_by_halves") {
+                false => len,
+                true => len.div_ceil(2),
+            };
             let outcome = chain.encode(shared, &chunk, len);
             chunk.advance(len);
             if chunk.is_empty() {

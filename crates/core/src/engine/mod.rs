@@ -520,7 +520,9 @@ impl<S> Engine<S> {
                 break;
             }
             if self.redeliveries == 0 {
-                self.leftover.push(Rc::clone(&slot.link));
+                if !planted!("budget_drops") {
+                    self.leftover.push(Rc::clone(&slot.link));
+                }
                 break;
             }
             self.redeliveries -= 1;
@@ -536,6 +538,7 @@ impl<S> Engine<S> {
         }
         let wanted = slot.wanted();
         if wanted != slot.interest
+            && (wanted.readable || !planted!("pause_not_told"))
             && let Some(socket) = &mut slot.socket
         {
             slot.interest = wanted;

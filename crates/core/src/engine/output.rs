@@ -87,7 +87,9 @@ impl<S> Slot<S> {
             }
             self.link.sent_all(waiting);
         }
-        self.link.end_callback();
+        if waiting == 0 || !planted!("running_marker_left") {
+            self.link.end_callback();
+        }
         true
     }
 
@@ -113,6 +115,11 @@ impl<S> Slot<S> {
     /// Not all of what was lent was sent: the rest is copied.
     #[cold]
     fn copy_unsent(&self, lent: Option<&[u8]>, sent: usize) {
+        let sent = if planted!("lent_piece_whole") {
+            0
+        } else {
+            sent
+        };
         if sent > 0 {
             self.link.sent_some(sent);
         }
@@ -289,6 +296,7 @@ impl<S> Slot<S> {
             (Phase::Closing, _) if self.filters.as_ref().is_some_and(|chain| !chain.wire_ended) => {
                 Close::Linger
             }
+            (Phase::Closing, Input::Open) if planted!("linger_by_reset") => Close::Plain,
             (Phase::Closing, Input::Open) => Close::Linger,
             (Phase::Closing, _) | (_, Input::Failed(_)) => Close::Plain,
             _ => Close::Reset,
@@ -299,7 +307,8 @@ impl<S> Slot<S> {
         }
         self.disarm_filters(shared);
         self.link.set_phase(Phase::Ended);
-        if wire.close(socket, self.link.id(), how) == Closing::Closed {
+        let swallowed = planted!("swallowed_loss") && how == Close::Reset;
+        if wire.close(socket, self.link.id(), how) == Closing::Closed && !swallowed {
             losses.push(self.link.id());
         }
     }
@@ -307,6 +316,7 @@ impl<S> Slot<S> {
     /// A close waits for the kernel to take its output, but not for ever without progress.
     fn set_flush_deadline<W: Wire<S>>(&mut self, wire: &mut W, shared: &Shared) {
         if self.flushing.is_none()
+            && !planted!("flush_deadline_unset")
             && let Some(socket) = &self.socket
         {
             let timeout = shared.limits().flush_timeout;
@@ -395,6 +405,7 @@ impl<S> Slot<S> {
         let (call, flow) = link.flow().settle_one();
         link.set_flow(flow);
         match call {
+            Some(FlowCall::Pause) if planted!("missing_pause") => {}
             Some(FlowCall::Pause) => self.callback("pause_writing", |stack| stack.pause()),
             Some(FlowCall::Resume) => self.callback("resume_writing", |stack| stack.resume()),
             None => {}
@@ -413,7 +424,9 @@ impl<S> Slot<S> {
             self.callback("the drop of a protocol", |_| drop(new));
             return;
         };
-        self.inbox.due();
+        if !planted!("switch_strands_input") {
+            self.inbox.due();
+        }
         if let Some(ahead) = ahead {
             self.put_back(ahead);
         }

@@ -158,7 +158,8 @@ impl<S> Slot<S> {
 
     /// The protocol left the last `unread` bytes of a fresh delivery for later.
     fn leave(&mut self, data: &[u8], unread: usize, spare: &mut Spare) {
-        if self.link.phase() == Phase::Open {
+        let drops = planted!("unread_tail_dropped") && !self.link.wants_input();
+        if self.link.phase() == Phase::Open && !drops {
             let rest = &data[data.len() - unread.min(data.len())..];
             let tail = self.tail();
             self.inbox.keep(rest, tail, spare);
@@ -190,6 +191,9 @@ impl<S> Slot<S> {
         shared.rest.replace(self.inbox.take());
         shared.rest_of.set(Some(self.link.id().0));
         self.callback("eof_received", |stack| stack.eof());
+        if planted!("half_close_by_close") {
+            self.link.end(Disconnect::PeerClosed, Ending::Flushed);
+        }
         shared.rest_of.set(None);
         shared.rest.replace(Vec::new());
         self.link.take_unread();

@@ -185,15 +185,22 @@ impl<S> Engine<S> {
             return;
         };
         let link = Rc::clone(&slot.link);
-        if link.is_queued() {
+        let late = planted!("continuation_after_loss");
+        if link.is_queued() && !late {
             // Continuations come first, even if the budget put them off to the next turn.
             self.losses.push(id);
             return;
         }
         link.set_phase(Phase::Lost);
         let reason = link.watches.reason().unwrap_or(Disconnect::ReactorGone);
-        slot.cancel_waits(|_| true);
+        slot.cancel_waits(|_| !late);
         slot.callback("connection_lost", |stack| stack.lost(&reason));
+        if planted!("losses_twice") && reason == Disconnect::Reset {
+            slot.callback("a second loss", |stack| stack.lost(&reason));
+        }
+        while late && link.is_queued() {
+            slot.run_one(&link);
+        }
         if let Some(birth) = slot.take_birth() {
             self.stillborn(birth, &link, &reason);
         }
@@ -252,7 +259,8 @@ impl<S> Engine<S> {
             return true;
         }
         let has_input = slot.more == self.number || slot.inbox.tail() == Tail::Again;
-        let waits = link.wants_input() && (self.facts_left || has_input);
+        let early = planted!("timers_before_input");
+        let waits = link.wants_input() && (self.facts_left || has_input) && !early;
         if waits {
             slot.timers_wait = self.number;
         }

@@ -312,6 +312,7 @@ impl Link {
         let waits = self.flow.get().is_paused();
         self.gate.set(hold::OUTPUT_WAITS, waits);
         let held = waits && self.throttled.get();
+        let held = held || waits && planted!("double_throttle");
         if self.gate.set(hold::THROTTLE, held) {
             self.touch();
         }

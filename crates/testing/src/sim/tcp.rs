@@ -125,7 +125,8 @@ impl Kernel {
                 self.linger(key, most, time);
             }
             // What a kernel does to a socket that is closed with input unread.
-            None if has_unread || how == Close::Reset => self.reset(key),
+            None if has_unread && !planted!("simulated_close_never_resets") => self.reset(key),
+            None if how == Close::Reset => self.reset(key),
             None => {
                 self.let_go(key, Holder::Orphan);
                 self.shutdown(key);
