@@ -29,7 +29,7 @@ pub struct Counters {
     /// Connections that listeners accepted and that were not shed.
     pub accepts: u64,
     /// How often the system was asked for a connection. Where connections come one by one that is
-    /// twice for each: once more to find that there is no other.
+    /// once for each; where many come at once, once more to find that there is no other.
     pub accept_calls: u64,
     /// Connections accepted only to be closed, for want of a place or of a descriptor.
     pub shed: u64,
