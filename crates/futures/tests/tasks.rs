@@ -507,3 +507,54 @@ fn block_on_gives_the_panic_and_the_stop_of_what_it_runs() {
 fn a_test_that_waits_for_ever_says_so() {
     MemoryReactor::new().block_on(pending::<()>());
 }
+
+#[test]
+fn r80_waits_that_are_ready_need_no_stack() {
+    let mut reactor = MemoryReactor::new();
+    let task = spawn(reactor.net(), async {
+        let mut sum = 0;
+        for each in 0..100_000_u64 {
+            sum += Deferred::<_, Infallible>::succeed(each).await.unwrap();
+        }
+        sum
+    });
+    assert_eq!(reactor.block_on(task), Ok(4_999_950_000));
+}
+
+/// A task that waits for a Deferred that waits for a task that waits for a Deferred.
+#[test]
+fn r80_cancelling_goes_down_through_tasks_and_deferreds_in_any_mix() {
+    let reactor = MemoryReactor::new();
+    let net = reactor.net().clone();
+    let (resolver, innermost) = Deferred::<(), Infallible>::new();
+    let inner = defer(&net, async move {
+        innermost.await.map_err(|_| "the inner one ended early")
+    });
+    let between = inner.map(|()| 1);
+    let outer: Deferred<i32, &str> = defer(&net, async move {
+        between.await.map_err(|_| "the outer one ended early")
+    });
+    reactor.settle();
+    assert!(!resolver.is_cancelled());
+    outer.cancel();
+    reactor.settle();
+    assert!(resolver.is_cancelled());
+    assert_eq!(task_count(&net), 0);
+}
+
+/// What was cancelled further down is an error like another, from which a body goes on.
+#[test]
+fn r80_a_body_recovers_from_what_was_cancelled_below() {
+    let mut reactor = MemoryReactor::new();
+    let below = spawn(reactor.net(), pending::<u8>()).into_deferred();
+    let canceller = below.canceller();
+    let task = spawn(reactor.net(), async move {
+        match below.await {
+            Err(Failure::Cancelled) => "went on",
+            _ => "did not",
+        }
+    });
+    reactor.settle();
+    canceller.cancel();
+    assert_eq!(reactor.block_on(task), Ok("went on"));
+}
