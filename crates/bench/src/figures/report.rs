@@ -162,7 +162,7 @@ mod tests {
     fn record() -> Record {
         let mut record = Record::default();
         let row = ROWS.iter().find(|row| row.key == "echo-32x1").unwrap();
-        let values = vec![("tokio", 900.0), ("torsade-polling", 300.0)];
+        let values = vec![("tokio", 900.0), ("torsade-epoll", 300.0)];
         record.take_counts(vec![Counted { row, values }], false);
         record
     }
