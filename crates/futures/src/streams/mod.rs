@@ -153,7 +153,6 @@ where
 /// assert_eq!(t.take_sent(), b"hello, ann\n");
 /// assert!(t.lost().is_some()); // the handler has ended
 /// ```
-#[doc(alias = "connect_accepted_socket")]
 pub fn switch_to_streams<P, H, R>(transport: &Transport<P>, handler: H)
 where
     P: 'static,

@@ -456,7 +456,9 @@
 //! (R71) The hook of [`on_cancel`](crate::Resolver::on_cancel) runs once and stops the work. But
 //! the result is `Cancelled` already, whatever the hook does: in Twisted a canceller may bring
 //! another result, or none, and then a late one raises. A panic in a hook is reported, and the
-//! other hooks run.
+//! other hooks run. (R80) A coroutine that is cancelled is dropped where it awaits, and what it waits
+//! for is cancelled with it, through tasks and Deferreds in any mix; it cannot refuse. Only what was
+//! cancelled further down reaches a body, as an error from which it may go on.
 //! ```
 //! use torsade::{Deferred, Failure};
 //!
