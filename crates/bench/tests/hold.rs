@@ -1,6 +1,5 @@
 //! More connections than descriptors, as `hold` holds them.
 #![cfg(target_os = "linux")]
-#![expect(clippy::unwrap_used, reason = "what fails to run fails the test")]
 
 use std::process::Command;
 

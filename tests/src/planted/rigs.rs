@@ -200,7 +200,8 @@ impl Rig {
             match child.try_wait().map_err(|error| error.to_string())? {
                 Some(status) => break Some(status),
                 None if begin.elapsed() > PATIENCE => break None,
-                None => thread::sleep(Duration::from_millis(20)),
+                // std has no wait for a child with an end: it is asked for now and then.
+                None => thread::park_timeout(Duration::from_millis(20)),
             }
         };
         let text = fs::read(&said).map_err(|error| error.to_string())?;

@@ -31,7 +31,8 @@ use super::{StreamReader, StreamWriter};
 ///     let mut answers = FrameWriter::<Netstring>::new(writer);
 ///     while let Some(word) = words.next().await {
 ///         let answer = word?.to_ascii_uppercase();
-///         answers.send(answer).await.map_err(Disconnect::application)?;
+///         let sent = answers.send(answer).await;
+///         sent.map_err(|error| Disconnect::application(error.to_string()))?;
 ///     }
 ///     Ok::<(), Disconnect>(())
 /// })?;
