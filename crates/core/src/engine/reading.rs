@@ -1,0 +1,154 @@
+use std::io;
+
+use super::Engine;
+use super::slot::Input;
+use crate::ConnectionId;
+use crate::wire::Wire;
+
+/// Facts of input, all of them in a turn.
+impl<S> Engine<S> {
+    /// The socket of a connection can be read: `read` it once into `buffer`, and take what comes
+    /// of it. Returns how many bytes that was.
+    ///
+    /// For readiness drivers, so that they need no look-up of their own. Nothing is read unless
+    /// input is wanted, because an event may be older than the last pause. A buffer that was
+    /// filled counts as [`input_left`](Self::input_left); `WouldBlock` and `Interrupted` are no
+    /// failures.
+    // By itself, so that what it has in registers stays there.
+    #[inline(never)]
+    pub fn readable<W: Wire<S>>(
+        &mut self,
+        wire: &mut W,
+        id: ConnectionId,
+        buffer: &mut [u8],
+        read: impl FnOnce(&mut S, &mut [u8]) -> io::Result<usize>,
+    ) -> usize {
+        let Some(slot) = self.slots.get_mut(id.0) else {
+            return 0;
+        };
+        let Some(socket) = &mut slot.socket else {
+            return 0;
+        };
+        if !slot.link.is_calm() {
+            return self.readable_long(wire, id, buffer, read);
+        }
+        let len = match read(socket, buffer) {
+            Ok(0) => return self.not_read(wire, id, None),
+            Ok(len) => len,
+            Err(error) => return self.not_read(wire, id, Some(error)),
+        };
+        let data = &buffer[..len];
+        if !slot.take_calm(wire, &self.shared, &self.turn, &mut self.spare, data) {
+            self.after_fact(wire, id);
+        }
+        if len == buffer.len() {
+            self.input_left(id);
+        }
+        len
+    }
+
+    /// The same for a connection that needs more than to be told and its answer sent.
+    #[inline(never)]
+    fn readable_long<W: Wire<S>>(
+        &mut self,
+        wire: &mut W,
+        id: ConnectionId,
+        buffer: &mut [u8],
+        read: impl FnOnce(&mut S, &mut [u8]) -> io::Result<usize>,
+    ) -> usize {
+        self.in_turn();
+        let Some(slot) = self.slots.get_mut(id.0) else {
+            return 0;
+        };
+        let Some(socket) = slot.socket.as_mut().filter(|_| slot.interest.readable) else {
+            return 0;
+        };
+        let len = match read(socket, buffer) {
+            Ok(0) => return self.not_read(wire, id, None),
+            Ok(len) => len,
+            Err(error) => return self.not_read(wire, id, Some(error)),
+        };
+        slot.take(&self.shared, &mut self.spare, &buffer[..len]);
+        self.after_fact(wire, id);
+        if len == buffer.len() {
+            self.input_left(id);
+        }
+        len
+    }
+
+    /// Nothing was read: the peer's end, or an error.
+    #[cold]
+    fn not_read<W: Wire<S>>(
+        &mut self,
+        wire: &mut W,
+        id: ConnectionId,
+        error: Option<io::Error>,
+    ) -> usize {
+        match error {
+            None => self.input_ended(wire, id),
+            Some(error) => match error.kind() {
+                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => {}
+                _ => self.failed(wire, id, error),
+            },
+        }
+        0
+    }
+
+    /// Bytes arrived.
+    #[inline]
+    pub fn received<W: Wire<S>>(&mut self, wire: &mut W, id: ConnectionId, data: &[u8]) {
+        let Some(slot) = self.slots.get_mut(id.0) else {
+            return;
+        };
+        if !slot.link.is_calm() {
+            slot.take(&self.shared, &mut self.spare, data);
+            self.after_fact(wire, id);
+        } else if !slot.take_calm(wire, &self.shared, &self.turn, &mut self.spare, data) {
+            self.after_fact(wire, id);
+        }
+    }
+
+    /// This turn's budget ended before the connection's input did, as far as the driver can see.
+    /// Timers of the connection wait for the rest until the next turn, which tells it or not.
+    pub fn input_left(&mut self, id: ConnectionId) {
+        if let Some(slot) = self.slots.get_mut(id.0) {
+            slot.more = self.number;
+        }
+    }
+
+    /// There are events that this turn's budget did not allow to tell. Timers of connections wait
+    /// for them.
+    pub fn facts_left(&mut self) {
+        self.facts_left = true;
+    }
+
+    /// The peer ended its side in good order.
+    #[inline(never)]
+    pub fn input_ended<W: Wire<S>>(&mut self, wire: &mut W, id: ConnectionId) {
+        self.in_turn();
+        if let Some(slot) = self.slots.get_mut(id.0)
+            && matches!(slot.input, Input::Open)
+        {
+            slot.more = 0;
+            if slot.filters.is_some() {
+                slot.end_encoded(&self.shared, &mut self.spare);
+            } else {
+                slot.input = Input::Ended;
+            }
+            self.after_fact(wire, id);
+        }
+    }
+
+    /// Reading failed: the peer reset the connection, or worse.
+    #[inline(never)]
+    pub fn failed<W: Wire<S>>(&mut self, wire: &mut W, id: ConnectionId, error: io::Error) {
+        self.in_turn();
+        if let Some(slot) = self.slots.get_mut(id.0)
+            && matches!(slot.input, Input::Open)
+        {
+            slot.more = 0;
+            slot.input = Input::Failed(Box::new(error.into()));
+            self.after_fact(wire, id);
+        }
+    }
+}
