@@ -12,7 +12,7 @@ use crate::listener::{Listening, News};
 use crate::shared::{Shared, State, StopAsked};
 use crate::timers::Action;
 use crate::{
-    ConnectError, Endpoint, EndpointError, Factory, Gone, Limits, ListenError, Listener,
+    Address, ConnectError, Endpoint, EndpointError, Factory, Gone, Limits, ListenError, Listener,
     ListenerId, Protocol, Remote, Time, Timer, ToEndpoint, Transport, connect, hooks,
 };
 
@@ -67,7 +67,7 @@ impl Net {
         let id = ListenerId(shared.listening.borrow().next_key());
         let mut refused = None;
         let endpoint = self.endpoint(&at)?;
-        for &wanted in endpoint.addresses() {
+        for wanted in endpoint.addresses() {
             match shared.host().listen(wanted, id) {
                 Ok(address) => {
                     let listening = Rc::new(Listening {
@@ -85,7 +85,7 @@ impl Net {
                 }
                 Err(error) => {
                     refused = Some(ListenError::System {
-                        address: wanted,
+                        address: wanted.clone(),
                         error,
                     });
                 }
@@ -121,8 +121,8 @@ impl Net {
             Err(EndpointError::Name { host, port }) => {
                 let found = self.0.host().resolve(&host);
                 if !found.is_empty() {
-                    let addresses = found.into_iter().map(|ip| SocketAddr::new(ip, port));
-                    return Ok(Endpoint::new(addresses.collect::<Vec<_>>()));
+                    let addresses = found.into_iter().map(|ip| SocketAddr::new(ip, port).into());
+                    return Ok(Endpoint::new(addresses.collect::<Vec<Address>>()));
                 }
                 EndpointError::Name { host, port }
             }

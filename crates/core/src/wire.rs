@@ -4,10 +4,9 @@
 //! back: what comes of them is told to the engine as a fact, by one of its methods.
 
 use std::io;
-use std::net::SocketAddr;
 
 use crate::chunk::Chunk;
-use crate::{AttemptId, ConnectionId, ListenerId, Peer};
+use crate::{Address, AttemptId, ConnectionId, ListenerId, Peer};
 
 /// The driver's side of the hot path: bytes out, interest, closing.
 ///
@@ -109,7 +108,7 @@ pub enum Op {
         /// Names the attempt in the answer.
         attempt: AttemptId,
         /// Where to.
-        address: SocketAddr,
+        address: Address,
     },
     /// Forget the attempt and its socket; no answer.
     CancelConnect {

@@ -2,7 +2,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use torsade_core::driver::{Host, NotTaken, Work};
-use torsade_core::{Limits, ListenerId, Time};
+use torsade_core::{Address, Limits, ListenerId, Time};
 
 use crate::accepting::{Accept, Doors};
 use crate::clock::Clock;
@@ -36,8 +36,9 @@ impl<P: Poller> Host for SystemHost<P> {
         self.clock.now()
     }
 
-    fn listen(&self, address: SocketAddr, listener: ListenerId) -> io::Result<SocketAddr> {
-        self.listeners.listen(address, listener)
+    fn listen(&self, address: &Address, listener: ListenerId) -> io::Result<Address> {
+        let address = address.inet().ok_or(io::ErrorKind::Unsupported)?;
+        Ok(self.listeners.listen(address, listener)?.into())
     }
 
     fn close_listener(&self, listener: ListenerId) {

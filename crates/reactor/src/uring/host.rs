@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 
 use torsade_core::driver::{Host, NotTaken, Work};
-use torsade_core::{Limits, ListenerId, Time};
+use torsade_core::{Address, Limits, ListenerId, Time};
 
 use super::listeners::Listeners;
 use super::ring::Ring;
@@ -37,8 +37,9 @@ impl Host for RingHost {
         self.clock.now()
     }
 
-    fn listen(&self, address: SocketAddr, listener: ListenerId) -> io::Result<SocketAddr> {
-        self.listeners.listen(address, listener)
+    fn listen(&self, address: &Address, listener: ListenerId) -> io::Result<Address> {
+        let address = address.inet().ok_or(io::ErrorKind::Unsupported)?;
+        Ok(self.listeners.listen(address, listener)?.into())
     }
 
     fn close_listener(&self, listener: ListenerId) {

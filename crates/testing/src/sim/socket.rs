@@ -1,10 +1,10 @@
 use std::cell::Cell;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::rc::Rc;
 
 use torsade_core::driver::{Caught, Chunk, Close, Closing, Host, Interest, Sending, Wire};
-use torsade_core::{ConnectionId, ListenerId, Peer, Time};
+use torsade_core::{Address, ConnectionId, ListenerId, Peer, Time};
 
 use super::kernel::Shared;
 use super::slab::Key;
@@ -113,10 +113,10 @@ impl Host for SimHost {
         }
     }
 
-    fn listen(&self, address: SocketAddr, listener: ListenerId) -> io::Result<SocketAddr> {
-        self.kernel
-            .borrow_mut()
-            .listen(self.host, address, listener)
+    fn listen(&self, address: &Address, listener: ListenerId) -> io::Result<Address> {
+        let address = address.inet().ok_or(io::ErrorKind::Unsupported)?;
+        let mut kernel = self.kernel.borrow_mut();
+        Ok(kernel.listen(self.host, address, listener)?.into())
     }
 
     fn close_listener(&self, listener: ListenerId) {
