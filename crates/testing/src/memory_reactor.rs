@@ -305,7 +305,8 @@ impl MemoryReactor {
             .iter()
             .find_map(|address| Some((address.clone(), network.listener_at(address)?)));
         let Some((address, listener)) = found else {
-            panic!("nobody listens on {addresses:?}");
+            let addresses: Vec<_> = addresses.iter().map(Address::to_string).collect();
+            panic!("nobody listens on {}", addresses.join(", "));
         };
         let end = Rc::new(End::new(usize::MAX));
         let peer = Peer::new(from, address);

@@ -382,7 +382,7 @@ fn an_address_has_one_listener() {
 }
 
 #[test]
-#[should_panic(expected = "nobody listens on [127.0.0.1:8007]")]
+#[should_panic(expected = "nobody listens on 127.0.0.1:8007")]
 fn nobody_is_dialled_where_nobody_listens() {
     MemoryReactor::new().dial(DOOR);
 }
