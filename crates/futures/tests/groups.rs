@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::future::{Future, pending};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -308,6 +309,38 @@ fn an_exception_that_nobody_asked_for_is_reported() {
     let asked = asyncio::Future::<u32, &str>::new(reactor.net());
     asked.set_exception("seen").unwrap();
     assert!(asked.exception().is_ok());
+    reactor.expect_unhandled("no milk");
+    let panicked = Deferred::<u32, &str>::succeed(1).map(|_| panic!("no milk"));
+    drop(asyncio::Future::wrap(reactor.net(), panicked));
+}
+
+/// A value whose copies ask the future that they come from, and fail when they are told to.
+#[derive(Debug)]
+struct Curious(Rc<RefCell<Option<asyncio::Future<Curious, ()>>>>, bool);
+
+impl Clone for Curious {
+    fn clone(&self) -> Self {
+        let asks = self.0.borrow();
+        assert!(asks.as_ref().is_some_and(asyncio::Future::done));
+        assert!(!self.1, "this cannot be copied");
+        Self(Rc::clone(&self.0), self.1)
+    }
+}
+
+#[test]
+fn a_result_that_asks_for_itself_or_panics_while_it_is_copied_is_still_there() {
+    let reactor = MemoryReactor::new();
+    for panics in [false, true] {
+        let future = asyncio::Future::new(reactor.net());
+        let asks = Rc::new(RefCell::new(Some(future.clone())));
+        future
+            .set_result(Curious(Rc::clone(&asks), panics))
+            .unwrap();
+        let copied = catch_unwind(AssertUnwindSafe(|| future.result().is_ok()));
+        assert_eq!(copied.is_err(), panics);
+        assert!(future.done());
+        asks.take();
+    }
 }
 
 #[test]

@@ -164,6 +164,33 @@ fn a_condition_wakes_as_many_as_it_is_told_and_one_at_a_time_holds_the_lock() {
 }
 
 #[test]
+fn a_notification_goes_on_when_who_got_it_leaves_while_it_waits_for_the_lock() {
+    let mut reactor = MemoryReactor::new();
+    let (condition, log) = (Condition::new(), Log::default());
+    let [first, second] = [1, 2].map(|name| {
+        let (condition, log) = (condition.clone(), Rc::clone(&log));
+        spawn(reactor.net(), async move {
+            let guard = condition.acquire().await;
+            let _guard = condition.wait(guard).await;
+            log.borrow_mut().push(name);
+        })
+    });
+    let net = reactor.net().clone();
+    reactor.block_on(async move {
+        let guard = condition.acquire().await;
+        condition.notify(&guard, 1);
+        // The first one is awake and finds the lock held.
+        sleep(&net, Duration::from_secs(1)).await;
+        first.cancel();
+        sleep(&net, Duration::from_secs(1)).await;
+        drop(guard);
+    });
+    reactor.settle();
+    assert!(second.is_finished());
+    assert_eq!(*log.borrow(), [2]);
+}
+
+#[test]
 #[should_panic(expected = "guard of another lock")]
 fn a_condition_refuses_the_guard_of_another_lock() {
     let (condition, other) = (Condition::new(), Lock::new());
