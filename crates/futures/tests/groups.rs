@@ -11,8 +11,8 @@ use torsade_core::Net;
 use torsade_deferred::{Deferred, Failure};
 use torsade_futures::asyncio::{self, InvalidState};
 use torsade_futures::{
-    AllCompleted, Elapsed, FirstCompleted, FirstException, TaskGroup, as_completed, gather, sleep,
-    spawn, task_count, task_group, timeout, wait,
+    AllCompleted, Elapsed, FirstCompleted, FirstException, Task, TaskGroup, as_completed, gather,
+    sleep, spawn, task_count, task_group, timeout, wait,
 };
 use torsade_testing::MemoryReactor;
 
@@ -210,6 +210,16 @@ fn wait_takes_out_what_has_ended_in_that_order_and_cancels_nothing() {
     });
     assert_eq!(seen, [(1, 3), (1, 2), (2, 0)]);
     assert_eq!(*log.borrow(), ["1 ended", "2 ended", "3 ended", "4 ended"]);
+}
+
+#[test]
+fn a_panic_that_was_waited_for_and_not_looked_at_is_reported() {
+    let mut reactor = MemoryReactor::new();
+    reactor.expect_unhandled("no tea");
+    let mut tasks = vec![spawn(reactor.net(), async { panic!("no tea") })];
+    let done: Vec<Task<()>> = reactor.block_on(async move { wait(&mut tasks, AllCompleted).await });
+    assert_eq!(done.len(), 1);
+    drop(done);
 }
 
 #[test]
