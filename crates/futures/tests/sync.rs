@@ -1,13 +1,13 @@
 //! Locks, events, semaphores, barriers and queues: order, hand-overs, and those who leave.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
 use torsade_core::Net;
 use torsade_futures::sync::{
-    Barrier, BrokenBarrier, Condition, Event, GetError, LifoQueue, Lock, PriorityQueue, PutError,
-    Queue, Semaphore, ShutDown, TooManyDone,
+    Barrier, BoundedSemaphore, BrokenBarrier, Condition, Event, GetError, LifoQueue, Lock,
+    PriorityQueue, PutError, Queue, ReleasedTooOften, Semaphore, ShutDown, TooManyDone,
 };
 use torsade_futures::{Task, sleep, spawn, timeout};
 use torsade_testing::MemoryReactor;
@@ -108,6 +108,17 @@ fn a_semaphore_hands_permits_over_in_order() {
 }
 
 #[test]
+fn a_bounded_semaphore_notices_what_is_given_back_too_often() {
+    let semaphore = BoundedSemaphore::new(2);
+    let [one, two] = [(); 2].map(|()| semaphore.try_acquire().unwrap());
+    assert!(semaphore.locked() && semaphore.try_acquire().is_none());
+    one.forget();
+    drop(two);
+    assert_eq!(semaphore.release(), Ok(()));
+    assert_eq!(semaphore.release(), Err(ReleasedTooOften));
+}
+
+#[test]
 fn an_event_wakes_all_who_wait_though_it_is_cleared_at_once() {
     let reactor = MemoryReactor::new();
     let event = Event::new();
@@ -161,6 +172,30 @@ fn a_condition_wakes_as_many_as_it_is_told_and_one_at_a_time_holds_the_lock() {
     reactor.settle();
     assert_eq!(*log.borrow(), [1, 3]);
     assert!(three.is_finished() && !condition.locked());
+}
+
+#[test]
+fn all_are_notified_and_those_whose_predicate_is_false_wait_on() {
+    let mut reactor = MemoryReactor::new();
+    let (condition, log) = (Condition::new(), Log::default());
+    let count = Rc::new(Cell::new(0));
+    for name in [1, 2] {
+        let (condition, log, count) = (condition.clone(), Rc::clone(&log), Rc::clone(&count));
+        let waiting = async move {
+            let guard = condition.acquire().await;
+            let _guard = condition.wait_for(guard, || count.get() >= 2).await;
+            log.borrow_mut().push(name);
+        };
+        spawn(reactor.net(), waiting).detach();
+    }
+    reactor.settle();
+    for (number, gone) in [(1, &[][..]), (2, &[1, 2])] {
+        count.set(number);
+        let notifier = condition.clone();
+        reactor.block_on(async move { notifier.notify_all(&notifier.acquire().await) });
+        reactor.settle();
+        assert_eq!(*log.borrow(), gone);
+    }
 }
 
 #[test]

@@ -451,20 +451,21 @@ fn foreign_wakers_are_called_from_the_queue() {
             *self.0.lock().unwrap() += 1;
         }
     }
-    let flag = Arc::new(Flag(Mutex::new(0)));
-    let waker = Waker::from(Arc::clone(&flag));
+    let [before, flag] = [(); 2].map(|()| Arc::new(Flag(Mutex::new(0))));
     let event = torsade_futures::sync::Event::new();
     let mut wait = Box::pin(event.wait());
-    assert!(
-        wait.as_mut()
-            .poll(&mut Context::from_waker(&waker))
-            .is_pending()
-    );
+    // The last one counts.
+    for flag in [&before, &flag] {
+        let waker = Waker::from(Arc::clone(flag));
+        let mut context = Context::from_waker(&waker);
+        assert!(wait.as_mut().poll(&mut context).is_pending());
+    }
     let turn = torsade_deferred::queue::Turn::enter().unwrap();
     event.set();
     assert_eq!(*flag.0.lock().unwrap(), 0);
     turn.drain(10);
     assert_eq!(*flag.0.lock().unwrap(), 1);
+    assert_eq!(*before.0.lock().unwrap(), 0);
 }
 
 #[test]
