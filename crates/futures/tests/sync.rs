@@ -137,6 +137,11 @@ fn an_event_wakes_all_who_wait_though_it_is_cleared_at_once() {
     event.set();
     reactor.settle();
     assert!(late.is_finished());
+    // It has happened: nobody waits.
+    let after = event.clone();
+    let after = spawn(reactor.net(), async move { after.wait().await });
+    reactor.settle();
+    assert!(after.is_finished());
 }
 
 #[test]
@@ -267,9 +272,25 @@ fn a_broken_barrier_says_so_to_those_who_wait_and_who_come_until_its_reset() {
     assert_eq!(reactor.block_on(waiting), Ok(Err(BrokenBarrier)));
     assert_eq!(reactor.block_on(wait(&barrier)), Err(BrokenBarrier));
     barrier.reset();
+    let waiting = spawn(reactor.net(), wait(&barrier));
+    reactor.settle();
+    barrier.reset();
+    assert!(!barrier.broken());
+    assert_eq!(reactor.block_on(waiting), Ok(Err(BrokenBarrier)));
     let again = spawn(reactor.net(), wait(&barrier));
     assert_eq!(reactor.block_on(wait(&barrier)), Ok(1));
     assert_eq!(reactor.block_on(again), Ok(Ok(0)));
+    // Who was let go is gone, also if a reset comes before it has run.
+    let before = spawn(reactor.net(), wait(&barrier));
+    reactor.settle();
+    let resetting = barrier.clone();
+    let last = async move {
+        let number = resetting.wait().await;
+        resetting.reset();
+        number
+    };
+    assert_eq!(reactor.block_on(last), Ok(1));
+    assert_eq!(reactor.block_on(before), Ok(Ok(0)));
     // One that leaves is not counted.
     let short = timeout(reactor.net(), Duration::from_secs(1), wait(&barrier));
     assert!(reactor.block_on(short).is_err());

@@ -65,6 +65,8 @@ impl StreamReader {
     /// Some bytes, at least one and at most `max`, as soon as there are any. Empty at the peer's
     /// end, and from then on; empty at once if `max` is 0.
     ///
+    /// Cancel safe: nothing is taken before this is ready.
+    ///
     /// # Errors
     /// The reason, if the connection was lost otherwise than in good order and all that had come
     /// was read.
@@ -79,6 +81,8 @@ impl StreamReader {
     /// Like [`read`](Self::read), into a buffer of the caller's: no allocation. Returns how many
     /// bytes it wrote to the front of it.
     ///
+    /// Cancel safe: nothing is taken before this is ready.
+    ///
     /// # Errors
     /// As for [`read`](Self::read).
     pub async fn read_into(&mut self, buffer: &mut [u8]) -> Result<usize, Disconnect> {
@@ -89,6 +93,8 @@ impl StreamReader {
     }
 
     /// Everything up to the peer's end, if that is at most `max` bytes.
+    ///
+    /// Cancel safe: nothing is taken before this is ready.
     ///
     /// # Errors
     /// [`ReadError::LimitOverrun`] if it is more, with everything left to be read; or the loss.
@@ -109,6 +115,8 @@ impl StreamReader {
     /// by number. Memory grows as they come, so a number that a peer sent costs nothing by itself;
     /// bound it all the same.
     ///
+    /// Cancel safe: nothing is taken before this is ready.
+    ///
     /// # Errors
     /// [`ReadError::Incomplete`] with what there was if the peer ends before; or the loss.
     #[doc(alias = "readexactly")]
@@ -122,6 +130,8 @@ impl StreamReader {
     }
 
     /// Everything up to the first occurrence of `separator`, and that too.
+    ///
+    /// Cancel safe: nothing is taken before this is ready.
     ///
     /// # Errors
     /// [`ReadError::Incomplete`] with what there was if the peer ends before;
@@ -153,6 +163,8 @@ impl StreamReader {
     }
 
     /// One line with its `\n`. The last one may lack it; after that, empty.
+    ///
+    /// Cancel safe: nothing is taken before this is ready.
     ///
     /// # Errors
     /// [`ReadError::LimitOverrun`] if the line is longer than the limit, with everything left to
