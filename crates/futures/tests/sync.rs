@@ -358,6 +358,37 @@ fn who_waits_for_room_gets_it_in_order_and_one_that_leaves_passes_it_on() {
 }
 
 #[test]
+fn a_queue_with_one_place_hands_everything_over_in_order() {
+    let mut reactor = MemoryReactor::new();
+    let queue = Queue::bounded(1);
+    let putting = queue.clone();
+    let getting = spawn(reactor.net(), async move {
+        [queue.get().await, queue.get().await, queue.get().await]
+    });
+    let putting = spawn(reactor.net(), async move {
+        for number in [1, 2, 3] {
+            putting.put(number).await.unwrap();
+        }
+    });
+    assert_eq!(reactor.block_on(getting), Ok([Ok(1), Ok(2), Ok(3)]));
+    assert!(putting.is_finished());
+}
+
+#[test]
+fn what_is_promised_in_a_queue_that_was_shut_down_is_not_its_end() {
+    let mut reactor = MemoryReactor::new();
+    let queue = Queue::new();
+    let getting = queue.clone();
+    let getting = spawn(reactor.net(), async move { getting.get().await });
+    reactor.settle();
+    queue.put_nowait(1).unwrap();
+    queue.shutdown();
+    assert_eq!(queue.get_nowait(), Err(GetError::Empty)); // promised
+    assert_eq!(reactor.block_on(getting), Ok(Ok(1)));
+    assert_eq!(queue.get_nowait(), Err(GetError::ShutDown));
+}
+
+#[test]
 fn a_queue_is_joined_when_everything_put_is_done() {
     let reactor = MemoryReactor::new();
     let queue = Queue::new();
