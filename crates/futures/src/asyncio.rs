@@ -43,12 +43,14 @@ pub struct CallbackId(u64);
 #[error("the future is not in the state that this needs")]
 pub struct InvalidState;
 
+type Outcome<T, E> = Result<T, Failure<E>>;
+
 type Callback<T, E> = Box<dyn FnOnce(&Future<T, E>)>;
 
 struct Shared<T: Clone + 'static, E: Clone + 'static> {
     net: Net,
     /// Shared, because copying it is the user's code, which may ask for it, and panic.
-    result: RefCell<Option<Rc<Result<T, Failure<E>>>>>,
+    result: RefCell<Option<Rc<Outcome<T, E>>>>,
     /// Whether anybody has seen the error, if it is one.
     seen: Cell<bool>,
     next: Cell<u64>,

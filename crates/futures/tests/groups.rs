@@ -2,9 +2,11 @@
 
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
-use std::future::{Future, pending};
+use std::future::{Future, pending, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use torsade_core::Net;
@@ -12,7 +14,7 @@ use torsade_deferred::{Deferred, Failure};
 use torsade_futures::asyncio::{self, InvalidState};
 use torsade_futures::{
     AllCompleted, Elapsed, FirstCompleted, FirstException, Task, TaskGroup, as_completed, gather,
-    sleep, spawn, task_count, task_group, timeout, wait,
+    sleep, sleep_until, spawn, task_count, task_group, timeout, wait, yield_now,
 };
 use torsade_testing::MemoryReactor;
 
@@ -82,6 +84,39 @@ fn dropping_a_group_cancels_its_members_and_it_takes_no_more() {
     reactor.settle();
     assert_eq!(*log.borrow(), ["6 dropped", "5 dropped"]);
     assert_eq!(task_count(&net), 0);
+}
+
+#[test]
+fn a_member_gives_its_value_or_nothing_and_who_asks_may_go() {
+    let mut reactor = MemoryReactor::new();
+    let net = reactor.net().clone();
+    let group = TaskGroup::<Infallible>::new(&net);
+    let value = group.spawn(async { Ok(1) });
+    let nap = sleep(&net, Duration::from_secs(2));
+    let slow = group.spawn(async move {
+        nap.await;
+        Ok(2)
+    });
+    let cancelled = group.spawn(pending::<Result<u8, _>>());
+    assert_eq!(reactor.block_on(value), Some(1));
+    let short = timeout(&net, Duration::from_secs(1), slow);
+    assert_eq!(reactor.block_on(short), Err(Elapsed)); // which leaves the task alone
+    assert_eq!(group.len(), 2);
+    reactor.advance(Duration::from_secs(1));
+    assert_eq!(group.len(), 1);
+    group.cancel();
+    assert_eq!(reactor.block_on(cancelled), None);
+    assert!(reactor.block_on(group.join()).is_ok()); // to be cancelled is no failure
+    let went_on = reactor.block_on(async move {
+        task_group(&net, async |group| {
+            group.spawn(pending::<Result<u8, _>>());
+            group.cancel();
+            yield_now().await;
+            Ok::<_, Infallible>("went on")
+        })
+        .await
+    });
+    assert_eq!(went_on.unwrap(), "went on");
 }
 
 #[test]
@@ -156,6 +191,33 @@ fn what_is_there_at_the_deadline_counts_and_no_timer_is_left() {
         Ok("tea")
     );
     assert!(net.free_timers().is_empty());
+    // It was there before the time was over, and told nobody.
+    let there = Rc::new(Cell::new(false));
+    let brought = Rc::clone(&there);
+    net.call_later(Duration::from_secs(1), move |_| brought.set(true));
+    let silent = poll_fn(move |_| match there.get() {
+        true => Poll::Ready("tea"),
+        false => Poll::Pending,
+    });
+    let silent = timeout(&net, Duration::from_secs(1), silent);
+    assert_eq!(reactor.block_on(silent), Ok("tea"));
+}
+
+#[test]
+fn a_sleep_until_a_moment_ends_then_and_one_of_a_reactor_that_is_gone_never() {
+    let mut reactor = MemoryReactor::new();
+    let net = reactor.net().clone();
+    let moment = net.now() + Duration::from_secs(5);
+    for _ in 0..2 {
+        reactor.block_on(sleep_until(&net, moment));
+        assert_eq!(net.now(), moment); // and a moment that is past is not waited for
+    }
+    let real = torsade_reactor::Reactor::new().unwrap();
+    let mut nap = pin!(sleep(real.net(), Duration::ZERO));
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(nap.as_mut().poll(&mut context).is_pending());
+    drop(real);
+    assert!(nap.as_mut().poll(&mut context).is_pending());
 }
 
 #[test]

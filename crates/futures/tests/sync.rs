@@ -1,6 +1,7 @@
 //! Locks, events, semaphores, barriers and queues: order, hand-overs, and those who leave.
 
 use std::cell::{Cell, RefCell};
+use std::cmp::Ordering;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -322,6 +323,41 @@ fn queues_differ_in_their_order_alone() {
 }
 
 #[test]
+fn equals_leave_a_priority_queue_in_the_order_in_which_they_came() {
+    let queue = PriorityQueue::new();
+    for (number, letter) in (0..).zip("abcdefgh".chars()) {
+        // Only the first part is compared.
+        queue.put_nowait(Ranked(number % 2, letter)).unwrap();
+    }
+    let order: String = std::iter::from_fn(|| queue.get_nowait().ok())
+        .map(|Ranked(_, letter)| letter)
+        .collect();
+    assert_eq!(order, "acegbdfh");
+}
+
+struct Ranked(u8, char);
+
+impl Ord for Ranked {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.cmp(&other.0)
+    }
+}
+
+impl PartialOrd for Ranked {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Ranked {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Ranked {}
+
+#[test]
 fn who_waits_for_an_item_gets_it_though_others_ask_in_between() {
     let mut reactor = MemoryReactor::new();
     let queue = Queue::new();
@@ -378,13 +414,16 @@ fn a_queue_with_one_place_hands_everything_over_in_order() {
 fn what_is_promised_in_a_queue_that_was_shut_down_is_not_its_end() {
     let mut reactor = MemoryReactor::new();
     let queue = Queue::new();
-    let getting = queue.clone();
-    let getting = spawn(reactor.net(), async move { getting.get().await });
+    let [first, second] = [(); 2].map(|()| {
+        let queue = queue.clone();
+        spawn(reactor.net(), async move { queue.get().await })
+    });
     reactor.settle();
     queue.put_nowait(1).unwrap();
     queue.shutdown();
     assert_eq!(queue.get_nowait(), Err(GetError::Empty)); // promised
-    assert_eq!(reactor.block_on(getting), Ok(Ok(1)));
+    assert_eq!(reactor.block_on(first), Ok(Ok(1)));
+    assert_eq!(reactor.block_on(second), Ok(Err(ShutDown)));
     assert_eq!(queue.get_nowait(), Err(GetError::ShutDown));
 }
 
@@ -430,15 +469,47 @@ fn a_shut_down_queue_gives_what_is_in_and_then_says_so() {
 
 #[test]
 fn a_queue_shut_down_at_once_drops_what_is_in_and_releases_everybody() {
-    let reactor = MemoryReactor::new();
-    let (queue, empty) = (Queue::new(), Queue::<u32>::new());
+    let mut reactor = MemoryReactor::new();
+    let (queue, empty) = (Queue::bounded(1), Queue::<u32>::new());
     queue.put_nowait(1).unwrap();
-    let (joined, waiting) = (queue.clone(), empty.clone());
+    let (joined, putting, getting) = (queue.clone(), queue.clone(), empty.clone());
     let joined = spawn(reactor.net(), async move { joined.join().await });
-    let waiting = spawn(reactor.net(), async move { waiting.get().await });
+    let putting = spawn(reactor.net(), async move { putting.put(2).await });
+    let getting = spawn(reactor.net(), async move { getting.get().await });
     reactor.settle();
     queue.shutdown_now();
-    empty.shutdown();
+    empty.shutdown_now();
     reactor.settle();
-    assert!(joined.is_finished() && waiting.is_finished() && queue.is_empty());
+    assert!(joined.is_finished() && queue.is_empty());
+    assert_eq!(reactor.block_on(putting), Ok(Err(ShutDown)));
+    assert_eq!(reactor.block_on(getting), Ok(Err(ShutDown)));
+}
+
+#[test]
+fn who_waits_at_an_empty_queue_is_told_of_its_shutdown() {
+    let mut reactor = MemoryReactor::new();
+    let queue = Queue::<u32>::new();
+    let getting = queue.clone();
+    let getting = spawn(reactor.net(), async move { getting.get().await });
+    reactor.settle();
+    queue.shutdown();
+    assert_eq!(reactor.block_on(getting), Ok(Err(ShutDown)));
+}
+
+#[test]
+fn what_was_taken_out_before_a_shutdown_at_once_is_still_waited_for() {
+    let reactor = MemoryReactor::new();
+    let queue = Queue::new();
+    for number in [1, 2, 3] {
+        queue.put_nowait(number).unwrap();
+    }
+    queue.get_nowait().unwrap();
+    let joined = queue.clone();
+    let joined = spawn(reactor.net(), async move { joined.join().await });
+    queue.shutdown_now();
+    reactor.settle();
+    assert!(!joined.is_finished());
+    queue.task_done().unwrap();
+    reactor.settle();
+    assert!(joined.is_finished());
 }
