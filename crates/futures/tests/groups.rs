@@ -328,6 +328,40 @@ fn the_first_error_of_a_gather_cancels_the_rest_and_so_does_dropping_it() {
 }
 
 #[test]
+fn what_was_never_polled_is_cancelled_too_and_the_first_error_is_that_which_came_first() {
+    let mut reactor = MemoryReactor::new();
+    let net = reactor.net().clone();
+    drop(as_completed([spawn(&net, pending::<()>())]));
+    reactor.settle();
+    assert_eq!(task_count(&net), 0);
+    let failing = [3, 1, 2].map(|seconds| {
+        let nap = sleep(&net, Duration::from_secs(seconds));
+        async move {
+            nap.await;
+            Err::<(), _>(seconds)
+        }
+    });
+    let all = gather(&net, failing);
+    reactor.advance(Duration::from_secs(5));
+    assert_eq!(reactor.block_on(all), Err(Failure::Error(1)));
+}
+
+#[test]
+fn callbacks_of_asyncio_wait_for_the_turn() {
+    let reactor = MemoryReactor::new();
+    let future = asyncio::Future::<u32, &str>::new(reactor.net());
+    let called = Rc::new(Cell::new(false));
+    let flag = Rc::clone(&called);
+    future.add_done_callback(move |_| flag.set(true));
+    future.set_result(1).unwrap();
+    // Outside of a turn this runs the thread's queue.
+    Deferred::<_, Infallible>::succeed(1).finish(|_| ());
+    assert!(!called.get());
+    reactor.settle();
+    assert!(called.get());
+}
+
+#[test]
 fn a_future_of_asyncio_ends_once() {
     let reactor = MemoryReactor::new();
     let future = asyncio::Future::<u32, &str>::new(reactor.net());
