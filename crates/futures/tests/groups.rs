@@ -422,7 +422,7 @@ fn an_exception_that_nobody_asked_for_is_reported() {
 
 /// A value whose copies ask the future that they come from, and fail when they are told to.
 #[derive(Debug)]
-struct Curious(Rc<RefCell<Option<asyncio::Future<Curious, ()>>>>, bool);
+struct Curious(Rc<RefCell<Option<asyncio::Future<Self, ()>>>>, bool);
 
 impl Clone for Curious {
     fn clone(&self) -> Self {

@@ -5,9 +5,9 @@
 
 use std::cell::Cell;
 use std::convert::Infallible;
-use std::future::{pending, poll_fn};
+use std::future::pending;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Empty, Full};
@@ -264,7 +264,7 @@ fn a_panic_of_a_future_that_hyper_gave_to_the_executor_is_reported() {
     executor.execute(pending::<()>());
     let polled = Rc::new(Cell::new(false));
     let flag = Rc::clone(&polled);
-    executor.execute(poll_fn(move |_| Poll::Ready(flag.set(true))));
+    executor.execute(async move { flag.set(true) });
     assert!(!polled.get());
     reactor.settle();
     assert!(polled.get());

@@ -9,13 +9,13 @@ use std::time::Duration;
 use tokio::io::{
     AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, copy, copy_bidirectional,
 };
-use torsade_core::Net;
+use torsade_core::{Address, Net};
 use torsade_futures::{Duplex, open_connection, spawn, start_server, task_count};
 use torsade_testing::MemoryReactor;
 
 const ADDRESS: &str = "127.0.0.1:8007";
 
-fn serve_echo(net: &Net, address: &str) -> std::net::SocketAddr {
+fn serve_echo(net: &Net, address: &str) -> Address {
     let listener = start_server(net, address, async |mut reader, mut writer| {
         copy(&mut reader, &mut writer).await?;
         AsyncWriteExt::shutdown(&mut writer).await
@@ -120,7 +120,7 @@ fn a_lost_connection_has_an_error_of_its_kind() {
 )]
 fn an_echo_by_copy_on_real_sockets() {
     let mut reactor = torsade_reactor::Reactor::new().unwrap();
-    let address = serve_echo(reactor.net(), "127.0.0.1:0");
+    let address = serve_echo(reactor.net(), "127.0.0.1:0").to_string();
     let plain = std::thread::spawn(move || {
         let mut socket = std::net::TcpStream::connect(address).unwrap();
         socket.write_all(b"by hand").unwrap();

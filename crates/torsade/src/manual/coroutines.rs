@@ -185,7 +185,7 @@
 //! | the first that is there | [`race`](crate::race()): the first value | `futures::wait` for `FirstCompleted`: the first end | `threads::wait` until `FirstDone` |
 //! | each as it comes | | [`futures::as_completed`](crate::futures::as_completed) | [`threads::as_completed`](crate::threads::as_completed) |
 //! | nobody outlives the others | [`Group`](crate::Group) | [`task_group`](crate::futures::task_group) | |
-//! | after a while | [`Net::sleep`](crate::Net::sleep) | [`futures::sleep`](crate::futures::sleep) | `std::thread::sleep` |
+//! | after a while | [`Net::sleep`](crate::Net::sleep) | [`futures::sleep`](crate::futures::sleep) | the system's own |
 //! | not longer than | [`Net::timeout`](crate::Net::timeout): cancels, then `Failure::TimedOut` | [`futures::timeout`](crate::futures::timeout): drops, then `Elapsed` | the last argument of `threads::wait` |
 //! | keep it going though its reader leaves | `share` a Deferred | [`shield`](crate::futures::shield()) | |
 //! | take turns | [`DeferredLock`](crate::DeferredLock), [`DeferredSemaphore`](crate::DeferredSemaphore) | [`Lock`](crate::futures::sync::Lock), [`Semaphore`](crate::futures::sync::Semaphore) | those of `std::sync` |
