@@ -5,12 +5,14 @@
 //! proof that the cells look: `cargo run -p torsade-tests --bin breaks` breaks the code in each of
 //! those ways and demands that the cell named there fails. `planted.md` is the same proof of all
 //! rigs together: `cargo run -p torsade-tests --bin planted`. `rules.txt` says what became of
-//! Twisted's rules, and by which tests: `cargo test -p torsade-tests --test rules` counts them.
+//! Twisted's rules, and by which tests: `cargo test -p torsade-tests --test rules` counts them;
+//! `asyncio.txt` says the same of asyncio's loop and transports.
 #![forbid(unsafe_code)]
 
 pub mod fuzz;
 #[cfg(unix)]
 mod logged;
+pub mod named;
 pub mod rng;
 pub mod runner;
 pub mod simulated;

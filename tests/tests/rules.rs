@@ -6,9 +6,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
 
-use torsade_testing::conformance::{Cell, contracts};
+use torsade_tests::named::{exists, root};
 
 const RULES: usize = 84;
 const LIST: &str = include_str!("../rules.txt");
@@ -186,53 +185,6 @@ fn numbers(line: &str) -> impl Iterator<Item = usize> {
         .filter_map(|word| word.strip_prefix('R')?.parse().ok())
 }
 
-/// Whether there is such a test: a cell, or a function that is marked as a test.
-fn exists(test: &str) -> Result<(), String> {
-    let mut cells = contracts().iter().flat_map(|contract| contract.cells);
-    if cells.any(|cell| Cell::id(cell) == test) {
-        return Ok(());
-    }
-    let mut parts = test.split("::");
-    let (Some(package), Some(file), Some(name), None) =
-        (parts.next(), parts.next(), parts.next(), parts.next())
-    else {
-        return Err(format!("there is no cell {test}"));
-    };
-    let path = folder(package).join(file);
-    let source = fs::read_to_string(&path).map_err(|error| format!("{test}: {error}"))?;
-    if has_test(&source, name) {
-        Ok(())
-    } else {
-        Err(format!("there is no test {test}"))
-    }
-}
-
-fn has_test(source: &str, name: &str) -> bool {
-    let function = format!("fn {name}(");
-    let lines: Vec<&str> = source.lines().map(str::trim).collect();
-    lines.iter().enumerate().any(|(at, line)| {
-        let mut attributes = lines[..at].iter().rev();
-        line.starts_with(&function)
-            && attributes
-                .by_ref()
-                .take_while(|line| line.starts_with("#["))
-                .any(|line| *line == "#[test]")
-    })
-}
-
-fn folder(package: &str) -> PathBuf {
-    match package.strip_prefix("torsade-") {
-        Some("tests") => root().join("tests"),
-        Some("examples") => root().join("examples"),
-        Some(name) => root().join("crates").join(name),
-        None => root().join("crates").join(package),
-    }
-}
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
 /// The sum, in one line.
 struct Count<'a>(&'a [Rule]);
 
@@ -349,17 +301,5 @@ why: never
             let list = SOUND.replacen(sound, broken, 1);
             assert!(parse(&list).is_err(), "{broken}");
         }
-    }
-
-    #[test]
-    fn a_test_is_a_cell_or_a_function_marked_as_one() {
-        assert_eq!(exists("C4.endings_may_be_repeated_and_mixed"), Ok(()));
-        assert!(exists("C4.endings_may_be").is_err());
-        let here = "torsade-tests::tests/rules.rs::a_test_is_a_cell_or_a_function_marked_as_one";
-        assert_eq!(exists(here), Ok(()));
-        assert!(exists("torsade-tests::tests/rules.rs::exists").is_err());
-        assert!(exists("torsade-tests::tests/rules.rs::nothing").is_err());
-        assert!(exists("torsade-tests::tests/nowhere.rs::nothing").is_err());
-        assert!(exists("torsade-tests::tests/rules.rs").is_err());
     }
 }

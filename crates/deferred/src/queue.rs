@@ -129,7 +129,16 @@ pub fn push(job: Rc<dyn Job>) {
 /// assert_eq!(count.0.get(), 1);
 /// ```
 pub fn leave(job: Rc<dyn Job>) {
-    current().push(job);
+    // Tasks come through here at each of their steps: the usual way counts no reference.
+    let mut job = Some(job);
+    let _ = OWN.try_with(|own| {
+        if let Some(job) = job.take() {
+            own.0.push(job);
+        }
+    });
+    if let Some(job) = job {
+        last().push(job);
+    }
 }
 
 /// Whether no job waits on this thread.

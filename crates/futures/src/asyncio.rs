@@ -43,11 +43,14 @@ pub struct CallbackId(u64);
 #[error("the future is not in the state that this needs")]
 pub struct InvalidState;
 
+type Outcome<T, E> = Result<T, Failure<E>>;
+
 type Callback<T, E> = Box<dyn FnOnce(&Future<T, E>)>;
 
 struct Shared<T: Clone + 'static, E: Clone + 'static> {
     net: Net,
-    result: RefCell<Option<Result<T, Failure<E>>>>,
+    /// Shared, because copying it is the user's code, which may ask for it, and panic.
+    result: RefCell<Option<Rc<Outcome<T, E>>>>,
     /// Whether anybody has seen the error, if it is one.
     seen: Cell<bool>,
     next: Cell<u64>,
@@ -106,7 +109,7 @@ impl<T: Clone + 'static, E: Clone + 'static> Future<T, E> {
         if self.done() {
             return Err(InvalidState);
         }
-        *self.0.result.borrow_mut() = Some(result);
+        *self.0.result.borrow_mut() = Some(Rc::new(result));
         let callbacks = self.0.callbacks.take();
         for (_, callback) in callbacks {
             self.call(callback);
@@ -123,7 +126,7 @@ impl<T: Clone + 'static, E: Clone + 'static> Future<T, E> {
     /// Whether it was cancelled.
     pub fn cancelled(&self) -> bool {
         let result = self.0.result.borrow();
-        matches!(&*result, Some(Err(Failure::Cancelled)))
+        matches!(result.as_deref(), Some(Err(Failure::Cancelled)))
     }
 
     /// The result, without waiting.
@@ -131,12 +134,9 @@ impl<T: Clone + 'static, E: Clone + 'static> Future<T, E> {
     /// # Errors
     /// [`InvalidState`] if there is none yet. The inner error is the future's own.
     pub fn result(&self) -> Result<Result<T, Failure<E>>, InvalidState> {
-        // Cloning runs user code: not under the borrow.
-        let result = self.0.result.take().ok_or(InvalidState)?;
-        let copy = result.clone();
-        *self.0.result.borrow_mut() = Some(result);
+        let result = self.0.result.borrow().clone().ok_or(InvalidState)?;
         self.0.seen.set(true);
-        Ok(copy)
+        Ok((*result).clone())
     }
 
     /// The failure, without waiting; `None` if it ended well.
@@ -238,10 +238,11 @@ impl<T: Clone + 'static, E: Clone + 'static> Job for Call<T, E> {
 
 impl<T: Clone + 'static, E: Clone + 'static> Drop for Shared<T, E> {
     fn drop(&mut self) {
-        if let Some(Err(Failure::Error(error))) = self.result.take()
-            && !self.seen.get()
+        if !self.seen.get()
+            && let Some(result) = self.result.take().and_then(Rc::into_inner)
+            && let Err(failure @ (Failure::Error(_) | Failure::Panicked(_))) = result
         {
-            Deferred::<(), E>::fail(error).detach();
+            Deferred::<(), E>::settled(Err(failure)).detach();
         }
     }
 }

@@ -14,10 +14,7 @@ use torsade_deferred::queue::{self, Job};
 /// that tasks and callbacks run in one order.
 pub(crate) struct Executor {
     net: Net,
-    /// Tells executors apart, in the whole process.
-    id: u64,
-    /// Where this thread's wakers find it.
-    place: usize,
+    home: Home,
     slots: RefCell<Vec<Slot>>,
     free: RefCell<Vec<u32>>,
     alive: Cell<usize>,
@@ -27,6 +24,24 @@ pub(crate) struct Executor {
     kind: Cell<Option<&'static RawWakerVTable>>,
     /// Counts tasks as they end, for those who want them in that order.
     ended: Cell<u64>,
+}
+
+/// Where an executor is found: on its own thread, and on no other.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Home {
+    /// Tells executors apart, in the whole process.
+    id: u64,
+    /// Its place among those of its thread.
+    place: usize,
+}
+
+impl Home {
+    /// The executor, if this is its thread and it lives.
+    pub(crate) fn executor(self) -> Option<Rc<Executor>> {
+        // At the very end of a thread there are no executors any more.
+        let executor = HERE.try_with(|here| here.borrow().get(self.place)?.upgrade());
+        executor.ok()?.filter(|found| found.home.id == self.id)
+    }
 }
 
 /// Room for a task, one after the other.
@@ -72,11 +87,13 @@ impl Executor {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let executor = Rc::new(Self {
             net: net.clone(),
-            id: NEXT.fetch_add(1, Ordering::Relaxed),
-            place: HERE.with_borrow(|here| {
-                let free = here.iter().position(|it| it.strong_count() == 0);
-                free.unwrap_or(here.len())
-            }),
+            home: Home {
+                id: NEXT.fetch_add(1, Ordering::Relaxed),
+                place: HERE.with_borrow(|here| {
+                    let free = here.iter().position(|it| it.strong_count() == 0);
+                    free.unwrap_or(here.len())
+                }),
+            },
             slots: RefCell::default(),
             free: RefCell::default(),
             alive: Cell::new(0),
@@ -86,7 +103,7 @@ impl Executor {
         });
         HERE.with_borrow_mut(|here| {
             let weak = Rc::downgrade(&executor);
-            match here.get_mut(executor.place) {
+            match here.get_mut(executor.home.place) {
                 Some(place) => *place = weak,
                 None => here.push(weak),
             }
@@ -96,6 +113,11 @@ impl Executor {
 
     pub(crate) fn net(&self) -> &Net {
         &self.net
+    }
+
+    #[cfg(feature = "hyper")]
+    pub(crate) fn home(&self) -> Home {
+        self.home
     }
 
     /// Tasks that have not ended.
@@ -141,8 +163,7 @@ impl Executor {
 
     fn new_waker(&self, key: Key) -> Arc<TaskWaker> {
         Arc::new(TaskWaker {
-            executor: self.id,
-            place: self.place,
+            home: self.home,
             key,
             remote: self.net.remote(),
             posted: AtomicBool::new(false),
@@ -230,8 +251,7 @@ fn waker_of(waker: &Arc<TaskWaker>) -> Waker {
 ///
 /// It holds no part of the task, which may not leave its thread: only where it is.
 struct TaskWaker {
-    executor: u64,
-    place: usize,
+    home: Home,
     key: Key,
     remote: Remote,
     /// Whether a wake from another thread is on its way, so that a hundred are one.
@@ -241,17 +261,12 @@ struct TaskWaker {
 impl TaskWaker {
     /// Wake it if this is its thread.
     fn wake_here(&self) -> bool {
-        // At the very end of a thread there are no executors any more.
-        let executor = HERE.try_with(|here| {
-            let executor = here.borrow().get(self.place)?.upgrade()?;
-            (executor.id == self.executor).then_some(executor)
-        });
-        match executor {
-            Ok(Some(executor)) => {
+        match self.home.executor() {
+            Some(executor) => {
                 executor.wake(self.key);
                 true
             }
-            Ok(None) | Err(_) => false,
+            None => false,
         }
     }
 }

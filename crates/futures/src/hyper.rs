@@ -9,6 +9,9 @@
 //! let timer = HyperTimer::new(reactor.net()); // for `Builder::timer`
 //! # let _ = (executor, timer);
 //! ```
+//!
+//! A server and a client in one test, in no time: `crates/futures/tests/hyper.rs` of the sources.
+//! With sockets: the examples `http_server` and `http_client`.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -19,16 +22,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
-#[expect(
-    clippy::disallowed_types,
-    reason = "hyper counts in it; it is looked at and never read from the clock here"
-)]
+#[expect(clippy::disallowed_types, reason = "hyper counts in it")]
 use std::time::Instant;
 
 use hyper::rt;
 use torsade_core::driver::Extension;
-use torsade_core::{Net, Remote, Timer};
+use torsade_core::{Net, Remote, Time, Timer};
 
+use crate::executor::{Executor, Home};
 use crate::spawn;
 
 /// Runs hyper's background work as tasks of a reactor. The futures need not be `Send`.
@@ -48,40 +49,98 @@ impl<F: Future + 'static> rt::Executor<F> for HyperExecutor {
     }
 }
 
-/// hyper's time-outs, as timers of a reactor.
+/// hyper's time-outs, as timers of a reactor, by its clock: in a test or a simulation they pass as
+/// the test says.
 ///
-/// hyper wants a timer that may leave its thread, so this one reaches its reactor as other threads
-/// do: setting one is a message to the reactor, and it begins when that is read, in the next turn
-/// at the latest. It is given up when the sleep is dropped. If the reactor is gone, it never ends.
+/// hyper may carry its timer to another thread. There it works, too: what it sets is sent to the
+/// reactor, and counts from when that reads it. A sleep that is dropped is given up. If the reactor
+/// is gone, it never ends.
 ///
-/// In a test or a simulation it runs by the virtual clock; only what hyper asks for as a point in
-/// time is counted from the real one.
+/// Two things of hyper know nothing of this clock. Points in time are the standard library's
+/// `Instant`, so [`now`](rt::Timer::now) is when the timer was made, and what has passed on the
+/// reactor's clock since; asked on another thread, which has no reactor, it is the system's. And the
+/// `Date` of an answer is the system's date, unless the service sets one.
+///
+/// ```
+/// use std::time::Duration;
+/// use hyper::rt::Timer;
+/// use torsade_futures::hyper::HyperTimer;
+///
+/// let mut reactor = torsade_testing::MemoryReactor::new();
+/// let timer = HyperTimer::new(reactor.net());
+/// let before = timer.now();
+/// reactor.block_on(timer.sleep_until(before + Duration::from_secs(3600)));
+/// assert_eq!(timer.now() - before, Duration::from_secs(3600)); // and no time has passed
+/// ```
+#[expect(clippy::disallowed_types, reason = "hyper counts in it")]
 #[derive(Clone, Debug)]
-pub struct HyperTimer(Remote);
+pub struct HyperTimer {
+    reactor: Place,
+    /// The same moment on both clocks.
+    made: (Instant, Time),
+}
 
 impl HyperTimer {
     /// Of this reactor.
+    #[expect(
+        clippy::disallowed_types,
+        clippy::disallowed_methods,
+        reason = "an `Instant` to count from cannot be had otherwise; nothing is measured by it"
+    )]
     pub fn new(net: &Net) -> Self {
-        Self(net.remote())
+        Self {
+            reactor: Place {
+                home: Executor::of(net).home(),
+                remote: net.remote(),
+            },
+            made: (Instant::now(), net.now()),
+        }
     }
 }
 
-#[expect(
-    clippy::disallowed_types,
-    reason = "hyper's interface; `now` is hyper's own"
-)]
+#[expect(clippy::disallowed_types, reason = "hyper's interface")]
 impl rt::Timer for HyperTimer {
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn rt::Sleep>> {
-        Box::pin(HyperSleep::new(&self.0, duration))
+        Box::pin(HyperSleep::new(&self.reactor, duration))
     }
 
     fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn rt::Sleep>> {
         self.sleep(deadline.saturating_duration_since(self.now()))
     }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "on another thread there is no other clock"
+    )]
+    fn now(&self) -> Instant {
+        let (instant, time) = self.made;
+        match self.reactor.home.executor() {
+            Some(executor) => instant + (executor.net().now() - time),
+            None => Instant::now(),
+        }
+    }
+}
+
+/// A reactor, as it is reached from any thread.
+#[derive(Clone, Debug)]
+struct Place {
+    home: Home,
+    remote: Remote,
+}
+
+impl Place {
+    /// Do this at the reactor: here and now if it is this thread's, else when it reads of it. If it
+    /// is gone, nothing is done.
+    fn run(&self, f: impl FnOnce(&Net) + Send + 'static) {
+        match self.home.executor() {
+            Some(executor) => f(executor.net()),
+            None => drop(self.remote.post(f)),
+        }
+    }
 }
 
 struct HyperSleep {
-    remote: Remote,
+    reactor: Place,
     number: u64,
     state: Arc<Mutex<State>>,
 }
@@ -97,13 +156,12 @@ enum State {
 }
 
 impl HyperSleep {
-    fn new(remote: &Remote, duration: Duration) -> Self {
+    fn new(reactor: &Place, duration: Duration) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let state = Arc::new(Mutex::new(State::Asleep(None)));
         let weak = Arc::downgrade(&state);
-        // If the reactor is gone, nobody waits.
-        let _ = remote.post(move |net| {
+        reactor.run(move |net| {
             if weak.strong_count() > 0 {
                 Timers::of(net).set(net, number, duration, move || {
                     if let Some(state) = weak.upgrade() {
@@ -113,7 +171,7 @@ impl HyperSleep {
             }
         });
         Self {
-            remote: remote.clone(),
+            reactor: reactor.clone(),
             number,
             state,
         }
@@ -155,7 +213,7 @@ impl Drop for HyperSleep {
         };
         if !awake {
             let number = self.number;
-            let _ = self.remote.post(move |net| Timers::of(net).cancel(number));
+            self.reactor.run(move |net| Timers::of(net).cancel(number));
         }
     }
 }

@@ -41,6 +41,10 @@ pub struct Shield<T: 'static> {
     task: Option<Task<T>>,
 }
 
+/// Cancel safe: dropped in the middle, the task goes on by itself.
+///
+/// # Panics
+/// Polling it again after it was ready panics.
 impl<T: 'static> Future for Shield<T> {
     type Output = Result<T, Failure<Infallible>>;
 

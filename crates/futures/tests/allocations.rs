@@ -3,12 +3,13 @@
 use std::cell::Cell;
 use std::convert::Infallible;
 use std::future::poll_fn;
+use std::pin::pin;
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 
 use allocation_counter::measure;
 use torsade_deferred::Deferred;
-use torsade_futures::sync::Queue;
+use torsade_futures::sync::{Queue, Semaphore};
 use torsade_futures::{spawn, yield_now};
 use torsade_testing::MemoryReactor;
 
@@ -94,4 +95,21 @@ fn a_task_switch_and_a_hand_over_allocate_nothing() {
         total.get()
     });
     assert_eq!(allocated, 0);
+}
+
+#[test]
+fn those_who_left_a_line_take_no_room_in_it() {
+    let semaphore = Semaphore::new(0);
+    let mut context = Context::from_waker(Waker::noop());
+    let mut first = pin!(semaphore.acquire());
+    assert!(first.as_mut().poll(&mut context).is_pending());
+    let held = measure(|| {
+        for _ in 0..10_000 {
+            let mut leaving = pin!(semaphore.acquire());
+            assert!(leaving.as_mut().poll(&mut context).is_pending());
+        }
+    });
+    assert!(held.bytes_max < 1000, "{} bytes", held.bytes_max);
+    semaphore.release();
+    assert!(first.as_mut().poll(&mut context).is_ready());
 }

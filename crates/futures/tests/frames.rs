@@ -7,11 +7,12 @@ use std::rc::Rc;
 use futures_util::{SinkExt, StreamExt};
 use torsade_core::{Disconnect, Limit, Protocol, Transport};
 use torsade_deferred::{Deferred, Failure};
+use torsade_futures::sync::Event;
 use torsade_futures::{
-    FrameWriter, Frames, ReadError, SendError, deferred_stream, spawn, start_server,
-    switch_to_streams,
+    FrameWriter, Frames, ReadError, SendError, StreamReader, StreamWriter, deferred_stream, spawn,
+    start_server, switch_to_streams,
 };
-use torsade_testing::{MemoryReactor, StringTransport};
+use torsade_testing::{FarEnd, MemoryReactor, StringTransport};
 use torsade_wire::{Int8, Int16, Netstring, TooLong};
 
 type Items = Vec<Result<Vec<u8>, Disconnect>>;
@@ -190,4 +191,88 @@ fn an_end_that_was_read_is_told_to_the_protocol_that_takes_over() {
     far.end();
     assert_eq!(far.take_sent(), b"end");
     assert!(far.has_ended());
+}
+
+/// The streams of a connection, and its other end.
+fn dialled(reactor: &MemoryReactor) -> (StreamReader, StreamWriter, FarEnd) {
+    let got = Rc::new(RefCell::new(None));
+    let place = Rc::clone(&got);
+    let listener = start_server(reactor.net(), "127.0.0.1:9", async move |reader, writer| {
+        *place.borrow_mut() = Some((reader, writer));
+    });
+    let far = reactor.dial("127.0.0.1:9");
+    listener.unwrap().close();
+    let (reader, writer) = got.take().unwrap();
+    (reader, writer, far)
+}
+
+struct Echo;
+
+impl Protocol for Echo {
+    fn data_received(&mut self, transport: &Transport<Self>, data: &[u8]) {
+        transport.write(data);
+    }
+}
+
+#[test]
+fn what_came_before_a_switch_and_was_never_looked_at_is_given_to_the_protocol() {
+    let reactor = MemoryReactor::new();
+    let (mut reader, writer, mut far) = dialled(&reactor);
+    far.feed("go\nabc");
+    let event = Event::new();
+    let waits = event.clone();
+    spawn(reactor.net(), async move {
+        assert_eq!(reader.read_line().await.unwrap(), b"go\n");
+        waits.wait().await;
+        reader.switch(writer, Echo);
+    })
+    .detach();
+    reactor.settle();
+    far.feed("def");
+    event.set();
+    assert_eq!(far.take_sent(), b"abcdef");
+    // As before the streams, output holds input back.
+    far.set_window(0);
+    for _ in 0..10 {
+        far.feed(vec![b'x'; 20_000]);
+    }
+    assert!(!far.is_reading());
+}
+
+#[test]
+fn frames_read_ahead_as_far_as_their_messages_need_and_no_less_than_the_reader() {
+    let mut reactor = MemoryReactor::new();
+    let (mut reader, _writer, mut far) = dialled(&reactor);
+    reader.set_limit(50);
+    let words = Frames::new(reader, Netstring::default(), <[u8]>::len).max_length(5);
+    let reader = words.into_reader();
+    assert!(reader.limit() >= 50);
+    let mut words = Frames::new(reader, Netstring::default(), <[u8]>::len).max_length(100_000);
+    far.feed(b"100000:");
+    far.feed(vec![b'x'; 100_000]);
+    far.feed(b",");
+    assert_eq!(
+        reactor.block_on(async move { words.next().await }),
+        Some(Ok(100_000))
+    );
+}
+
+#[test]
+fn closing_a_sink_ends_our_side_alone_and_a_loss_is_said() {
+    let mut reactor = MemoryReactor::new();
+    let (reader, writer, far) = dialled(&reactor);
+    let sink = reactor.block_on(async move {
+        let mut sink = FrameWriter::<Int8>::new(writer);
+        SinkExt::<[u8; 0]>::close(&mut sink).await.unwrap();
+        sink
+    });
+    assert!(far.has_ended() && sink.get_ref().connection().is_open());
+    drop((reader, sink));
+    let (_reader, writer, mut far) = dialled(&reactor);
+    far.reset();
+    let lost = reactor.block_on(async move {
+        let mut sink = FrameWriter::<Int8>::new(writer);
+        SinkExt::<[u8; 0]>::flush(&mut sink).await
+    });
+    assert_eq!(lost, Err(SendError::Lost(Disconnect::Reset)));
 }

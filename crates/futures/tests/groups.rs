@@ -2,16 +2,19 @@
 
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
-use std::future::{Future, pending};
+use std::future::{Future, pending, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use torsade_core::Net;
 use torsade_deferred::{Deferred, Failure};
 use torsade_futures::asyncio::{self, InvalidState};
 use torsade_futures::{
-    AllCompleted, Elapsed, FirstCompleted, FirstException, TaskGroup, as_completed, gather, sleep,
-    spawn, task_count, task_group, timeout, wait,
+    AllCompleted, Elapsed, FirstCompleted, FirstException, Task, TaskGroup, as_completed, gather,
+    sleep, sleep_until, spawn, task_count, task_group, timeout, wait, yield_now,
 };
 use torsade_testing::MemoryReactor;
 
@@ -81,6 +84,39 @@ fn dropping_a_group_cancels_its_members_and_it_takes_no_more() {
     reactor.settle();
     assert_eq!(*log.borrow(), ["6 dropped", "5 dropped"]);
     assert_eq!(task_count(&net), 0);
+}
+
+#[test]
+fn a_member_gives_its_value_or_nothing_and_who_asks_may_go() {
+    let mut reactor = MemoryReactor::new();
+    let net = reactor.net().clone();
+    let group = TaskGroup::<Infallible>::new(&net);
+    let value = group.spawn(async { Ok(1) });
+    let nap = sleep(&net, Duration::from_secs(2));
+    let slow = group.spawn(async move {
+        nap.await;
+        Ok(2)
+    });
+    let cancelled = group.spawn(pending::<Result<u8, _>>());
+    assert_eq!(reactor.block_on(value), Some(1));
+    let short = timeout(&net, Duration::from_secs(1), slow);
+    assert_eq!(reactor.block_on(short), Err(Elapsed)); // which leaves the task alone
+    assert_eq!(group.len(), 2);
+    reactor.advance(Duration::from_secs(1));
+    assert_eq!(group.len(), 1);
+    group.cancel();
+    assert_eq!(reactor.block_on(cancelled), None);
+    assert!(reactor.block_on(group.join()).is_ok()); // to be cancelled is no failure
+    let went_on = reactor.block_on(async move {
+        task_group(&net, async |group| {
+            group.spawn(pending::<Result<u8, _>>());
+            group.cancel();
+            yield_now().await;
+            Ok::<_, Infallible>("went on")
+        })
+        .await
+    });
+    assert_eq!(went_on.unwrap(), "went on");
 }
 
 #[test]
@@ -155,6 +191,33 @@ fn what_is_there_at_the_deadline_counts_and_no_timer_is_left() {
         Ok("tea")
     );
     assert!(net.free_timers().is_empty());
+    // It was there before the time was over, and told nobody.
+    let there = Rc::new(Cell::new(false));
+    let brought = Rc::clone(&there);
+    net.call_later(Duration::from_secs(1), move |_| brought.set(true));
+    let silent = poll_fn(move |_| match there.get() {
+        true => Poll::Ready("tea"),
+        false => Poll::Pending,
+    });
+    let silent = timeout(&net, Duration::from_secs(1), silent);
+    assert_eq!(reactor.block_on(silent), Ok("tea"));
+}
+
+#[test]
+fn a_sleep_until_a_moment_ends_then_and_one_of_a_reactor_that_is_gone_never() {
+    let mut reactor = MemoryReactor::new();
+    let net = reactor.net().clone();
+    let moment = net.now() + Duration::from_secs(5);
+    for _ in 0..2 {
+        reactor.block_on(sleep_until(&net, moment));
+        assert_eq!(net.now(), moment); // and a moment that is past is not waited for
+    }
+    let real = torsade_reactor::Reactor::new().unwrap();
+    let mut nap = pin!(sleep(real.net(), Duration::ZERO));
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(nap.as_mut().poll(&mut context).is_pending());
+    drop(real);
+    assert!(nap.as_mut().poll(&mut context).is_pending());
 }
 
 #[test]
@@ -212,6 +275,16 @@ fn wait_takes_out_what_has_ended_in_that_order_and_cancels_nothing() {
 }
 
 #[test]
+fn a_panic_that_was_waited_for_and_not_looked_at_is_reported() {
+    let mut reactor = MemoryReactor::new();
+    reactor.expect_unhandled("no tea");
+    let mut tasks = vec![spawn(reactor.net(), async { panic!("no tea") })];
+    let done: Vec<Task<()>> = reactor.block_on(async move { wait(&mut tasks, AllCompleted).await });
+    assert_eq!(done.len(), 1);
+    drop(done);
+}
+
+#[test]
 fn results_come_as_they_complete_also_those_that_ended_together_before() {
     let mut reactor = MemoryReactor::new();
     let (net, log) = (reactor.net().clone(), Log::default());
@@ -252,6 +325,40 @@ fn the_first_error_of_a_gather_cancels_the_rest_and_so_does_dropping_it() {
             "3 dropped"
         ]
     );
+}
+
+#[test]
+fn what_was_never_polled_is_cancelled_too_and_the_first_error_is_that_which_came_first() {
+    let mut reactor = MemoryReactor::new();
+    let net = reactor.net().clone();
+    drop(as_completed([spawn(&net, pending::<()>())]));
+    reactor.settle();
+    assert_eq!(task_count(&net), 0);
+    let failing = [3, 1, 2].map(|seconds| {
+        let nap = sleep(&net, Duration::from_secs(seconds));
+        async move {
+            nap.await;
+            Err::<(), _>(seconds)
+        }
+    });
+    let all = gather(&net, failing);
+    reactor.advance(Duration::from_secs(5));
+    assert_eq!(reactor.block_on(all), Err(Failure::Error(1)));
+}
+
+#[test]
+fn callbacks_of_asyncio_wait_for_the_turn() {
+    let reactor = MemoryReactor::new();
+    let future = asyncio::Future::<u32, &str>::new(reactor.net());
+    let called = Rc::new(Cell::new(false));
+    let flag = Rc::clone(&called);
+    future.add_done_callback(move |_| flag.set(true));
+    future.set_result(1).unwrap();
+    // Outside of a turn this runs the thread's queue.
+    Deferred::<_, Infallible>::succeed(1).finish(|_| ());
+    assert!(!called.get());
+    reactor.settle();
+    assert!(called.get());
 }
 
 #[test]
@@ -308,6 +415,38 @@ fn an_exception_that_nobody_asked_for_is_reported() {
     let asked = asyncio::Future::<u32, &str>::new(reactor.net());
     asked.set_exception("seen").unwrap();
     assert!(asked.exception().is_ok());
+    reactor.expect_unhandled("no milk");
+    let panicked = Deferred::<u32, &str>::succeed(1).map(|_| panic!("no milk"));
+    drop(asyncio::Future::wrap(reactor.net(), panicked));
+}
+
+/// A value whose copies ask the future that they come from, and fail when they are told to.
+#[derive(Debug)]
+struct Curious(Rc<RefCell<Option<asyncio::Future<Self, ()>>>>, bool);
+
+impl Clone for Curious {
+    fn clone(&self) -> Self {
+        let asks = self.0.borrow();
+        assert!(asks.as_ref().is_some_and(asyncio::Future::done));
+        assert!(!self.1, "this cannot be copied");
+        Self(Rc::clone(&self.0), self.1)
+    }
+}
+
+#[test]
+fn a_result_that_asks_for_itself_or_panics_while_it_is_copied_is_still_there() {
+    let reactor = MemoryReactor::new();
+    for panics in [false, true] {
+        let future = asyncio::Future::new(reactor.net());
+        let asks = Rc::new(RefCell::new(Some(future.clone())));
+        future
+            .set_result(Curious(Rc::clone(&asks), panics))
+            .unwrap();
+        let copied = catch_unwind(AssertUnwindSafe(|| future.result().is_ok()));
+        assert_eq!(copied.is_err(), panics);
+        assert!(future.done());
+        asks.take();
+    }
 }
 
 #[test]

@@ -225,19 +225,52 @@ fn a_half_closed_peer_gets_its_answer_and_the_end_after_it() {
 }
 
 #[test]
-fn a_dropped_writer_closes_and_a_dropped_reader_leaves_much_input_unread() {
+fn a_dropped_writer_closes_though_there_is_input_that_nobody_read() {
     let reactor = MemoryReactor::new();
-    let (reader, writer, mut far) = dialled(&reactor);
+    let (_reader, writer, mut far) = dialled(&reactor);
     far.feed("nobody reads this");
-    drop(reader);
-    far.feed("nor this");
-    assert!(far.is_reading());
-    far.feed(vec![b'x'; 64 * 1024]);
-    assert!(!far.is_reading());
     writer.write("bye");
     drop(writer);
     assert_eq!(far.take_sent(), b"bye");
     assert!(far.has_ended() && !far.has_reset());
+}
+
+#[test]
+fn what_comes_for_a_dropped_reader_is_thrown_away_so_the_peer_is_not_stuck() {
+    let reactor = MemoryReactor::new();
+    let (reader, writer, mut far) = dialled(&reactor);
+    far.feed(vec![b'x'; 100_000]);
+    assert_eq!((reader.buffered(), far.is_reading()), (64 * 1024, false));
+    drop(reader);
+    for _ in 0..10 {
+        far.feed(vec![b'x'; 100_000]);
+        assert!(far.is_reading());
+    }
+    assert_eq!(writer.connection().bytes_received(), 1_100_000);
+    // Its end is one of its side alone: what is written still arrives.
+    far.end();
+    writer.write("bye");
+    assert_eq!(far.take_sent(), b"bye");
+    assert!(!far.has_ended());
+    drop(writer);
+    assert!(far.has_ended() && !far.has_reset());
+}
+
+#[test]
+fn a_writer_whose_reader_was_dropped_hears_of_the_loss_whatever_came_before() {
+    let mut reactor = MemoryReactor::new();
+    let (reader, writer, mut far) = dialled(&reactor);
+    far.feed(vec![b'x'; 100_000]);
+    drop(reader);
+    let closed = spawn(reactor.net(), async move {
+        let closed = writer.wait_closed().await;
+        (closed, writer.drain().await)
+    });
+    far.feed(vec![b'x'; 100_000]);
+    assert!(!closed.is_finished());
+    far.reset();
+    let reset = Err(Disconnect::Reset);
+    assert_eq!(reactor.block_on(closed), Ok((reset.clone(), reset)));
 }
 
 #[test]

@@ -1,13 +1,14 @@
 //! Locks, events, semaphores, barriers and queues: order, hand-overs, and those who leave.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::cmp::Ordering;
 use std::rc::Rc;
 use std::time::Duration;
 
 use torsade_core::Net;
 use torsade_futures::sync::{
-    Barrier, BrokenBarrier, Condition, Event, GetError, LifoQueue, Lock, PriorityQueue, PutError,
-    Queue, Semaphore, ShutDown, TooManyDone,
+    Barrier, BoundedSemaphore, BrokenBarrier, Condition, Event, GetError, LifoQueue, Lock,
+    PriorityQueue, PutError, Queue, ReleasedTooOften, Semaphore, ShutDown, TooManyDone,
 };
 use torsade_futures::{Task, sleep, spawn, timeout};
 use torsade_testing::MemoryReactor;
@@ -108,6 +109,17 @@ fn a_semaphore_hands_permits_over_in_order() {
 }
 
 #[test]
+fn a_bounded_semaphore_notices_what_is_given_back_too_often() {
+    let semaphore = BoundedSemaphore::new(2);
+    let [one, two] = [(); 2].map(|()| semaphore.try_acquire().unwrap());
+    assert!(semaphore.locked() && semaphore.try_acquire().is_none());
+    one.forget();
+    drop(two);
+    assert_eq!(semaphore.release(), Ok(()));
+    assert_eq!(semaphore.release(), Err(ReleasedTooOften));
+}
+
+#[test]
 fn an_event_wakes_all_who_wait_though_it_is_cleared_at_once() {
     let reactor = MemoryReactor::new();
     let event = Event::new();
@@ -126,6 +138,11 @@ fn an_event_wakes_all_who_wait_though_it_is_cleared_at_once() {
     event.set();
     reactor.settle();
     assert!(late.is_finished());
+    // It has happened: nobody waits.
+    let after = event.clone();
+    let after = spawn(reactor.net(), async move { after.wait().await });
+    reactor.settle();
+    assert!(after.is_finished());
 }
 
 #[test]
@@ -161,6 +178,57 @@ fn a_condition_wakes_as_many_as_it_is_told_and_one_at_a_time_holds_the_lock() {
     reactor.settle();
     assert_eq!(*log.borrow(), [1, 3]);
     assert!(three.is_finished() && !condition.locked());
+}
+
+#[test]
+fn all_are_notified_and_those_whose_predicate_is_false_wait_on() {
+    let mut reactor = MemoryReactor::new();
+    let (condition, log) = (Condition::new(), Log::default());
+    let count = Rc::new(Cell::new(0));
+    for name in [1, 2] {
+        let (condition, log, count) = (condition.clone(), Rc::clone(&log), Rc::clone(&count));
+        let waiting = async move {
+            let guard = condition.acquire().await;
+            let _guard = condition.wait_for(guard, || count.get() >= 2).await;
+            log.borrow_mut().push(name);
+        };
+        spawn(reactor.net(), waiting).detach();
+    }
+    reactor.settle();
+    for (number, gone) in [(1, &[][..]), (2, &[1, 2])] {
+        count.set(number);
+        let notifier = condition.clone();
+        reactor.block_on(async move { notifier.notify_all(&notifier.acquire().await) });
+        reactor.settle();
+        assert_eq!(*log.borrow(), gone);
+    }
+}
+
+#[test]
+fn a_notification_goes_on_when_who_got_it_leaves_while_it_waits_for_the_lock() {
+    let mut reactor = MemoryReactor::new();
+    let (condition, log) = (Condition::new(), Log::default());
+    let [first, second] = [1, 2].map(|name| {
+        let (condition, log) = (condition.clone(), Rc::clone(&log));
+        spawn(reactor.net(), async move {
+            let guard = condition.acquire().await;
+            let _guard = condition.wait(guard).await;
+            log.borrow_mut().push(name);
+        })
+    });
+    let net = reactor.net().clone();
+    reactor.block_on(async move {
+        let guard = condition.acquire().await;
+        condition.notify(&guard, 1);
+        // The first one is awake and finds the lock held.
+        sleep(&net, Duration::from_secs(1)).await;
+        first.cancel();
+        sleep(&net, Duration::from_secs(1)).await;
+        drop(guard);
+    });
+    reactor.settle();
+    assert!(second.is_finished());
+    assert_eq!(*log.borrow(), [2]);
 }
 
 #[test]
@@ -205,9 +273,25 @@ fn a_broken_barrier_says_so_to_those_who_wait_and_who_come_until_its_reset() {
     assert_eq!(reactor.block_on(waiting), Ok(Err(BrokenBarrier)));
     assert_eq!(reactor.block_on(wait(&barrier)), Err(BrokenBarrier));
     barrier.reset();
+    let waiting = spawn(reactor.net(), wait(&barrier));
+    reactor.settle();
+    barrier.reset();
+    assert!(!barrier.broken());
+    assert_eq!(reactor.block_on(waiting), Ok(Err(BrokenBarrier)));
     let again = spawn(reactor.net(), wait(&barrier));
     assert_eq!(reactor.block_on(wait(&barrier)), Ok(1));
     assert_eq!(reactor.block_on(again), Ok(Ok(0)));
+    // Who was let go is gone, also if a reset comes before it has run.
+    let before = spawn(reactor.net(), wait(&barrier));
+    reactor.settle();
+    let resetting = barrier.clone();
+    let last = async move {
+        let number = resetting.wait().await;
+        resetting.reset();
+        number
+    };
+    assert_eq!(reactor.block_on(last), Ok(1));
+    assert_eq!(reactor.block_on(before), Ok(Ok(0)));
     // One that leaves is not counted.
     let short = timeout(reactor.net(), Duration::from_secs(1), wait(&barrier));
     assert!(reactor.block_on(short).is_err());
@@ -237,6 +321,41 @@ fn queues_differ_in_their_order_alone() {
         [Some(1), Some(2), Some(3), None]
     );
 }
+
+#[test]
+fn equals_leave_a_priority_queue_in_the_order_in_which_they_came() {
+    let queue = PriorityQueue::new();
+    for (number, letter) in (0..).zip("abcdefgh".chars()) {
+        // Only the first part is compared.
+        queue.put_nowait(Ranked(number % 2, letter)).unwrap();
+    }
+    let order: String = std::iter::from_fn(|| queue.get_nowait().ok())
+        .map(|Ranked(_, letter)| letter)
+        .collect();
+    assert_eq!(order, "acegbdfh");
+}
+
+struct Ranked(u8, char);
+
+impl Ord for Ranked {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.cmp(&other.0)
+    }
+}
+
+impl PartialOrd for Ranked {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Ranked {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Ranked {}
 
 #[test]
 fn who_waits_for_an_item_gets_it_though_others_ask_in_between() {
@@ -272,6 +391,40 @@ fn who_waits_for_room_gets_it_in_order_and_one_that_leaves_passes_it_on() {
     assert_eq!(queue.get_nowait(), Ok(2));
     reactor.settle();
     assert_eq!(queue.get_nowait(), Ok(3));
+}
+
+#[test]
+fn a_queue_with_one_place_hands_everything_over_in_order() {
+    let mut reactor = MemoryReactor::new();
+    let queue = Queue::bounded(1);
+    let putting = queue.clone();
+    let getting = spawn(reactor.net(), async move {
+        [queue.get().await, queue.get().await, queue.get().await]
+    });
+    let putting = spawn(reactor.net(), async move {
+        for number in [1, 2, 3] {
+            putting.put(number).await.unwrap();
+        }
+    });
+    assert_eq!(reactor.block_on(getting), Ok([Ok(1), Ok(2), Ok(3)]));
+    assert!(putting.is_finished());
+}
+
+#[test]
+fn what_is_promised_in_a_queue_that_was_shut_down_is_not_its_end() {
+    let mut reactor = MemoryReactor::new();
+    let queue = Queue::new();
+    let [first, second] = [(); 2].map(|()| {
+        let queue = queue.clone();
+        spawn(reactor.net(), async move { queue.get().await })
+    });
+    reactor.settle();
+    queue.put_nowait(1).unwrap();
+    queue.shutdown();
+    assert_eq!(queue.get_nowait(), Err(GetError::Empty)); // promised
+    assert_eq!(reactor.block_on(first), Ok(Ok(1)));
+    assert_eq!(reactor.block_on(second), Ok(Err(ShutDown)));
+    assert_eq!(queue.get_nowait(), Err(GetError::ShutDown));
 }
 
 #[test]
@@ -316,15 +469,47 @@ fn a_shut_down_queue_gives_what_is_in_and_then_says_so() {
 
 #[test]
 fn a_queue_shut_down_at_once_drops_what_is_in_and_releases_everybody() {
-    let reactor = MemoryReactor::new();
-    let (queue, empty) = (Queue::new(), Queue::<u32>::new());
+    let mut reactor = MemoryReactor::new();
+    let (queue, empty) = (Queue::bounded(1), Queue::<u32>::new());
     queue.put_nowait(1).unwrap();
-    let (joined, waiting) = (queue.clone(), empty.clone());
+    let (joined, putting, getting) = (queue.clone(), queue.clone(), empty.clone());
     let joined = spawn(reactor.net(), async move { joined.join().await });
-    let waiting = spawn(reactor.net(), async move { waiting.get().await });
+    let putting = spawn(reactor.net(), async move { putting.put(2).await });
+    let getting = spawn(reactor.net(), async move { getting.get().await });
     reactor.settle();
     queue.shutdown_now();
-    empty.shutdown();
+    empty.shutdown_now();
     reactor.settle();
-    assert!(joined.is_finished() && waiting.is_finished() && queue.is_empty());
+    assert!(joined.is_finished() && queue.is_empty());
+    assert_eq!(reactor.block_on(putting), Ok(Err(ShutDown)));
+    assert_eq!(reactor.block_on(getting), Ok(Err(ShutDown)));
+}
+
+#[test]
+fn who_waits_at_an_empty_queue_is_told_of_its_shutdown() {
+    let mut reactor = MemoryReactor::new();
+    let queue = Queue::<u32>::new();
+    let getting = queue.clone();
+    let getting = spawn(reactor.net(), async move { getting.get().await });
+    reactor.settle();
+    queue.shutdown();
+    assert_eq!(reactor.block_on(getting), Ok(Err(ShutDown)));
+}
+
+#[test]
+fn what_was_taken_out_before_a_shutdown_at_once_is_still_waited_for() {
+    let reactor = MemoryReactor::new();
+    let queue = Queue::new();
+    for number in [1, 2, 3] {
+        queue.put_nowait(number).unwrap();
+    }
+    queue.get_nowait().unwrap();
+    let joined = queue.clone();
+    let joined = spawn(reactor.net(), async move { joined.join().await });
+    queue.shutdown_now();
+    reactor.settle();
+    assert!(!joined.is_finished());
+    queue.task_done().unwrap();
+    reactor.settle();
+    assert!(joined.is_finished());
 }

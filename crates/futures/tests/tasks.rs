@@ -171,6 +171,39 @@ fn a_cancelled_task_is_dropped_at_its_await_point_and_then_its_end_is_known() {
     assert_eq!(*log.borrow(), ["dropped", "known"]);
 }
 
+/// What its drop brings about comes before its result, in the one order of callbacks.
+#[test]
+fn what_the_drop_of_a_future_resolves_is_known_before_the_end_of_its_task() {
+    struct Resolves(Option<torsade_deferred::Resolver<(), Infallible>>);
+    impl Drop for Resolves {
+        fn drop(&mut self) {
+            self.0.take().unwrap().resolve(());
+        }
+    }
+    let reactor = MemoryReactor::new();
+    let log = Log::default();
+    let (resolver, dropped) = Deferred::new();
+    let resolves = Resolves(Some(resolver));
+    let mut task = Box::pin(async move {
+        let _resolves = &resolves;
+        pending::<()>().await;
+    });
+    let task = spawn(
+        reactor.net(),
+        poll_fn(move |context| {
+            // Held by the task itself, so dropped with its future and not at its end.
+            let _ = task.as_mut().poll(context);
+            Poll::Ready(())
+        }),
+    );
+    let (first, second) = (Rc::clone(&log), Rc::clone(&log));
+    dropped.finish(move |_| first.borrow_mut().push("dropped"));
+    task.into_deferred()
+        .finish(move |_| second.borrow_mut().push("ended"));
+    reactor.settle();
+    assert_eq!(*log.borrow(), ["dropped", "ended"]);
+}
+
 #[test]
 fn a_task_cancelled_before_it_began_never_begins() {
     let mut reactor = MemoryReactor::new();
@@ -418,20 +451,21 @@ fn foreign_wakers_are_called_from_the_queue() {
             *self.0.lock().unwrap() += 1;
         }
     }
-    let flag = Arc::new(Flag(Mutex::new(0)));
-    let waker = Waker::from(Arc::clone(&flag));
+    let [before, flag] = [(); 2].map(|()| Arc::new(Flag(Mutex::new(0))));
     let event = torsade_futures::sync::Event::new();
     let mut wait = Box::pin(event.wait());
-    assert!(
-        wait.as_mut()
-            .poll(&mut Context::from_waker(&waker))
-            .is_pending()
-    );
+    // The last one counts.
+    for flag in [&before, &flag] {
+        let waker = Waker::from(Arc::clone(flag));
+        let mut context = Context::from_waker(&waker);
+        assert!(wait.as_mut().poll(&mut context).is_pending());
+    }
     let turn = torsade_deferred::queue::Turn::enter().unwrap();
     event.set();
     assert_eq!(*flag.0.lock().unwrap(), 0);
     turn.drain(10);
     assert_eq!(*flag.0.lock().unwrap(), 1);
+    assert_eq!(*before.0.lock().unwrap(), 0);
 }
 
 #[test]

@@ -3,12 +3,10 @@
 mod duplex;
 mod error;
 mod frames;
-#[cfg(feature = "hyper")]
-mod hyper;
 mod pipe;
 mod reader;
-#[cfg(feature = "tokio")]
-mod tokio;
+#[cfg(any(feature = "hyper", feature = "tokio"))]
+mod runtimes;
 mod writer;
 
 use std::fmt;

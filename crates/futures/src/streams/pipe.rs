@@ -24,7 +24,7 @@ pub(super) struct Pipe {
     limit: Cell<usize>,
     input: RefCell<Input>,
     reader: Cell<Reader>,
-    paused: Cell<bool>,
+    flow: Cell<Flow>,
     /// Whether output held input back before we were here.
     throttled: Cell<bool>,
     /// Those who wait until output is welcome again.
@@ -39,6 +39,21 @@ enum Input {
     Open,
     Ended,
     Lost(Disconnect),
+}
+
+/// What becomes of what comes.
+///
+/// ```text
+///            the limit is full
+///   Read <-----------------------> Paused
+///    |    it was read, or raised     |
+///    +---- the reader is dropped ----+--> Ignored
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Flow {
+    Read,
+    Paused,
+    Ignored,
 }
 
 /// Who waits for input.
@@ -73,7 +88,7 @@ impl Pipe {
             limit: Cell::new(LIMIT),
             input: RefCell::new(Input::Open),
             reader: Cell::default(),
-            paused: Cell::new(false),
+            flow: Cell::new(Flow::Read),
             throttled: Cell::new(false),
             drains: Waiters::default(),
         })
@@ -145,7 +160,7 @@ impl Pipe {
             *start = 0;
             self.spares.give(mem::take(held));
         }
-        if self.paused.get() && self.buffered() <= self.limit.get() / 2 {
+        if self.is_paused() && self.buffered() <= self.limit.get() / 2 {
             self.go_on();
         }
     }
@@ -157,7 +172,7 @@ impl Pipe {
 
     pub(super) fn set_limit(&self, limit: usize) {
         self.limit.set(limit.max(1));
-        if self.paused.get() && self.buffered() < limit {
+        if self.is_paused() && self.buffered() < limit {
             self.go_on();
         }
     }
@@ -179,13 +194,14 @@ impl Pipe {
         }
     }
 
-    /// Nobody will read any more. What came is thrown away; as much again is read as may be read
-    /// ahead, so that an end behind that is noticed, and what is more waits with the peer.
+    /// Nobody will read any more. What came, and what will come, is thrown away: so the peer is not
+    /// held up, and its end is noticed whatever came before.
     pub(super) fn reader_gone(&self) {
         self.held.set(0);
         self.spares.give(self.arrived.take());
         drop(self.reader.take());
         self.go_on();
+        self.flow.set(Flow::Ignored);
     }
 
     /// A protocol takes the connection over, with what the reader has in its hands and what came
@@ -211,17 +227,22 @@ impl Pipe {
         }
     }
 
+    fn is_paused(&self) -> bool {
+        self.flow.get() == Flow::Paused
+    }
+
     fn hold(&self) {
         if let Some(transport) = self.transport.get() {
-            self.paused.set(true);
+            self.flow.set(Flow::Paused);
             transport.pause_reading();
         }
     }
 
     fn go_on(&self) {
-        if self.paused.replace(false)
+        if self.is_paused()
             && let Some(transport) = self.transport.get()
         {
+            self.flow.set(Flow::Read);
             transport.resume_reading();
         }
     }
@@ -321,6 +342,9 @@ impl Protocol for StreamProtocol {
 
     fn data_received(&mut self, transport: &Transport<Self>, data: &[u8]) {
         let pipe = &self.pipe;
+        if pipe.flow.get() == Flow::Ignored {
+            return;
+        }
         let room = pipe.limit.get().saturating_sub(pipe.buffered());
         let (taken, left) = data.split_at(room.min(data.len()));
         if taken.len() == room {

@@ -3,7 +3,7 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use futures_io::{AsyncBufRead, AsyncRead};
 use memchr::memmem;
@@ -16,8 +16,12 @@ use super::{ReadError, StreamWriter};
 /// Bytes in, of a connection that is used by coroutines.
 ///
 /// At most [`limit`](Self::limit) bytes are read ahead; what is more waits with the peer, so a
-/// reader that is slow slows its peer down and nothing grows. When it is dropped, so much is still
-/// read and thrown away, so that the peer's end behind it is noticed; what is more waits.
+/// reader that is slow slows its peer down and nothing grows. The peer's end is behind what waits,
+/// and so is noticed when that was read.
+///
+/// Dropping it says that nobody wants what comes: it is read and thrown away, as by a protocol that
+/// does nothing with it. So a peer that talks to a writer alone is never stuck, and its end is
+/// noticed at once. Who wants no more of the connection drops, or closes, the writer.
 ///
 /// Every method here is **cancel safe**: it takes bytes out when it has all that was asked for, and
 /// not before; given up in the middle, by a [`timeout`](crate::timeout) say, nothing is lost, and
@@ -61,6 +65,8 @@ impl StreamReader {
     /// Some bytes, at least one and at most `max`, as soon as there are any. Empty at the peer's
     /// end, and from then on; empty at once if `max` is 0.
     ///
+    /// Cancel safe: nothing is taken before this is ready.
+    ///
     /// # Errors
     /// The reason, if the connection was lost otherwise than in good order and all that had come
     /// was read.
@@ -75,6 +81,8 @@ impl StreamReader {
     /// Like [`read`](Self::read), into a buffer of the caller's: no allocation. Returns how many
     /// bytes it wrote to the front of it.
     ///
+    /// Cancel safe: nothing is taken before this is ready.
+    ///
     /// # Errors
     /// As for [`read`](Self::read).
     pub async fn read_into(&mut self, buffer: &mut [u8]) -> Result<usize, Disconnect> {
@@ -85,6 +93,8 @@ impl StreamReader {
     }
 
     /// Everything up to the peer's end, if that is at most `max` bytes.
+    ///
+    /// Cancel safe: nothing is taken before this is ready.
     ///
     /// # Errors
     /// [`ReadError::LimitOverrun`] if it is more, with everything left to be read; or the loss.
@@ -105,6 +115,8 @@ impl StreamReader {
     /// by number. Memory grows as they come, so a number that a peer sent costs nothing by itself;
     /// bound it all the same.
     ///
+    /// Cancel safe: nothing is taken before this is ready.
+    ///
     /// # Errors
     /// [`ReadError::Incomplete`] with what there was if the peer ends before; or the loss.
     #[doc(alias = "readexactly")]
@@ -118,6 +130,8 @@ impl StreamReader {
     }
 
     /// Everything up to the first occurrence of `separator`, and that too.
+    ///
+    /// Cancel safe: nothing is taken before this is ready.
     ///
     /// # Errors
     /// [`ReadError::Incomplete`] with what there was if the peer ends before;
@@ -149,6 +163,8 @@ impl StreamReader {
     }
 
     /// One line with its `\n`. The last one may lack it; after that, empty.
+    ///
+    /// Cancel safe: nothing is taken before this is ready.
     ///
     /// # Errors
     /// [`ReadError::LimitOverrun`] if the line is longer than the limit, with everything left to
@@ -258,24 +274,28 @@ impl StreamReader {
             .poll_more(&mut self.held, &mut self.start, context)
     }
 
-    /// Give `take` some bytes, at most `max`; none at the end.
+    /// Put some bytes into `buffer`, as many as it has room for; none at the end.
     #[cfg(any(feature = "hyper", feature = "tokio"))]
-    pub(super) fn poll_take(
+    pub(super) fn poll_fill(
         &mut self,
         context: &Context<'_>,
-        max: usize,
-        take: impl FnOnce(&[u8]),
+        buffer: impl super::runtimes::Buffer,
     ) -> Poll<io::Result<()>> {
-        if self.ready().is_empty() && max > 0 {
-            match self.poll_more(context) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Err(reason)) => return Poll::Ready(Err(lost(reason))),
-                Poll::Ready(Ok(_)) => {}
-            }
-        }
-        let len = max.min(self.ready().len());
-        take(&self.ready()[..len]);
+        let room = buffer.room();
+        ready!(self.poll_some(context, room))?;
+        let len = room.min(self.ready().len());
+        buffer.put(&self.ready()[..len]);
         self.consumed(len);
+        Poll::Ready(Ok(()))
+    }
+
+    /// Wait until anything is ready, or the end, for who has so much room.
+    fn poll_some(&mut self, context: &Context<'_>, room: usize) -> Poll<io::Result<()>> {
+        if room > 0 && self.ready().is_empty() {
+            return self
+                .poll_more(context)
+                .map(|more| more.map(drop).map_err(lost));
+        }
         Poll::Ready(Ok(()))
     }
 
@@ -325,13 +345,7 @@ impl AsyncRead for StreamReader {
         context: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        if self.ready().is_empty() && !buffer.is_empty() {
-            match self.poll_more(context) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Err(reason)) => return Poll::Ready(Err(lost(reason))),
-                Poll::Ready(Ok(_)) => {}
-            }
-        }
+        ready!(self.poll_some(context, buffer.len()))?;
         Poll::Ready(Ok(self.copy_out(buffer)))
     }
 }
@@ -339,13 +353,7 @@ impl AsyncRead for StreamReader {
 impl AsyncBufRead for StreamReader {
     fn poll_fill_buf(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
         let me = self.get_mut();
-        if me.ready().is_empty() {
-            match me.poll_more(context) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Err(reason)) => return Poll::Ready(Err(lost(reason))),
-                Poll::Ready(Ok(_)) => {}
-            }
-        }
+        ready!(me.poll_some(context, usize::MAX))?;
         Poll::Ready(Ok(me.ready()))
     }
 

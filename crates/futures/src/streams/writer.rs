@@ -110,7 +110,10 @@ impl StreamWriter {
         !self.connection.is_open()
     }
 
-    /// Wait until the connection is over.
+    /// Wait until the connection is over: closed here, and what was written has left, or lost.
+    ///
+    /// The peer's end alone is not the end of the connection: the reader tells of that. A loss is
+    /// noticed when everything before it was read, so either read on, or drop the reader.
     ///
     /// Cancel safe: nothing is lost but the wait.
     ///

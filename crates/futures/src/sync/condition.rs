@@ -67,15 +67,16 @@ impl Condition {
     /// Release the lock, wait to be notified, and wait for the lock again.
     ///
     /// Cancel safe: dropped in the middle, the lock is not held (it went with the guard), and a
-    /// notification that it had got goes to the next one.
+    /// notification that it had got goes to the next one, also if it waited for the lock by then.
     ///
     /// # Panics
     /// If the guard holds another lock.
     pub async fn wait(&self, guard: LockGuard) -> LockGuard {
         self.check(&guard);
-        let mut wait = Wait::new(&self.waiters, || {
+        let pass_on = || {
             self.waiters.grant();
-        });
+        };
+        let mut wait = Wait::new(&self.waiters, pass_on);
         let mut guard = Some(guard);
         // The place in the queue first, the lock after: whoever notifies then finds us.
         std::future::poll_fn(|context| {
@@ -84,7 +85,10 @@ impl Condition {
             polled
         })
         .await;
-        self.lock.acquire().await
+        let notified = PassOn(Some(pass_on));
+        let guard = self.lock.acquire().await;
+        notified.keep();
+        guard
     }
 
     /// Wait until `predicate` is true; asked with the lock held, now and whenever notified.
@@ -137,6 +141,23 @@ impl Condition {
             guard.is_of(&self.lock),
             "a Condition was given the guard of another lock"
         );
+    }
+}
+
+/// A notification that somebody got, until he has the lock, too: dropped before, it is passed on.
+struct PassOn<P: Fn()>(Option<P>);
+
+impl<P: Fn()> PassOn<P> {
+    fn keep(mut self) {
+        self.0 = None;
+    }
+}
+
+impl<P: Fn()> Drop for PassOn<P> {
+    fn drop(&mut self) {
+        if let Some(pass_on) = &self.0 {
+            pass_on();
+        }
     }
 }
 

@@ -174,7 +174,11 @@ impl<S: Store> BaseQueue<S> {
                 Err(GetError::ShutDown) => return Err(ShutDown),
                 Err(GetError::Empty) => {}
             }
-            Wait::new(&self.0.getters, || self.offer()).granted().await;
+            // A promise that is given back is the next one's.
+            let pass_on = || {
+                self.0.getters.grant();
+            };
+            Wait::new(&self.0.getters, pass_on).granted().await;
             // It was promised to us, unless the queue was emptied by a shutdown.
             let item = self.0.take();
             if let Some(item) = item {
@@ -310,27 +314,17 @@ impl<S: Store> BaseQueue<S> {
         self.0.unfinished.set(self.0.unfinished.get() + 1);
         self.0.getters.grant();
     }
-
-    /// A promise was given back: to the next one, if anybody waits.
-    fn offer(&self) {
-        if self.0.free_items() > 0 || !self.0.open.get() {
-            self.0.getters.grant();
-        }
-    }
 }
 
 impl<S: Store> Shared<S> {
-    /// Things that nobody was promised.
+    /// Things that nobody was promised. While anybody waits for one there is none.
     fn free_items(&self) -> usize {
         let items = self.store.borrow().len();
         items.saturating_sub(self.getters.granted())
     }
 
-    /// Places that nobody was promised, and nobody waits for.
+    /// Places that nobody was promised. While anybody waits for one there is none.
     fn room(&self) -> usize {
-        if !self.putters.is_empty() {
-            return 0;
-        }
         let taken = self.store.borrow().len() + self.putters.granted();
         self.maximum.saturating_sub(taken)
     }
@@ -341,10 +335,7 @@ impl<S: Store> Shared<S> {
 
     /// A place became free, or was given back: to the first who waits.
     fn make_room(&self) {
-        let taken = self.store.borrow().len() + self.putters.granted();
-        if taken < self.maximum {
-            self.putters.grant();
-        }
+        self.putters.grant();
         // The last thing of a queue that was shut down is gone: nobody waits for more.
         if !self.open.get() && self.store.borrow().len() == 0 {
             self.getters.grant_all();

@@ -1,5 +1,6 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::mem;
 use std::task::{Context, Poll, Waker};
 
 use torsade_deferred::queue;
@@ -16,15 +17,22 @@ use torsade_deferred::queue;
 ///      v                 v
 ///     gone              gone
 /// ```
+///
+/// Grants go in the order of the tickets, so one number says who has one: all those before it who
+/// are still here. The line holds those who wait, for the next grant to find the first of them.
 #[derive(Default)]
 pub(crate) struct Waiters {
+    /// The next ticket.
     next: Cell<u64>,
+    /// Who has a ticket below this was handed something, and who has a later one was not.
+    granted_below: Cell<u64>,
+    /// How many were handed something and have not looked yet.
+    granted: Cell<usize>,
     /// By ticket, which ascends. Those who left have no waker; there are never more of them than
     /// of the others.
-    waiting: RefCell<VecDeque<Entry>>,
-    left: Cell<usize>,
-    /// Tickets of those who were handed something and have not looked yet, ascending.
-    granted: RefCell<VecDeque<u64>>,
+    line: RefCell<VecDeque<Entry>>,
+    /// How many in the line have not left.
+    waiting: Cell<usize>,
 }
 
 struct Entry {
@@ -35,7 +43,7 @@ struct Entry {
 impl Waiters {
     /// How many wait.
     pub(crate) fn len(&self) -> usize {
-        self.waiting.borrow().len() - self.left.get()
+        self.waiting.get()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -44,24 +52,17 @@ impl Waiters {
 
     /// How many were handed something and have not looked yet.
     pub(crate) fn granted(&self) -> usize {
-        self.granted.borrow().len()
+        self.granted.get()
     }
 
     /// Hand something to the first who waits; false if nobody does.
     pub(crate) fn grant(&self) -> bool {
-        loop {
-            let first = self.waiting.borrow_mut().pop_front();
-            let Some(Entry { ticket, waker }) = first else {
-                return false;
-            };
-            match waker {
-                Some(waker) => {
-                    self.granted.borrow_mut().push_back(ticket);
-                    queue::wake(waker);
-                    return true;
-                }
-                None => self.left.set(self.left.get() - 1),
+        match self.take_first() {
+            Some(waker) => {
+                queue::wake(waker);
+                true
             }
+            None => false,
         }
     }
 
@@ -72,10 +73,27 @@ impl Waiters {
         }
     }
 
+    fn take_first(&self) -> Option<Waker> {
+        if self.is_empty() {
+            return None;
+        }
+        let mut line = self.line.borrow_mut();
+        while let Some(Entry { ticket, waker }) = line.pop_front() {
+            if waker.is_some() {
+                self.waiting.set(self.waiting.get() - 1);
+                self.granted.set(self.granted.get() + 1);
+                self.granted_below.set(ticket + 1);
+                return waker;
+            }
+        }
+        None
+    }
+
     fn join(&self, waker: Waker) -> u64 {
         let ticket = self.next.get();
         self.next.set(ticket + 1);
-        self.waiting.borrow_mut().push_back(Entry {
+        self.waiting.set(self.waiting.get() + 1);
+        self.line.borrow_mut().push_back(Entry {
             ticket,
             waker: Some(waker),
         });
@@ -89,11 +107,11 @@ impl Waiters {
         }
         // Cloning a waker is user code: not under the borrow.
         let mut waker = Some(waker.clone());
-        let mut waiting = self.waiting.borrow_mut();
-        if let Ok(place) = waiting.binary_search_by_key(&ticket, |entry| entry.ticket) {
-            std::mem::swap(&mut waiting[place].waker, &mut waker);
+        let mut line = self.line.borrow_mut();
+        if let Ok(place) = line.binary_search_by_key(&ticket, |entry| entry.ticket) {
+            mem::swap(&mut line[place].waker, &mut waker);
         }
-        drop(waiting);
+        drop(line);
         drop(waker);
         false
     }
@@ -103,32 +121,27 @@ impl Waiters {
         if self.take_grant(ticket) {
             return true;
         }
-        let mut waiting = self.waiting.borrow_mut();
+        let mut line = self.line.borrow_mut();
         let mut waker = None;
-        if let Ok(place) = waiting.binary_search_by_key(&ticket, |entry| entry.ticket) {
-            waker = waiting[place].waker.take();
-            self.left.set(self.left.get() + 1);
-            if self.left.get() * 2 > waiting.len() {
-                waiting.retain(|entry| entry.waker.is_some());
-                self.left.set(0);
+        if let Ok(place) = line.binary_search_by_key(&ticket, |entry| entry.ticket) {
+            waker = line[place].waker.take();
+            self.waiting.set(self.waiting.get() - 1);
+            let left = line.len() - self.waiting.get();
+            if left * 2 > line.len() {
+                line.retain(|entry| entry.waker.is_some());
             }
         }
-        drop(waiting);
+        drop(line);
         drop(waker);
         false
     }
 
     fn take_grant(&self, ticket: u64) -> bool {
-        let mut granted = self.granted.borrow_mut();
-        if granted.front() == Some(&ticket) {
-            granted.pop_front();
-            return true;
+        let has_it = ticket < self.granted_below.get();
+        if has_it {
+            self.granted.set(self.granted.get() - 1);
         }
-        let Ok(place) = granted.binary_search(&ticket) else {
-            return false;
-        };
-        granted.remove(place);
-        true
+        has_it
     }
 }
 

@@ -172,6 +172,26 @@
 //! they need in an `Rc<RefCell<..>>`: between two awaits nobody else runs. What spans several awaits
 //! has [locks, events and queues](crate::futures::sync).
 //!
+//! # Which of the same name
+//! A result may come to a callback, to a coroutine, or to a plain thread, and what deals with it has
+//! one name in all three worlds. In an `async` block you want the middle column, though a Deferred is
+//! awaited there like any future.
+//!
+//! | | callbacks: takes and gives Deferreds | coroutines: `torsade::futures` | plain threads, blocking: `torsade::threads` |
+//! |---|---|---|---|
+//! | begin something | call it; [`Net::call_later`](crate::Net::call_later) | [`spawn`](crate::futures::spawn), a `Task`; [`defer`](crate::futures::defer), a Deferred | [`Executor::submit`](crate::threads::Executor::submit); from the reactor [`Net::defer_to_thread`](crate::Net::defer_to_thread) |
+//! | all values, or the first error | [`gather`](crate::gather()) | [`futures::gather`](crate::futures::gather), which spawns | |
+//! | all results, errors among them | [`list`](crate::list()) | [`futures::wait`](crate::futures::wait()) for `AllCompleted` | [`threads::wait`](crate::threads::wait) until `AllDone` |
+//! | the first that is there | [`race`](crate::race()): the first value | `futures::wait` for `FirstCompleted`: the first end | `threads::wait` until `FirstDone` |
+//! | each as it comes | | [`futures::as_completed`](crate::futures::as_completed) | [`threads::as_completed`](crate::threads::as_completed) |
+//! | nobody outlives the others | [`Group`](crate::Group) | [`task_group`](crate::futures::task_group) | |
+//! | after a while | [`Net::sleep`](crate::Net::sleep) | [`futures::sleep`](crate::futures::sleep) | the system's own |
+//! | not longer than | [`Net::timeout`](crate::Net::timeout): cancels, then `Failure::TimedOut` | [`futures::timeout`](crate::futures::timeout): drops, then `Elapsed` | the last argument of `threads::wait` |
+//! | keep it going though its reader leaves | `share` a Deferred | [`shield`](crate::futures::shield()) | |
+//! | take turns | [`DeferredLock`](crate::DeferredLock), [`DeferredSemaphore`](crate::DeferredSemaphore) | [`Lock`](crate::futures::sync::Lock), [`Semaphore`](crate::futures::sync::Semaphore) | those of `std::sync` |
+//! | hand over | [`DeferredQueue`](crate::DeferredQueue) | [`Queue`](crate::futures::sync::Queue) | `std::sync::mpsc` |
+//! | from the world outside | | `reactor.block_on` | [`Remote::block_on`](crate::Remote), by [`BlockOn`](crate::BlockOn) |
+//!
 //! # Cancelling
 //! Cancelling drops the future at the await where it is, between two callbacks. Its `Drop`s run, and
 //! may write, close, resolve and spawn; they cannot await. Then the result is known:
