@@ -3,6 +3,8 @@ use std::io;
 use std::mem;
 use std::net::SocketAddr;
 
+use super::DatagramError;
+
 /// A datagram that came, as a driver tells it.
 #[derive(Clone, Copy, Debug)]
 pub struct Arrived<'a> {
@@ -29,13 +31,13 @@ pub struct Arrived<'a> {
 /// departures.push(b"three", Some(&to));
 /// departures.push(b"", None);
 /// assert_eq!(departures.len(), 3);
-/// assert_eq!(departures.iter().next().unwrap().data, b"one");
+/// assert_eq!(departures.first().unwrap().data, b"one");
 ///
 /// departures.sent(1);
 /// departures.failed(io::ErrorKind::HostUnreachable.into());
 /// departures.no_room();
 /// assert!(departures.is_held());
-/// assert_eq!(departures.iter().next().unwrap().to, None);
+/// assert_eq!(departures.first().unwrap().to, None);
 /// ```
 #[derive(Debug, Default)]
 pub struct Departures {
@@ -45,7 +47,7 @@ pub struct Departures {
     list: VecDeque<(usize, Option<SocketAddr>)>,
     /// The kernel has no room.
     held: bool,
-    failures: Vec<(Option<SocketAddr>, io::Error)>,
+    failures: Vec<DatagramError>,
     sent: u64,
 }
 
@@ -95,6 +97,11 @@ impl Departures {
         self.list.is_empty()
     }
 
+    /// The oldest of those that wait.
+    pub fn first(&self) -> Option<Departure<'_>> {
+        self.iter().next()
+    }
+
     /// Those that wait, the oldest first.
     pub fn iter(&self) -> impl Iterator<Item = Departure<'_>> {
         let mut rest = &self.bytes[self.start..];
@@ -106,12 +113,6 @@ impl Departures {
                 data,
             }
         })
-    }
-
-    /// What lies in the first so many, in one piece.
-    pub fn first_bytes(&self, datagrams: usize) -> &[u8] {
-        let lengths = self.list.iter().take(datagrams).map(|(length, _)| length);
-        &self.bytes[self.start..][..lengths.sum()]
     }
 
     /// The first so many have gone.
@@ -133,10 +134,16 @@ impl Departures {
     /// The first one did not go, and will not.
     pub fn failed(&mut self, error: io::Error) {
         if let Some((_, to)) = self.list.front() {
-            self.failures.push((*to, error));
+            let to = *to;
+            self.failures.push(DatagramError::Unsent { to, error });
             self.sent(1);
             self.sent -= 1;
         }
+    }
+
+    /// The system has said something of a datagram that was sent before. Those that wait still do.
+    pub fn reported(&mut self, error: io::Error) {
+        self.failures.push(DatagramError::Reported(error));
     }
 
     /// The kernel has no room: the rest waits until there is some.
@@ -157,7 +164,7 @@ impl Departures {
     }
 
     /// What failed, and how many went, since this was asked last.
-    pub(crate) fn take_news(&mut self) -> (Vec<(Option<SocketAddr>, io::Error)>, u64) {
+    pub(crate) fn take_news(&mut self) -> (Vec<DatagramError>, u64) {
         (mem::take(&mut self.failures), mem::take(&mut self.sent))
     }
 

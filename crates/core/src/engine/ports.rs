@@ -1,10 +1,12 @@
 use std::io;
 use std::mem;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::rc::Rc;
 
 use super::Engine;
-use crate::continuation::Continuation;
+use crate::continuation::{Continuation, Owner};
 use crate::datagram::{Arrived, Phase, Port, Queued};
+use crate::layer::Place;
 use crate::wire::{Interest, Wire};
 use crate::{DatagramError, DatagramPort, DatagramProtocol, DatagramTransport, PortId};
 
@@ -12,11 +14,15 @@ use crate::{DatagramError, DatagramPort, DatagramProtocol, DatagramTransport, Po
 impl<S> Engine<S> {
     /// Datagrams came. Each is delivered and followed by its continuations; what they sent leaves
     /// when all have been.
-    pub fn datagrams<W: Wire<S>>(
+    #[expect(
+        single_use_lifetimes,
+        reason = "what is behind `impl` cannot leave it out"
+    )]
+    pub fn datagrams<'a, W: Wire<S>>(
         &mut self,
         wire: &mut W,
         port: PortId,
-        arrived: impl IntoIterator<Item = Arrived<'_>>,
+        arrived: impl IntoIterator<Item = Arrived<'a>>,
     ) {
         self.in_turn();
         let Some(port) = self.port(port) else {
@@ -64,9 +70,11 @@ impl<S> Engine<S> {
         self.port(port).map(DatagramPort)
     }
 
-    /// Where a port was asked for, in the program's source: for tools that say so.
-    pub fn port_site(&self, port: PortId) -> Option<&'static std::panic::Location<'static>> {
-        self.port(port).map(|port| port.site)
+    /// Where the ports were asked for that have not stopped, in the program's source: for tools
+    /// that say so.
+    pub fn port_sites(&self) -> Vec<&'static Location<'static>> {
+        let ports = self.shared.ports.borrow();
+        ports.values().map(|port| port.site).collect()
     }
 
     /// Run `f` on the protocol of a port, if it is a `P`. For tests, in a turn.
@@ -78,17 +86,15 @@ impl<S> Engine<S> {
         port: PortId,
         f: impl FnOnce(&mut P, &DatagramTransport<P>) -> R,
     ) -> Option<std::thread::Result<R>> {
-        use crate::continuation::Owner;
-
         self.in_turn();
         let port = self.port(port)?;
         let mut talk = port.take_protocol()?;
         port.begin();
-        let transport = port.transport::<P>(crate::layer::Place::default());
-        let result = talk.protocol().downcast_mut().map(|protocol| {
-            let run = std::panic::AssertUnwindSafe(|| f(protocol, &transport));
-            std::panic::catch_unwind(run)
-        });
+        let transport = port.transport::<P>(Place::default());
+        let result = talk
+            .protocol()
+            .downcast_mut()
+            .map(|protocol| catch_unwind(AssertUnwindSafe(|| f(protocol, &transport))));
         port.put_protocol(talk);
         self.run_queue(wire);
         self.settle_port(wire, &port);
@@ -173,8 +179,8 @@ impl<S> Engine<S> {
         let (failures, sent) = departures.take_news();
         drop(departures);
         port.count_sent(sent);
-        for (to, error) in failures {
-            port.enqueue(Queued::Error(DatagramError::Unsent { to, error }));
+        for error in failures {
+            port.enqueue(Queued::Error(error));
         }
     }
 
