@@ -72,6 +72,13 @@ impl FarPort {
         world::settle();
     }
 
+    /// Send one, and let nothing come of it yet.
+    pub(crate) fn throw(&self, to: SocketAddr, data: &[u8]) {
+        if let Err(error) = self.socket.send_one(Some(to), data) {
+            panic!("a datagram to {to} cannot be sent: {error}");
+        }
+    }
+
     /// What has come, and from whom, since this was asked last.
     pub fn take(&self) -> Vec<(SocketAddr, Vec<u8>)> {
         world::settle();

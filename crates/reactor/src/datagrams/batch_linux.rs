@@ -210,13 +210,16 @@ fn write_address(name: &mut Name, address: &SocketAddr) -> socklen_t {
     }
 }
 
-/// Whether datagrams of one length to one address go to the kernel as one packet, which it cuts
-/// (UDP_SEGMENT, from Linux 4.18 on). A kernel that does not know that would send it whole, so it
-/// is asked first; a network card that cannot do it refuses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Eagerness {
-    Segments,
-    OneByOne,
+/// How many datagrams of one socket go to the kernel at once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Eagerness {
+    /// Whether those of one length to one address go as one packet, which it cuts (UDP_SEGMENT,
+    /// from Linux 4.18 on). A kernel that does not know that would send it whole, so it is asked
+    /// first; a network card that cannot do it refuses.
+    segments: bool,
+    /// Packets in one call. After the first, a call does not tell what went wrong, and forgets it:
+    /// so on a connected socket, which learns that nobody is there, it is one.
+    messages: usize,
 }
 
 impl Eagerness {
@@ -233,11 +236,14 @@ impl Eagerness {
                 &raw mut length,
             )
         };
-        if known == 0 {
-            Self::Segments
-        } else {
-            Self::OneByOne
+        Self {
+            segments: known == 0,
+            messages: MOST,
         }
+    }
+
+    pub(crate) fn is_connected(&mut self) {
+        self.messages = 1;
     }
 }
 
@@ -297,10 +303,10 @@ impl Sender {
         let mut single = 0;
         let mut retried = false;
         while !departures.is_empty() {
-            if *eagerness == Eagerness::OneByOne {
+            if !eagerness.segments {
                 single = usize::MAX;
             }
-            let messages = self.fill(departures, single);
+            let messages = self.fill(departures, eagerness.messages, single);
             match self.hand_over(socket, messages) {
                 Ok(taken) => {
                     let datagrams = self.counts[..taken].iter().sum();
@@ -317,7 +323,7 @@ impl Sender {
                     single = self.counts[0];
                     // What a card says that does not compute checksums.
                     if matches!(error.raw_os_error(), Some(libc::EIO | libc::EOPNOTSUPP)) {
-                        *eagerness = Eagerness::OneByOne;
+                        eagerness.segments = false;
                     }
                 }
                 // It may be news of an earlier one, and be told only once.
@@ -334,12 +340,12 @@ impl Sender {
         }
     }
 
-    /// Fill messages with the first datagrams, of which so many are to go one by one. Returns how
+    /// Fill so many messages with the first datagrams, of which so many are to go one by one. Returns how
     /// many messages that is. They point into `departures` and into `self`.
-    fn fill(&mut self, departures: &Departures, single: usize) -> usize {
+    fn fill(&mut self, departures: &Departures, messages: usize, single: usize) -> usize {
         let mut waiting = departures.iter().peekable();
         let mut taken = 0;
-        for message in 0..MOST {
+        for message in 0..messages {
             let Some(first) = waiting.next() else {
                 return message;
             };
@@ -367,7 +373,7 @@ impl Sender {
             self.counts[message] = count;
             self.head(message, first.to, (count > 1).then_some(each));
         }
-        MOST
+        messages
     }
 
     fn head(&mut self, message: usize, to: Option<&SocketAddr>, segment: Option<usize>) {

@@ -75,10 +75,15 @@ impl<S: PortSocket> Ports<S> {
     }
 
     pub(crate) fn connect(&self, port: PortId, peer: SocketAddr) -> io::Result<SocketAddr> {
-        self.ask(port, |socket| {
-            socket.connect(&peer.into())?;
-            local(socket, peer)
-        })
+        match self.table.borrow_mut().get_mut(&port) {
+            Some(bound) => {
+                let socket = bound.socket.socket();
+                socket.connect(&peer.into())?;
+                bound.eagerness.is_connected();
+                local(socket, peer)
+            }
+            None => Err(io::ErrorKind::NotConnected.into()),
+        }
     }
 
     pub(crate) fn set(&self, port: PortId, setting: &PortSetting) -> io::Result<()> {
