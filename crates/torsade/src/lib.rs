@@ -51,7 +51,7 @@
 //! | understand a connection's callbacks | [`Protocol`] |
 //! | write, close, pause, wait | [`Transport`] and [`Connection`] |
 //! | receive lines instead of chunks | [`wire::Lines`] |
-//! | send and receive datagrams | [`DatagramProtocol`], [`DatagramTransport`] |
+//! | send and receive datagrams | [`DatagramProtocol`], [`DatagramTransport`], [`manual::datagrams`] |
 //! | wrap a protocol, change it, change its bytes | [`manual::layers`] |
 //! | share state between connections | [`Factory`], [`factory()`] |
 //! | wait for a result | [`Deferred`], [`Transport::then`], [`Transport::hold`] |
