@@ -43,7 +43,7 @@ struct Ask {
 }
 
 fn question(number: usize) -> Vec<u8> {
-    number.to_string().repeat(number % 50).into_bytes()
+    number.to_string().repeat(1 + number % 50).into_bytes()
 }
 
 impl DatagramProtocol for Ask {
