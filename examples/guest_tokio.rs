@@ -124,7 +124,9 @@ mod tests {
     fn a_task_talks_to_a_protocol_of_the_same_thread() {
         let heard = with_task(async |net| {
             let listener = net.listen("127.0.0.1:0", factory(|_| Echo)).unwrap();
-            let mut stream = TcpStream::connect(listener.address()).await.unwrap();
+            let mut stream = TcpStream::connect(listener.address().inet().unwrap())
+                .await
+                .unwrap();
             // More than a turn, and more than the kernel's queues.
             let (mut reader, mut writer) = stream.split();
             let much = vec![7; 5_000_000];

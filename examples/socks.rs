@@ -82,7 +82,8 @@ impl Client {
         let upstream = relay::connect(transport, target);
         transport.hold(upstream, move |_, transport, upstream| match upstream {
             Ok(upstream) => {
-                let bound = upstream.peer().local();
+                let bound = upstream.peer().local().inet();
+                let bound = bound.unwrap_or_else(nowhere);
                 transport.write(Reply::Granted.encode(version, bound));
                 relay::join(transport, &upstream);
             }
@@ -96,9 +97,13 @@ impl Client {
 
 /// Say no, and close.
 fn refuse(transport: &Transport<Client>, version: Version, reply: Reply, why: Disconnect) {
-    let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
-    transport.write(reply.encode(version, nowhere));
+    transport.write(reply.encode(version, nowhere()));
     transport.fail(why);
+}
+
+/// The address in a reply that has none.
+fn nowhere() -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0))
 }
 
 impl Protocol for Client {

@@ -261,7 +261,7 @@ fn what_is_granted_is_relayed_with_nothing_lost_before_or_after() {
             [] => reply_4(90),
             _ => {
                 let mut reply = vec![5, 0, 0, 1, 127, 0, 0, 1];
-                reply.extend_from_slice(&far.peer().local().port().to_be_bytes());
+                reply.extend_from_slice(&far.peer().local().port().unwrap().to_be_bytes());
                 reply
             }
         };
@@ -281,7 +281,7 @@ fn an_address_of_version_6_is_an_address() {
     let request = [b"\x05\x01\0\x04".as_slice(), &[0; 15], b"\x01\0\x50"].concat();
     let (reactor, mut near) = server(&[HELLO_5, &request]);
     let _far = reactor.next_connect().succeed();
-    assert_eq!(reactor.connects(), ["[::1]:80".parse().unwrap()]);
+    assert_eq!(reactor.connects()[0].to_string(), "[::1]:80");
     assert_eq!(near.take_sent()[..5], [5, 0, 5, 0, 0]);
 }
 

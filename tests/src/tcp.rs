@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use socket2::{Domain, Socket, Type};
-use torsade_core::{Endpoint, Limits, Listener, Net, Peer, factory};
+use torsade_core::{Address, Endpoint, Limits, Listener, Net, Peer, factory};
 use torsade_reactor::{Driver, Reactor};
 use torsade_testing::conformance::{
     Column, End, Far, Harness, Probe, Role, Seat, Seen, THROUGH_A_FILTER, not_here, nothing_ahead,
@@ -147,7 +147,7 @@ impl TcpHarness {
     }
 
     /// This address, through the harness's filter if it has one.
-    fn filtered(&self, address: SocketAddr) -> Endpoint {
+    fn filtered(&self, address: Address) -> Endpoint {
         let endpoint = Endpoint::new([address]);
         match self.key {
             None => endpoint,
@@ -308,7 +308,7 @@ impl Harness for TcpHarness {
         let end = match role {
             Role::Accepted => {
                 let mut probe = Some(probe);
-                let here = self.filtered(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+                let here = self.filtered(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into());
                 let listener = self.net.listen(here, factory(move |_: &Peer| probe.take()));
                 let listener = need(listener, "a listener");
                 let end = self.dial(&listener);
@@ -331,11 +331,15 @@ impl Harness for TcpHarness {
 
     fn dial(&mut self, listener: &Listener) -> End {
         let socket = small_socket();
-        need(socket.connect(&listener.address().into()), "a connection");
+        let address = listener.address().inet().ok_or("only Unix sockets");
+        need(
+            socket.connect(&need(address, "an address").into()),
+            "a connection",
+        );
         self.add(RawSocket::Open(prepare(socket.into())), Seat::default())
     }
 
-    fn door(&mut self) -> (SocketAddr, End) {
+    fn door(&mut self) -> (Address, End) {
         let socket = small_socket();
         let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         need(socket.bind(&anywhere.into()), "an address");
@@ -344,19 +348,19 @@ impl Harness for TcpHarness {
         need(listener.set_nonblocking(true), "an option");
         let address = need(listener.local_addr(), "an address");
         (
-            address,
+            address.into(),
             self.add(RawSocket::Waiting(listener), Seat::default()),
         )
     }
 
-    fn closed_door(&mut self) -> SocketAddr {
+    fn closed_door(&mut self) -> Address {
         // Bound, so that nobody else gets it, but not listening.
         let socket = small_socket();
         let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         need(socket.bind(&anywhere.into()), "an address");
         let address = need(socket.local_addr(), "an address");
         self.closed_doors.push(socket);
-        address.as_socket().unwrap_or(anywhere)
+        address.as_socket().unwrap_or(anywhere).into()
     }
 
     fn send(&mut self, end: End, data: &[u8]) {

@@ -94,7 +94,7 @@ impl Real {
         let mut protocol = Some(protocol);
         let build = factory(move |_: &torsade_core::Peer| protocol.take());
         let listener = reactor.net().listen("127.0.0.1:0", build).unwrap();
-        let peer = connect(listener.address());
+        let peer = connect(listener.address().inet().unwrap());
         drive(&mut reactor, || seat.borrow().is_some());
         Self::new(reactor, &seat, peer)
     }

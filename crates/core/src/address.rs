@@ -1,38 +1,249 @@
 use std::fmt;
-use std::net::SocketAddr;
+use std::io;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::vec;
+
+use crate::EndpointError;
+
+/// One end of a connection, or the place of a listener.
+///
+/// Most are internet addresses, and [`inet`](Self::inet) takes them for what they are; `ip` and
+/// `port` are there for the same. Whatever std connects to by an address takes this as well.
+///
+/// ```
+/// use torsade_core::{Address, UnixAddress};
+///
+/// let web: Address = "127.0.0.1:80".parse()?;
+/// assert_eq!(web.port(), Some(80));
+/// assert_eq!(web.to_string(), "127.0.0.1:80");
+///
+/// let log = Address::from(UnixAddress::path("/run/log.socket"));
+/// assert_eq!(log.inet(), None);
+/// assert!(log.is_local());
+/// assert_eq!(log.to_string(), "unix:/run/log.socket");
+/// # Ok::<(), torsade_core::EndpointError>(())
+/// ```
+#[doc(alias = "IAddress")]
+#[doc(alias = "IPv4Address")]
+#[doc(alias = "IPv6Address")]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Address {
+    /// An address and port of the internet.
+    Inet(SocketAddr),
+    /// A socket of this machine.
+    Unix(UnixAddress),
+    /// What has no address, by the name it is to be shown with: a pipe, the standard streams.
+    Named(Arc<str>),
+}
+
+impl Address {
+    /// The internet address and port, if this is one.
+    pub fn inet(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Inet(address) => Some(*address),
+            _ => None,
+        }
+    }
+
+    /// The internet address without its port.
+    pub fn ip(&self) -> Option<IpAddr> {
+        self.inet().map(|address| address.ip())
+    }
+
+    /// The port of an internet address.
+    pub fn port(&self) -> Option<u16> {
+        self.inet().map(|address| address.port())
+    }
+
+    /// The address of a socket of this machine, if this is one.
+    pub fn unix(&self) -> Option<&UnixAddress> {
+        match self {
+            Self::Unix(address) => Some(address),
+            _ => None,
+        }
+    }
+
+    /// Whether it can only be of this machine: a loopback address, or none of the internet.
+    ///
+    /// ```
+    /// use torsade_core::Address;
+    ///
+    /// assert!("[::1]:80".parse::<Address>()?.is_local());
+    /// # Ok::<(), torsade_core::EndpointError>(())
+    /// ```
+    pub fn is_local(&self) -> bool {
+        self.ip().is_none_or(|ip| ip.to_canonical().is_loopback())
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Inet(address) => address.fmt(f),
+            Self::Unix(address) => address.fmt(f),
+            Self::Named(name) => f.write_str(name),
+        }
+    }
+}
+
+/// The address that [`Display`](fmt::Display) would show this way: `192.0.2.1:80`, `[::1]:80`,
+/// `unix:/run/a` or `unix:@name`.
+///
+/// ```
+/// use torsade_core::Address;
+///
+/// for text in ["192.0.2.1:80", "[::1]:80", "unix:/run/a", "unix:@name"] {
+///     assert_eq!(text.parse::<Address>()?.to_string(), text);
+/// }
+/// assert!("example.org:80".parse::<Address>().is_err());
+/// # Ok::<(), torsade_core::EndpointError>(())
+/// ```
+impl FromStr for Address {
+    type Err = EndpointError;
+
+    fn from_str(text: &str) -> Result<Self, EndpointError> {
+        let address = match text.strip_prefix("unix:") {
+            Some("") => UnixAddress::Unnamed,
+            Some(path) => match path.strip_prefix('@') {
+                Some(name) => UnixAddress::abstract_name(name),
+                None => UnixAddress::path(path),
+            },
+            None => {
+                let inet = text.parse().map(Self::Inet);
+                return inet.map_err(|_| EndpointError::Port { text: text.into() });
+            }
+        };
+        Ok(address.into())
+    }
+}
+
+impl From<SocketAddr> for Address {
+    fn from(address: SocketAddr) -> Self {
+        Self::Inet(address)
+    }
+}
+
+impl From<UnixAddress> for Address {
+    fn from(address: UnixAddress) -> Self {
+        Self::Unix(address)
+    }
+}
+
+impl PartialEq<SocketAddr> for Address {
+    fn eq(&self, other: &SocketAddr) -> bool {
+        self.inet() == Some(*other)
+    }
+}
+
+/// For what std connects to; an error for all but internet addresses.
+impl ToSocketAddrs for Address {
+    type Iter = vec::IntoIter<SocketAddr>;
+
+    fn to_socket_addrs(&self) -> io::Result<Self::Iter> {
+        match self.inet() {
+            Some(address) => Ok(vec![address].into_iter()),
+            None => Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("{self} is no internet address"),
+            )),
+        }
+    }
+}
+
+/// Where a Unix socket is.
+///
+/// ```
+/// use torsade_core::UnixAddress;
+///
+/// assert_eq!(UnixAddress::path("/run/a").to_string(), "unix:/run/a");
+/// assert_eq!(UnixAddress::abstract_name("a").to_string(), "unix:@a");
+/// assert_eq!(UnixAddress::Unnamed.to_string(), "unix:");
+/// ```
+#[doc(alias = "UNIXAddress")]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum UnixAddress {
+    /// A socket that was never bound, as most clients' are.
+    Unnamed,
+    /// A file.
+    Path(Arc<Path>),
+    /// A name that is no file and goes with its socket; only Linux has these.
+    Abstract(Arc<[u8]>),
+}
+
+impl UnixAddress {
+    /// The socket that is this file.
+    pub fn path(path: impl Into<PathBuf>) -> Self {
+        Self::Path(path.into().into())
+    }
+
+    /// The socket of this name in Linux's abstract space.
+    pub fn abstract_name(name: impl AsRef<[u8]>) -> Self {
+        Self::Abstract(name.as_ref().into())
+    }
+
+    /// The file, if it is one.
+    pub fn as_path(&self) -> Option<&Path> {
+        match self {
+            Self::Path(path) => Some(path),
+            _ => None,
+        }
+    }
+}
+
+/// As it is written: `unix:` and the path, or `@` and the abstract name.
+impl fmt::Display for UnixAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("unix:")?;
+        match self {
+            Self::Unnamed => Ok(()),
+            Self::Path(path) => path.display().fmt(f),
+            Self::Abstract(name) => write!(f, "@{}", name.escape_ascii()),
+        }
+    }
+}
 
 /// The two ends of a connection, as a factory and a transport see them.
 ///
 /// ```
-/// use torsade_core::Peer;
+/// use torsade_core::{Address, Peer};
 ///
-/// let peer = Peer::new("127.0.0.1:50000".parse()?, "127.0.0.1:8007".parse()?);
+/// let far: Address = "127.0.0.1:50000".parse()?;
+/// let near: Address = "127.0.0.1:8007".parse()?;
+/// let peer = Peer::new(far, near);
 /// assert_eq!(peer.to_string(), "127.0.0.1:50000");
-/// assert_eq!(peer.local().port(), 8007);
-/// # Ok::<(), std::net::AddrParseError>(())
+/// assert_eq!(peer.local().port(), Some(8007));
+/// # Ok::<(), torsade_core::EndpointError>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Peer {
-    remote: SocketAddr,
-    local: SocketAddr,
+    remote: Address,
+    local: Address,
 }
 
 impl Peer {
     /// A connection from `local`, our end, to `remote`, theirs. Drivers and tests make these.
-    pub fn new(remote: SocketAddr, local: SocketAddr) -> Self {
-        Self { remote, local }
+    pub fn new(remote: impl Into<Address>, local: impl Into<Address>) -> Self {
+        Self {
+            remote: remote.into(),
+            local: local.into(),
+        }
     }
 
     /// The address of the other end.
     #[doc(alias = "getPeer")]
-    pub fn remote(&self) -> SocketAddr {
-        self.remote
+    pub fn remote(&self) -> &Address {
+        &self.remote
     }
 
     /// The address of this end.
     #[doc(alias = "getHost")]
-    pub fn local(&self) -> SocketAddr {
-        self.local
+    pub fn local(&self) -> &Address {
+        &self.local
     }
 }
 

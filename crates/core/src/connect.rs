@@ -1,7 +1,6 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
 use std::panic::Location;
 use std::rc::{Rc, Weak};
 
@@ -13,7 +12,7 @@ use crate::slots::Key;
 use crate::stack::{Stack, stack};
 use crate::timers::Action;
 use crate::wire::Op;
-use crate::{AttemptId, ConnectError, Disconnect, Endpoint, Gone, Protocol, Transport};
+use crate::{Address, AttemptId, ConnectError, Disconnect, Endpoint, Gone, Protocol, Transport};
 
 /// An attempt to connect, through several addresses in order.
 ///
@@ -61,8 +60,8 @@ pub(crate) trait Attempt {
 
 struct Connecting<P: Protocol> {
     id: AttemptId,
-    current: Cell<SocketAddr>,
-    left: RefCell<VecDeque<SocketAddr>>,
+    current: RefCell<Address>,
+    left: RefCell<VecDeque<Address>>,
     deadline: Cell<Option<Key>>,
     endpoint: Endpoint,
     reached: RefCell<Option<Rc<Link>>>,
@@ -91,7 +90,7 @@ pub(crate) fn connect<P: Protocol>(
     resolver.on_cancel(move || cancel(&canceller, id));
     let attempt = Rc::new(Connecting {
         id,
-        current: Cell::new(first),
+        current: RefCell::new(first.clone()),
         left: RefCell::new(left),
         deadline: Cell::new(None),
         endpoint,
@@ -170,14 +169,14 @@ impl<P: Protocol> Attempt for Connecting<P> {
         let next = self.left.borrow_mut().pop_front();
         match next {
             Some(address) => {
-                self.current.set(address);
+                self.current.replace(address.clone());
                 shared.ask(Op::Connect {
                     attempt: self.id,
                     address,
                 });
             }
             None => {
-                let address = self.current.get();
+                let address = self.current.borrow().clone();
                 let this = take(shared, self.id);
                 self.reject(ConnectError::System { address, error });
                 drop(this);
@@ -203,7 +202,7 @@ impl<P: Protocol> Attempt for Connecting<P> {
 
     fn lost(&self, reason: &Disconnect) {
         self.reject(ConnectError::Handshake {
-            address: self.current.get(),
+            address: self.current.borrow().clone(),
             reason: reason.clone(),
         });
     }
@@ -231,7 +230,7 @@ impl<P: Protocol> Attempt for Connecting<P> {
     }
 
     fn timed_out(&self) {
-        let address = self.current.get();
+        let address = self.current.borrow().clone();
         self.reject(ConnectError::TimedOut { address });
     }
 

@@ -2,7 +2,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
-use crate::{EndpointError, Filter, Peer};
+use crate::{Address, EndpointError, Filter, Peer, UnixAddress};
 
 /// Where to listen, or what to connect to, and through which filters.
 ///
@@ -36,9 +36,9 @@ use crate::{EndpointError, Filter, Peer};
 /// ```
 #[doc(alias = "IStreamServerEndpoint")]
 #[doc(alias = "IStreamClientEndpoint")]
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Endpoint {
-    addresses: Vec<SocketAddr>,
+    addresses: Vec<Address>,
     filters: Vec<MakeFilter>,
 }
 
@@ -49,14 +49,16 @@ impl Endpoint {
     /// These addresses, to be tried in this order.
     ///
     /// ```
+    /// use std::net::SocketAddr;
     /// use torsade_core::Endpoint;
     ///
-    /// let here = Endpoint::new(["127.0.0.1:8007".parse().unwrap()]);
-    /// assert_eq!(here.addresses().len(), 1);
+    /// let here: SocketAddr = "127.0.0.1:8007".parse()?;
+    /// assert_eq!(Endpoint::new([here]).addresses().len(), 1);
+    /// # Ok::<(), std::net::AddrParseError>(())
     /// ```
-    pub fn new(addresses: impl Into<Vec<SocketAddr>>) -> Self {
+    pub fn new<A: Into<Address>>(addresses: impl IntoIterator<Item = A>) -> Self {
         Self {
-            addresses: addresses.into(),
+            addresses: addresses.into_iter().map(Into::into).collect(),
             filters: Vec::new(),
         }
     }
@@ -64,21 +66,22 @@ impl Endpoint {
     /// The same filters, at these addresses.
     ///
     /// ```
-    /// use torsade_core::Endpoint;
+    /// use torsade_core::{Endpoint, UnixAddress};
     ///
-    /// let nowhere = Endpoint::new([]);
-    /// assert_eq!(nowhere.at(["[::1]:8007".parse().unwrap()]).addresses()[0].port(), 8007);
+    /// let nowhere = Endpoint::default();
+    /// assert!(nowhere.addresses().is_empty());
+    /// assert!(nowhere.at([UnixAddress::path("/run/a")]).addresses()[0].is_local());
     /// ```
     #[must_use]
-    pub fn at(self, addresses: impl Into<Vec<SocketAddr>>) -> Self {
+    pub fn at<A: Into<Address>>(self, addresses: impl IntoIterator<Item = A>) -> Self {
         Self {
-            addresses: addresses.into(),
+            addresses: addresses.into_iter().map(Into::into).collect(),
             ..self
         }
     }
 
     /// The addresses, in the order in which to try them.
-    pub fn addresses(&self) -> &[SocketAddr] {
+    pub fn addresses(&self) -> &[Address] {
         &self.addresses
     }
 
@@ -115,15 +118,16 @@ impl fmt::Debug for Endpoint {
 
 /// Something that `listen` and `connect` can go to.
 ///
-/// Implemented for an [`Endpoint`], for socket addresses, for slices of them (tried in order), and for text like
-/// `"127.0.0.1:8007"`, `"[::1]:8007"` or `"localhost:8007"`. `localhost` is the loopback
+/// Implemented for an [`Endpoint`], for addresses, for slices of them (tried in order), and for
+/// text like `"127.0.0.1:8007"`, `"[::1]:8007"` or `"localhost:8007"`. `localhost` is the loopback
 /// addresses, as RFC 6761 section 6.3 has it; other names are refused rather than looked up.
 ///
 /// ```
 /// use torsade_core::{EndpointError, ToEndpoint};
 ///
 /// let both = "localhost:8007".to_endpoint()?;
-/// assert_eq!(both.addresses(), ["127.0.0.1:8007".parse().unwrap(), "[::1]:8007".parse().unwrap()]);
+/// assert_eq!(both.addresses()[0].to_string(), "127.0.0.1:8007");
+/// assert_eq!(both.addresses()[1].to_string(), "[::1]:8007");
 /// assert!(matches!("127.0.0.1".to_endpoint(), Err(EndpointError::Port { .. })));
 /// # Ok::<(), EndpointError>(())
 /// ```
@@ -156,7 +160,28 @@ impl ToEndpoint for [SocketAddr] {
         if self.is_empty() {
             return Err(EndpointError::Empty);
         }
-        Ok(Endpoint::new(self))
+        Ok(Endpoint::new(self.iter().copied()))
+    }
+}
+
+impl ToEndpoint for [Address] {
+    fn to_endpoint(&self) -> Result<Endpoint, EndpointError> {
+        if self.is_empty() {
+            return Err(EndpointError::Empty);
+        }
+        Ok(Endpoint::new(self.iter().cloned()))
+    }
+}
+
+impl ToEndpoint for Address {
+    fn to_endpoint(&self) -> Result<Endpoint, EndpointError> {
+        Ok(Endpoint::new([self.clone()]))
+    }
+}
+
+impl ToEndpoint for UnixAddress {
+    fn to_endpoint(&self) -> Result<Endpoint, EndpointError> {
+        Ok(Endpoint::new([self.clone()]))
     }
 }
 
@@ -165,7 +190,7 @@ impl ToEndpoint for str {
         if self.is_empty() {
             return Err(EndpointError::Empty);
         }
-        if let Ok(address) = self.parse() {
+        if let Ok(address) = self.parse::<SocketAddr>() {
             return Ok(Endpoint::new([address]));
         }
         let no_port = || EndpointError::Port { text: self.into() };

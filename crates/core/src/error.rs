@@ -1,9 +1,8 @@
 use std::io;
-use std::net::SocketAddr;
 
 use thiserror::Error;
 
-use crate::Disconnect;
+use crate::{Address, Disconnect};
 
 /// Why `listen` failed.
 #[doc(alias = "CannotListenError")]
@@ -17,7 +16,7 @@ pub enum ListenError {
     #[error("cannot listen on {address}: {error}")]
     System {
         /// The address that was asked for.
-        address: SocketAddr,
+        address: Address,
         /// What the system said.
         #[source]
         error: io::Error,
@@ -42,7 +41,7 @@ pub enum ConnectError {
     #[error("cannot connect to {address}: {error}")]
     System {
         /// The address that was tried last.
-        address: SocketAddr,
+        address: Address,
         /// What the system said of it.
         #[source]
         error: io::Error,
@@ -51,13 +50,13 @@ pub enum ConnectError {
     #[error("cannot connect to {address}: no answer in time")]
     TimedOut {
         /// The address that was being tried.
-        address: SocketAddr,
+        address: Address,
     },
     /// The connection was there, but its filters did not get ready: a handshake failed.
     #[error("cannot connect to {address}: {reason}")]
     Handshake {
         /// The address that was connected to.
-        address: SocketAddr,
+        address: Address,
         /// Why the connection ended.
         reason: Disconnect,
     },

@@ -1,17 +1,16 @@
 use std::cell::RefCell;
-use std::net::SocketAddr;
 use std::rc::Rc;
 
 use crate::link::Link;
 use crate::stack::{Stack, stack};
-use crate::{Disconnect, Peer, Protocol};
+use crate::{Address, Disconnect, Peer, Protocol};
 
 /// Makes a protocol for each connection that a listener accepts, and holds what they share.
 ///
 /// Most servers need only a closure: see [`factory`].
 ///
 /// ```
-/// use torsade_core::{Disconnect, Factory, Peer, Protocol, Transport};
+/// use torsade_core::{Address, Disconnect, Factory, Peer, Protocol, Transport};
 ///
 /// struct Greeter(u64);
 /// impl Protocol for Greeter {
@@ -27,7 +26,7 @@ use crate::{Disconnect, Peer, Protocol};
 /// impl Factory for Counting {
 ///     type Protocol = Greeter;
 ///     fn build(&mut self, peer: &Peer) -> Option<Greeter> {
-///         if !peer.remote().ip().is_loopback() {
+///         if !peer.remote().is_local() {
 ///             return None; // strangers are refused
 ///         }
 ///         self.made += 1;
@@ -36,9 +35,9 @@ use crate::{Disconnect, Peer, Protocol};
 /// }
 ///
 /// let mut counting = Counting { made: 0 };
-/// let near = Peer::new("127.0.0.1:50000".parse()?, "127.0.0.1:8007".parse()?);
+/// let near = Peer::new("127.0.0.1:50000".parse::<Address>()?, "127.0.0.1:8007".parse::<Address>()?);
 /// assert_eq!(counting.build(&near).map(|greeter| greeter.0), Some(1));
-/// # Ok::<(), std::net::AddrParseError>(())
+/// # Ok::<(), torsade_core::EndpointError>(())
 /// ```
 #[doc(alias = "ServerFactory")]
 #[doc(alias = "protocol_factory")]
@@ -55,7 +54,7 @@ pub trait Factory: 'static {
     /// The listener accepts connections on `address`.
     #[doc(alias = "startFactory")]
     #[doc(alias = "doStart")]
-    fn started(&mut self, address: SocketAddr) {
+    fn started(&mut self, address: &Address) {
         let _ = address;
     }
 
@@ -83,7 +82,7 @@ pub trait Factory: 'static {
 ///
 /// ```
 /// use std::{cell::Cell, rc::Rc};
-/// use torsade_core::{Factory, Peer, Protocol, Transport, factory};
+/// use torsade_core::{Address, Factory, Peer, Protocol, Transport, factory};
 ///
 /// struct Numbered(u32);
 /// impl Protocol for Numbered {
@@ -95,10 +94,10 @@ pub trait Factory: 'static {
 ///     count.set(count.get() + 1);
 ///     Numbered(count.get())
 /// });
-/// let peer = Peer::new("127.0.0.1:50000".parse()?, "127.0.0.1:8007".parse()?);
+/// let peer = Peer::new("127.0.0.1:50000".parse::<Address>()?, "127.0.0.1:8007".parse::<Address>()?);
 /// numbers.build(&peer);
 /// assert_eq!(numbers.build(&peer).map(|numbered| numbered.0), Some(2));
-/// # Ok::<(), std::net::AddrParseError>(())
+/// # Ok::<(), torsade_core::EndpointError>(())
 /// ```
 #[doc(alias = "forProtocol")]
 pub fn factory<B: Built>(
@@ -148,7 +147,7 @@ impl<B: Built, F: FnMut(&Peer) -> B + 'static> Factory for Closure<F> {
 /// nest, so nothing can ask for it meanwhile.
 pub(crate) trait AnyFactory {
     fn build(&self, link: &Rc<Link>) -> Option<Box<dyn Stack>>;
-    fn started(&self, address: SocketAddr);
+    fn started(&self, address: &Address);
     fn stopped(&self);
     fn failed(&self, peer: &Peer, reason: &Disconnect);
 }
@@ -159,7 +158,7 @@ impl<F: Factory> AnyFactory for RefCell<F> {
         Some(stack(protocol, link, link.outermost()))
     }
 
-    fn started(&self, address: SocketAddr) {
+    fn started(&self, address: &Address) {
         self.borrow_mut().started(address);
     }
 

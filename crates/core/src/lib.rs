@@ -114,7 +114,7 @@ mod wheel;
 mod wire;
 mod wrapper;
 
-pub use self::address::Peer;
+pub use self::address::{Address, Peer, UnixAddress};
 pub use self::any::AnyProtocol;
 pub use self::connection::Connection;
 pub use self::cooperator::{CooperativeTask, Cooperator};

@@ -1,6 +1,5 @@
 use std::cell::Cell;
 use std::fmt;
-use std::net::SocketAddr;
 use std::panic::Location;
 use std::rc::Rc;
 
@@ -9,7 +8,7 @@ use torsade_deferred::queue;
 use crate::factory::AnyFactory;
 use crate::guard::{self, Caught};
 use crate::shared::Shared;
-use crate::{Endpoint, ListenerId};
+use crate::{Address, Endpoint, ListenerId};
 
 /// A handle of something that accepts connections. Dropping it does not stop it.
 ///
@@ -49,8 +48,8 @@ impl Listener {
     /// The address in force, with the real port when 0 was asked for.
     #[doc(alias = "getHost")]
     #[doc(alias = "sockets")]
-    pub fn address(&self) -> SocketAddr {
-        self.listening.address
+    pub fn address(&self) -> Address {
+        self.listening.address.clone()
     }
 
     /// Accept no more. The address is free when this returns; connections live on. Doing it
@@ -81,7 +80,7 @@ impl fmt::Debug for Listener {
 /// A listener as the engine knows it.
 pub(crate) struct Listening {
     pub(crate) id: ListenerId,
-    pub(crate) address: SocketAddr,
+    pub(crate) address: Address,
     /// What its connections pass through.
     pub(crate) endpoint: Endpoint,
     pub(crate) factory: Box<dyn AnyFactory>,
@@ -130,7 +129,7 @@ impl queue::Job for Telling {
     fn run(self: Rc<Self>) {
         let factory = &self.listening.factory;
         let told = guard::run(|| match self.news {
-            News::Started => factory.started(self.listening.address),
+            News::Started => factory.started(&self.listening.address),
             News::Stopped => factory.stopped(),
         });
         if let Err(panic) = told {

@@ -1,5 +1,6 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::io;
 use std::net::SocketAddr;
 use std::panic::Location;
 use std::rc::Rc;
@@ -12,9 +13,9 @@ use crate::listener::{Listening, News};
 use crate::shared::{Shared, State, StopAsked};
 use crate::timers::Action;
 use crate::{
-    ConnectError, DatagramOptions, DatagramProtocol, DatagramTransport, Endpoint, EndpointError,
-    Factory, Gone, Limits, ListenError, Listener, ListenerId, Protocol, Remote, Time, Timer,
-    ToEndpoint, Transport, connect, datagram, hooks,
+    Address, ConnectError, DatagramOptions, DatagramProtocol, DatagramTransport, Endpoint,
+    EndpointError, Factory, Gone, Limits, ListenError, Listener, ListenerId, Protocol, Remote,
+    Time, Timer, ToEndpoint, Transport, connect, datagram, hooks,
 };
 
 /// The local handle of a reactor, and what programs are written against: a real reactor gives
@@ -68,7 +69,7 @@ impl Net {
         let id = ListenerId(shared.listening.borrow().next_key());
         let mut refused = None;
         let endpoint = self.endpoint(&at)?;
-        for &wanted in endpoint.addresses() {
+        for wanted in endpoint.addresses() {
             match shared.host().listen(wanted, id) {
                 Ok(address) => {
                     let listening = Rc::new(Listening {
@@ -86,7 +87,7 @@ impl Net {
                 }
                 Err(error) => {
                     refused = Some(ListenError::System {
-                        address: wanted,
+                        address: wanted.clone(),
                         error,
                     });
                 }
@@ -173,10 +174,20 @@ impl Net {
         let site = Location::caller();
         let mut protocol = Some(protocol);
         let mut refused = ListenError::Endpoint(EndpointError::Empty);
-        for &address in self.endpoint(&at)?.addresses() {
-            match datagram::bind(shared, address, options, &mut protocol, site) {
+        for address in self.endpoint(&at)?.addresses() {
+            let bound = match address.inet() {
+                Some(inet) => datagram::bind(shared, inet, options, &mut protocol, site),
+                // Datagrams of other families are not there.
+                None => Err(io::ErrorKind::Unsupported.into()),
+            };
+            match bound {
                 Ok(transport) => return Ok(transport),
-                Err(error) => refused = ListenError::System { address, error },
+                Err(error) => {
+                    refused = ListenError::System {
+                        address: address.clone(),
+                        error,
+                    };
+                }
             }
         }
         Err(refused)
@@ -209,8 +220,8 @@ impl Net {
             Err(EndpointError::Name { host, port }) => {
                 let found = self.0.host().resolve(&host);
                 if !found.is_empty() {
-                    let addresses = found.into_iter().map(|ip| SocketAddr::new(ip, port));
-                    return Ok(Endpoint::new(addresses.collect::<Vec<_>>()));
+                    let addresses = found.into_iter().map(|ip| SocketAddr::new(ip, port).into());
+                    return Ok(Endpoint::new(addresses.collect::<Vec<Address>>()));
                 }
                 EndpointError::Name { host, port }
             }

@@ -4,11 +4,10 @@
 //! back: what comes of them is told to the engine as a fact, by one of its methods.
 
 use std::io;
-use std::net::SocketAddr;
 
 use crate::chunk::Chunk;
 use crate::datagram::Departures;
-use crate::{AttemptId, ConnectionId, ListenerId, Peer, PortId};
+use crate::{Address, AttemptId, ConnectionId, ListenerId, Peer, PortId};
 
 /// The driver's side of the hot path: bytes out, interest, closing.
 ///
@@ -123,7 +122,7 @@ pub enum Op {
         /// Names the attempt in the answer.
         attempt: AttemptId,
         /// Where to.
-        address: SocketAddr,
+        address: Address,
     },
     /// Forget the attempt and its socket; no answer.
     CancelConnect {

@@ -380,7 +380,9 @@ fn streams_on_real_sockets() {
     };
     let address = start_server(&net, "127.0.0.1:0", handler)
         .unwrap()
-        .address();
+        .address()
+        .inet()
+        .unwrap();
     let plain = std::thread::spawn(move || {
         let mut socket = std::net::TcpStream::connect(address).unwrap();
         socket.write_all(b"by hand").unwrap();

@@ -2,7 +2,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use torsade_core::driver::{Host, NotTaken, PortSetting, Work};
-use torsade_core::{DatagramOptions, Limits, ListenerId, PortId, Time};
+use torsade_core::{Address, DatagramOptions, Limits, ListenerId, PortId, Time};
 
 use crate::accepting::{Accept, Doors};
 use crate::clock::Clock;
@@ -41,8 +41,9 @@ impl<P: Poller> Host for SystemHost<P> {
         self.clock.now()
     }
 
-    fn listen(&self, address: SocketAddr, listener: ListenerId) -> io::Result<SocketAddr> {
-        self.listeners.listen(address, listener)
+    fn listen(&self, address: &Address, listener: ListenerId) -> io::Result<Address> {
+        let address = address.inet().ok_or(io::ErrorKind::Unsupported)?;
+        Ok(self.listeners.listen(address, listener)?.into())
     }
 
     fn close_listener(&self, listener: ListenerId) {

@@ -190,7 +190,7 @@ impl<P: Poller> ReadinessLoop<P> {
         let mut next = Next::Turn;
         while let Some(op) = self.teller.engine.poll_op() {
             match op {
-                Op::Connect { attempt, address } => self.teller.system.connect(attempt, address),
+                Op::Connect { attempt, address } => self.teller.system.connect(attempt, &address),
                 Op::CancelConnect { attempt } => self.teller.system.connecting.cancel(attempt),
                 Op::Stop => {
                     self.teller.forget_signals();

@@ -38,7 +38,7 @@ use crate::ports::{Ports, Sharing};
 /// // Here, whatever the function returned is known, once for each thread.
 /// assert_eq!(reactors.results()[0], reactors.results()[1]);
 ///
-/// # let mut client = std::net::TcpStream::connect(reactors.results()[0])?;
+/// # let mut client = std::net::TcpStream::connect(&reactors.results()[0])?;
 /// # use std::io::{Read, Write};
 /// # client.write_all(b"hello")?;
 /// # client.read_exact(&mut [0; 5])?;

@@ -1,12 +1,12 @@
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice};
-use std::net::{Shutdown, SocketAddr};
+use std::net::Shutdown;
 use std::rc::Rc;
 use std::time::Duration;
 
 use socket2::Socket;
 use torsade_core::driver::{Chunk, Close, Closing, Departures, Interest, Sending, Wire};
-use torsade_core::{AttemptId, ConnectionId, Limits, ListenerId, Peer, PortId, Time};
+use torsade_core::{Address, AttemptId, ConnectionId, Limits, ListenerId, Peer, PortId, Time};
 
 use crate::accepting::{Accepted, Accepting, Lingers, is_for_descriptors};
 use crate::connecting::Connecting;
@@ -65,7 +65,13 @@ impl<P: Poller> System<P> {
     }
 
     /// Begin to connect. If descriptors are short, sockets that only linger go first.
-    pub(crate) fn connect(&mut self, attempt: AttemptId, address: SocketAddr) {
+    pub(crate) fn connect(&mut self, attempt: AttemptId, address: &Address) {
+        let Some(address) = address.inet() else {
+            let refused = ErrorKind::Unsupported.into();
+            self.answers
+                .push_back(Answer::ConnectFailed(attempt, refused));
+            return;
+        };
         let mut begun = self.connecting.begin(attempt, address);
         if matches!(&begun, Err(error) if is_for_descriptors(error)) && self.lingering.give_way() {
             begun = self.connecting.begin(attempt, address);

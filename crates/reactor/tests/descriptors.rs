@@ -58,7 +58,7 @@ impl Factory for Curts {
     }
 
     fn failed(&mut self, peer: &Peer, reason: &Disconnect) {
-        assert!(peer.remote().ip().is_loopback());
+        assert!(peer.remote().is_local());
         self.0.borrow_mut().push(reason.to_string());
     }
 }
@@ -110,7 +110,7 @@ impl Bench {
             before: reactor.counters(),
             reactor,
             hand,
-            address: listener.address(),
+            address: listener.address().inet().unwrap(),
             failed,
             lines: LINES.0.load(Ordering::Relaxed),
             _lock: lock,

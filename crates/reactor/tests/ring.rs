@@ -108,10 +108,10 @@ fn connections_that_hold_back_their_input_keep_no_buffers() {
     });
     let listener = reactor.net().listen("127.0.0.1:0", reluctant).unwrap();
     let echo = reactor.net().listen("127.0.0.1:0", factory(|_| Echo));
-    let mut other = connect(echo.unwrap().address());
+    let mut other = connect(echo.unwrap().address().inet().unwrap());
     let mut clients = Vec::new();
     while clients.len() < MANY {
-        let mut client = connect(listener.address());
+        let mut client = connect(listener.address().inet().unwrap());
         client.write_all(b"x").unwrap();
         clients.push(client);
         drive(&mut reactor, || *heard.borrow() == clients.len());
@@ -138,7 +138,9 @@ fn a_reactor_that_is_dropped_takes_back_what_is_under_way() {
         let mut reactor = reactor();
         let listener = reactor.net().listen("127.0.0.1:0", factory(|_| Echo));
         let listener = listener.unwrap();
-        let mut clients: Vec<_> = (0..6).map(|_| connect(listener.address())).collect();
+        let mut clients: Vec<_> = (0..6)
+            .map(|_| connect(listener.address().inet().unwrap()))
+            .collect();
         let net = reactor.net().clone();
         drive(&mut reactor, || net.connections() == 6);
         // Receives, an accept and a connect are under way, and sends to those who do not read. One
@@ -148,7 +150,8 @@ fn a_reactor_that_is_dropped_takes_back_what_is_under_way() {
                 reactor.turn(Some(Duration::ZERO)).unwrap();
             }
         }
-        net.connect(listener.address(), Echo).detach();
+        net.connect(listener.address().inet().unwrap(), Echo)
+            .detach();
         reactor.turn(Some(Duration::ZERO)).unwrap();
         drop(reactor);
         for client in &mut clients {
@@ -166,7 +169,7 @@ fn accepted_connections_need_no_descriptors_of_the_process() {
     let _alone = alone();
     let mut reactor = direct(MANY as u32);
     let listener = reactor.net().listen("127.0.0.1:0", factory(|_| Echo));
-    let address = listener.unwrap().address();
+    let address = listener.unwrap().address().inet().unwrap();
     let net = reactor.net().clone();
     let before = descriptors();
     let mut clients: Vec<_> = (0..50).map(|_| connect(address)).collect();
@@ -200,7 +203,7 @@ fn who_finds_the_table_full_gets_a_descriptor() {
     let _alone = alone();
     let mut reactor = direct(10);
     let listener = reactor.net().listen("127.0.0.1:0", factory(|_| Echo));
-    let address = listener.unwrap().address();
+    let address = listener.unwrap().address().inet().unwrap();
     let net = reactor.net().clone();
     let before = descriptors();
     let mut clients: Vec<_> = (0..50).map(|_| connect(address)).collect();
@@ -247,7 +250,7 @@ fn an_abort_resets_a_connection_without_descriptor() {
     let _alone = alone();
     let mut reactor = direct(10);
     let listener = reactor.net().listen("127.0.0.1:0", factory(|_| Abrupt));
-    let address = listener.unwrap().address();
+    let address = listener.unwrap().address().inet().unwrap();
     let before = descriptors();
     for _ in 0..30 {
         let mut client = connect(address);
@@ -293,7 +296,7 @@ fn what_finds_no_room_in_the_ring_is_not_lost() {
     let net = reactor.net().clone();
     let mut clients = Vec::new();
     while clients.len() < CROWD {
-        clients.extend((0..100).map(|_| connect(listener.address())));
+        clients.extend((0..100).map(|_| connect(listener.address().inet().unwrap())));
         drive(&mut reactor, || net.connections() == clients.len());
     }
     for round in 0..3_u8 {

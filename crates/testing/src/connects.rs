@@ -2,7 +2,7 @@ use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use torsade_core::AttemptId;
+use torsade_core::{Address, AttemptId};
 
 use crate::end::End;
 
@@ -18,7 +18,7 @@ use crate::end::End;
 pub(crate) struct Connects {
     policy: Cell<Policy>,
     /// Every address that was tried, in order.
-    tried: RefCell<Vec<SocketAddr>>,
+    tried: RefCell<Vec<Address>>,
     waiting: RefCell<Vec<Waiting>>,
     /// Addresses at which an end waits for one connection, whatever the policy.
     doors: RefCell<Vec<(SocketAddr, Rc<End>)>>,
@@ -55,10 +55,10 @@ pub(crate) enum Policy {
 }
 
 /// A connect that was not answered.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Waiting {
     pub(crate) attempt: AttemptId,
-    pub(crate) address: SocketAddr,
+    pub(crate) address: Address,
 }
 
 impl Connects {
@@ -87,11 +87,11 @@ impl Connects {
     }
 
     /// Somebody wants to connect.
-    pub(crate) fn note(&self, address: SocketAddr) {
+    pub(crate) fn note(&self, address: Address) {
         self.tried.borrow_mut().push(address);
     }
 
-    pub(crate) fn tried(&self) -> Vec<SocketAddr> {
+    pub(crate) fn tried(&self) -> Vec<Address> {
         self.tried.borrow().clone()
     }
 
@@ -122,9 +122,9 @@ impl Connects {
         doors.iter().map(|(address, _)| address.port()).max()
     }
 
-    pub(crate) fn take_door(&self, address: SocketAddr) -> Option<Rc<End>> {
+    pub(crate) fn take_door(&self, address: &Address) -> Option<Rc<End>> {
         let mut doors = self.doors.borrow_mut();
-        let place = doors.iter().position(|(at, _)| *at == address)?;
+        let place = doors.iter().position(|(at, _)| address == at)?;
         Some(doors.remove(place).1)
     }
 }

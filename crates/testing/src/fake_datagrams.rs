@@ -85,6 +85,9 @@ impl<P: DatagramProtocol> FakeDatagrams<P> {
     /// port.feed("192.0.2.1:4000".parse().unwrap(), b"hello");
     /// assert_eq!(port.protocol(|careful| careful.0), 5); // it was told of a truncated one
     /// ```
+    ///
+    /// # Panics
+    /// Inside a callback.
     #[track_caller]
     pub fn with_limits(limits: Limits, protocol: P) -> Self {
         let world = World::new(limits);

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 
 use torsade_core::driver::{Chunk, Close, Closing, Departures, Interest, Sending, Wire};
-use torsade_core::{ConnectionId, DatagramOptions, ListenerId, Peer, PortId};
+use torsade_core::{Address, ConnectionId, DatagramOptions, ListenerId, Peer, PortId};
 
 use crate::end::{End, Side};
 use crate::sockets::{Captured, DatagramSocket};
@@ -18,7 +18,7 @@ pub(crate) struct Network {
     /// Those that connected to a listener and were not accepted yet.
     queued: RefCell<VecDeque<Queued>>,
     /// Those who accept, in the order in which they began.
-    listening: RefCell<Vec<(ListenerId, SocketAddr)>>,
+    listening: RefCell<Vec<(ListenerId, Address)>>,
     /// How many ports of those that a system gives out were given to listeners and to visitors.
     ports: Cell<u16>,
     visitors: Cell<u16>,
@@ -64,25 +64,25 @@ impl Network {
         SocketAddr::from((Ipv4Addr::LOCALHOST, FIRST + number))
     }
 
-    pub(crate) fn listen(&self, listener: ListenerId, address: SocketAddr) {
+    pub(crate) fn listen(&self, listener: ListenerId, address: Address) {
         self.listening.borrow_mut().push((listener, address));
     }
 
-    pub(crate) fn listening(&self) -> Vec<(ListenerId, SocketAddr)> {
+    pub(crate) fn listening(&self) -> Vec<(ListenerId, Address)> {
         self.listening.borrow().clone()
     }
 
     /// Who accepts connections to `address`.
-    pub(crate) fn listener_at(&self, address: SocketAddr) -> Option<ListenerId> {
+    pub(crate) fn listener_at(&self, address: &Address) -> Option<ListenerId> {
         let listening = self.listening.borrow();
-        let found = listening.iter().find(|(_, at)| reaches(address, *at));
+        let found = listening.iter().find(|(_, at)| reaches(address, at));
         found.map(|(listener, _)| *listener)
     }
 
     /// Whether a listener has what another one wants.
-    pub(crate) fn is_in_use(&self, address: SocketAddr) -> bool {
+    pub(crate) fn is_in_use(&self, address: &Address) -> bool {
         let listening = self.listening.borrow();
-        let mut taken = listening.iter().map(|(_, at)| *at);
+        let mut taken = listening.iter().map(|(_, at)| at);
         taken.any(|at| reaches(address, at) || reaches(at, address))
     }
 
@@ -170,12 +170,15 @@ impl Network {
 }
 
 /// Whether who connects to `address` gets to who listens at `at`, which may be every address.
-fn reaches(address: SocketAddr, at: SocketAddr) -> bool {
-    let is_every = match at.ip() {
-        IpAddr::V4(ip) => ip.is_unspecified() && address.is_ipv4(),
-        IpAddr::V6(ip) => ip.is_unspecified() && address.is_ipv6(),
+fn reaches(address: &Address, at: &Address) -> bool {
+    let (Some(to), Some(listening)) = (address.inet(), at.inet()) else {
+        return address == at;
     };
-    address.port() == at.port() && (address.ip() == at.ip() || is_every)
+    let is_every = match listening.ip() {
+        IpAddr::V4(ip) => ip.is_unspecified() && to.is_ipv4(),
+        IpAddr::V6(ip) => ip.is_unspecified() && to.is_ipv6(),
+    };
+    to.port() == listening.port() && (to.ip() == listening.ip() || is_every)
 }
 
 /// The engine's hold on an end: closed when it is dropped, as a socket is.

@@ -1,7 +1,8 @@
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
+
+use torsade_core::Address;
 
 use crate::FarEnd;
 use crate::connects::Waiting;
@@ -16,7 +17,7 @@ use crate::world::{self, World};
 ///
 /// ```
 /// use std::io;
-/// use torsade_core::{ConnectError, Protocol, Transport};
+/// use torsade_core::{Address, ConnectError, Protocol, Transport};
 /// use torsade_deferred::Failure;
 /// use torsade_testing::MemoryReactor;
 ///
@@ -56,8 +57,8 @@ impl PendingConnect {
     }
 
     /// Where to. Of several addresses of an endpoint, the one that is tried now.
-    pub fn address(&self) -> SocketAddr {
-        self.waiting.address
+    pub fn address(&self) -> &Address {
+        &self.waiting.address
     }
 
     /// Whether it still waits: it was not cancelled, nor answered by somebody else, and its time

@@ -89,10 +89,10 @@ impl<C: Protocol, S: Protocol> Pump<C, S> {
     /// Like [`new`](Self::new), on the engine of others.
     pub(crate) fn on(world: Rc<World>, client: C, server: S) -> Self {
         let at_server = world::default_peer();
-        let at_client = Peer::new(at_server.local(), at_server.remote());
+        let at_client = Peer::new(at_server.local().clone(), at_server.remote().clone());
         // No room before the first step: that is when the queues have their size.
         let ends = [Rc::new(End::new(0)), Rc::new(End::new(0))];
-        let plain = Endpoint::new([]);
+        let plain = Endpoint::default();
         let server = Half::new(world.accept(server, at_server, &plain, &ends[0]), &ends[0]);
         let client = Half::new(world.connect(client, at_client, &plain, &ends[1]), &ends[1]);
         // The client's segment moves first.

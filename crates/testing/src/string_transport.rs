@@ -224,14 +224,14 @@ impl<P: Protocol> StringTransport<P> {
             limits: Limits::default(),
             peer: world::default_peer(),
             window: usize::MAX,
-            endpoint: Endpoint::new([]),
+            endpoint: Endpoint::default(),
             protocol: PhantomData,
         }
     }
 
     fn new(world: Rc<World>, end: Rc<End>, connection: Connection) -> Self {
         let lost = watch(&connection);
-        let far = FarEnd::new(end, *connection.peer(), world.net().limits());
+        let far = FarEnd::new(end, connection.peer().clone(), world.net().limits());
         world::settle();
         Self {
             world,

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use torsade_core::driver::{Arrived, Caught, Close, Engine, Host, Op, PortSetting};
 use torsade_core::{
-    AttemptId, Connection, ConnectionId, DatagramOptions, DatagramProtocol, DatagramTransport,
-    Endpoint, Limits, Listener, ListenerId, Net, Peer, PortId, Protocol, Time, Transport, factory,
+    Address, AttemptId, Connection, ConnectionId, DatagramOptions, DatagramProtocol,
+    DatagramTransport, Endpoint, Limits, Listener, ListenerId, Net, Peer, PortId, Protocol, Time,
+    Transport, factory,
 };
 
 use torsade_deferred::queue::Turn;
@@ -125,7 +126,7 @@ impl World {
         endpoint: &Endpoint,
         end: &Rc<End>,
     ) -> Connection {
-        let to = endpoint.clone().at([peer.remote()]);
+        let to = endpoint.clone().at([peer.remote().clone()]);
         self.net.connect(to, protocol).detach();
         let made = self.turn(|engine| {
             let mut ops: Vec<_> = std::iter::from_fn(|| engine.poll_op()).collect();
@@ -171,7 +172,7 @@ impl World {
         self.network.queue(Queued {
             listener: listener.id(),
             end: Rc::clone(end),
-            peer: Peer::new(default_peer().remote(), listener.address()),
+            peer: Peer::new(default_peer().remote().clone(), listener.address()),
         });
     }
 
@@ -189,7 +190,7 @@ impl World {
         let peer = Peer::new(waiting.address, self.network.next_visitor());
         self.turn(|engine| {
             let socket = Socket(Rc::clone(end));
-            self.connected(engine, waiting.attempt, socket, peer)
+            self.connected(engine, waiting.attempt, socket, peer.clone())
         });
         peer
     }
@@ -374,9 +375,9 @@ impl World {
     /// Somebody in this world wants to connect.
     fn answer(&self, engine: &mut Engine<Socket>, waiting: Waiting) {
         let wire = &mut self.wire();
-        self.connects.note(waiting.address);
-        if let Some(end) = self.connects.take_door(waiting.address) {
-            let peer = Peer::new(waiting.address, default_peer().local());
+        self.connects.note(waiting.address.clone());
+        if let Some(end) = self.connects.take_door(&waiting.address) {
+            let peer = Peer::new(waiting.address, default_peer().local().clone());
             self.connected(engine, waiting.attempt, Socket(end), peer);
             return;
         }
@@ -395,7 +396,7 @@ impl World {
     fn join_in_turn(&self, engine: &mut Engine<Socket>, waiting: Waiting) {
         let Waiting { attempt, address } = waiting;
         let wire = &mut self.wire();
-        let Some((there, listener)) = listener_at(address) else {
+        let Some((there, listener)) = listener_at(&address) else {
             let refused = io::ErrorKind::ConnectionRefused.into();
             engine.connect_failed(wire, attempt, refused);
             return;
@@ -410,7 +411,7 @@ impl World {
         there.network.queue(Queued {
             listener,
             end: theirs,
-            peer: Peer::new(here, address),
+            peer: Peer::new(here, address.clone()),
         });
         self.connected(engine, attempt, Socket(ours), Peer::new(address, here));
     }
@@ -508,14 +509,14 @@ fn worlds() -> Vec<Rc<World>> {
 }
 
 /// Who accepts connections to `address`: the worlds of a thread are programs of one machine.
-pub(crate) fn listener_at(address: SocketAddr) -> Option<(Rc<World>, ListenerId)> {
+pub(crate) fn listener_at(address: &Address) -> Option<(Rc<World>, ListenerId)> {
     worlds().into_iter().find_map(|world| {
         let listener = world.network.listener_at(address)?;
         Some((world, listener))
     })
 }
 
-fn is_in_use(address: SocketAddr) -> bool {
+fn is_in_use(address: &Address) -> bool {
     let mut worlds = worlds().into_iter();
     worlds.any(|world| world.network.is_in_use(address))
 }
@@ -530,15 +531,18 @@ impl Host for TestHost {
         Clock::now()
     }
 
-    fn listen(&self, wanted: SocketAddr, listener: ListenerId) -> io::Result<SocketAddr> {
-        let mut address = wanted;
-        while address.port() == 0 || (wanted.port() == 0 && is_in_use(address)) {
-            address.set_port(self.network.next_port());
+    fn listen(&self, wanted: &Address, listener: ListenerId) -> io::Result<Address> {
+        let mut address = wanted.clone();
+        if let Some(mut inet) = wanted.inet().filter(|inet| inet.port() == 0) {
+            while inet.port() == 0 || is_in_use(&address) {
+                inet.set_port(self.network.next_port());
+                address = inet.into();
+            }
         }
-        if is_in_use(address) {
+        if is_in_use(&address) {
             return Err(io::ErrorKind::AddrInUse.into());
         }
-        self.network.listen(listener, address);
+        self.network.listen(listener, address.clone());
         Ok(address)
     }
 

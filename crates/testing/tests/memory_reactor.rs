@@ -157,7 +157,7 @@ fn a_connect_waits_for_the_test() {
     );
     assert_eq!(connecting.text(&reactor), "waits");
     let pending = reactor.next_connect();
-    assert_eq!(pending.address(), "192.0.2.1:80".parse().unwrap());
+    assert_eq!(pending.address().to_string(), "192.0.2.1:80");
     reactor.advance(Duration::from_secs(1));
     assert!(pending.is_waiting() && log.take().is_empty());
 
@@ -185,7 +185,7 @@ fn a_connect_that_fails_goes_on_to_the_next_address() {
         .next_connect()
         .fail(io::ErrorKind::NetworkUnreachable);
     assert_eq!(connecting.text(&reactor), "waits");
-    assert_eq!(reactor.next_connect().address(), both[1]);
+    assert_eq!(*reactor.next_connect().address(), both[1]);
     reactor
         .next_connect()
         .fail(io::ErrorKind::ConnectionRefused);
@@ -194,7 +194,7 @@ fn a_connect_that_fails_goes_on_to_the_next_address() {
         panic!("{failed:?}");
     };
     let refused = io::ErrorKind::ConnectionRefused;
-    assert_eq!((address, error.kind()), (both[1], refused));
+    assert_eq!((address.inet(), error.kind()), (Some(both[1]), refused));
     assert_eq!(reactor.connects(), both);
     assert_eq!(log.take(), [""; 0]);
 }
@@ -252,14 +252,14 @@ fn a_reactor_reaches_its_own_listeners() {
     let every = "0.0.0.0:8007";
     let notes = log.clone();
     let build = factory(move |peer: &Peer| {
-        notes.note(format!("from {}", peer.remote().ip()));
+        notes.note(format!("from {}", peer.remote().ip().unwrap()));
         Some(Echo("server", notes.clone()))
     });
     reactor.net().listen(every, build).unwrap();
     let connecting = watch(reactor.net().connect(DOOR, Echo("client", log.clone())));
     reactor.next_connect().join();
     let transport = connecting.transport();
-    assert_eq!(transport.peer().remote(), DOOR.parse().unwrap());
+    assert_eq!(transport.peer().remote().to_string(), DOOR);
     transport.abort();
     reactor.settle();
     let lost = [
@@ -370,7 +370,7 @@ fn an_address_has_one_listener() {
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
     }
     listener.close();
-    assert_eq!(one.listening(), []);
+    assert!(one.listening().is_empty());
     serve(other.net(), "server", &log);
     let any = [&one, &other].map(|reactor| {
         let build = factory(|_| None::<Echo>);
@@ -378,11 +378,11 @@ fn an_address_has_one_listener() {
         listener.address()
     });
     assert_ne!(any[0], any[1]);
-    assert_eq!(other.listening(), [DOOR.parse().unwrap(), any[1]]);
+    assert_eq!(other.listening(), [DOOR.parse().unwrap(), any[1].clone()]);
 }
 
 #[test]
-#[should_panic(expected = "nobody listens on [127.0.0.1:8007]")]
+#[should_panic(expected = "nobody listens on 127.0.0.1:8007")]
 fn nobody_is_dialled_where_nobody_listens() {
     MemoryReactor::new().dial(DOOR);
 }

@@ -87,12 +87,12 @@ pub mod contracts;
 pub mod manual;
 
 pub use torsade_core::{
-    AnyProtocol, Built, ConnectError, Connection, ConnectionId, CooperativeTask, Cooperator,
-    DatagramError, DatagramOptions, DatagramPort, DatagramProtocol, DatagramTransport, Disconnect,
-    Endpoint, EndpointError, Factory, Filter, Gone, Interface, IoFailure, Layered, Limit, Limits,
-    ListenError, Listener, ListenerId, LoopingCall, Net, Pass, Peer, PortId, Protocol, Remote,
-    Sides, ThreadError, Ticked, Time, Timeout, Timer, ToEndpoint, Transport, WhenFull, WireEnd,
-    Wrapper, factory,
+    Address, AnyProtocol, Built, ConnectError, Connection, ConnectionId, CooperativeTask,
+    Cooperator, DatagramError, DatagramOptions, DatagramPort, DatagramProtocol, DatagramTransport,
+    Disconnect, Endpoint, EndpointError, Factory, Filter, Gone, Interface, IoFailure, Layered,
+    Limit, Limits, ListenError, Listener, ListenerId, LoopingCall, Net, Pass, Peer, PortId,
+    Protocol, Remote, Sides, ThreadError, Ticked, Time, Timeout, Timer, ToEndpoint, Transport,
+    UnixAddress, WhenFull, WireEnd, Wrapper, factory,
 };
 pub use torsade_deferred::{
     Deferred, DeferredLock, DeferredQueue, DeferredSemaphore, Failure, Group, Panic, Resolver,

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::panic::{self, AssertUnwindSafe};
 use std::rc::Rc;
 
-use torsade_core::{Disconnect, Factory, Peer, Protocol, Transport, factory};
+use torsade_core::{Address, Disconnect, Factory, Peer, Protocol, Transport, factory};
 use torsade_testing::StringTransport;
 use torsade_wire::LimitConnections;
 
@@ -15,8 +15,8 @@ fn ip(last: u8) -> Ipv4Addr {
 }
 
 fn peer(ip: impl Into<IpAddr>) -> Peer {
-    let local = (Ipv4Addr::LOCALHOST, 8007);
-    Peer::new(SocketAddr::new(ip.into(), 50_000), local.into())
+    let local = SocketAddr::from((Ipv4Addr::LOCALHOST, 8007));
+    Peer::new(SocketAddr::new(ip.into(), 50_000), local)
 }
 
 struct Fragile;
@@ -152,7 +152,7 @@ fn the_factory_inside_is_told_what_it_would_be() {
         fn build(&mut self, _: &Peer) -> Option<Fragile> {
             None
         }
-        fn started(&mut self, address: SocketAddr) {
+        fn started(&mut self, address: &Address) {
             self.0.borrow_mut().push(format!("started {address}"));
         }
         fn stopped(&mut self) {
@@ -164,7 +164,7 @@ fn the_factory_inside_is_told_what_it_would_be() {
     }
     let told = Told::default();
     let mut limited = LimitConnections::new(Teller(Rc::clone(&told)), 1, 1);
-    limited.started("127.0.0.1:8007".parse().unwrap());
+    limited.started(&"127.0.0.1:8007".parse().unwrap());
     limited.failed(&peer(ip(1)), &Disconnect::Reset);
     limited.stopped();
     let told = told.borrow();

@@ -194,7 +194,7 @@ fn operations(run: &mut Run) {
         world.note(|| format!("asked for {op:?}"));
         match op {
             Op::Connect { attempt, address } => {
-                let port = usize::from(address.port());
+                let port = address.port().map_or(0, usize::from);
                 let conns = world.conns.borrow();
                 let conn = conns
                     .iter()

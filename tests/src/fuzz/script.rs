@@ -1,10 +1,11 @@
 use std::marker::PhantomData;
-use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::rc::Rc;
 use std::time::Duration;
 
-use torsade_core::{Connection, Disconnect, Factory, Layered, Peer, Protocol, Timer, Transport};
+use torsade_core::{
+    Address, Connection, Disconnect, Factory, Layered, Peer, Protocol, Timer, Transport,
+};
 use torsade_deferred::{Deferred, Failure};
 
 use super::actions::{self, Scene};
@@ -308,7 +309,7 @@ impl<P: Level> Factory for Maker<P> {
         }
     }
 
-    fn started(&mut self, _: SocketAddr) {
+    fn started(&mut self, _: &Address) {
         let world = Rc::clone(&self.world);
         let _user = world.enter("started", None);
         actions::act(&world, &Scene::default());

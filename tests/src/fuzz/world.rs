@@ -4,7 +4,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use torsade_core::driver::{Caught, Host};
-use torsade_core::{AttemptId, Limits, Listener, ListenerId, Net, Time, Timer};
+use torsade_core::{Address, AttemptId, Limits, Listener, ListenerId, Net, Time, Timer};
 use torsade_deferred::{Canceller, Resolver};
 
 use super::conn::{Abrupt, Conn, Life};
@@ -275,12 +275,8 @@ impl Host for ModelHost {
         Time::from_nanos(self.0.upgrade().map_or(0, |world| world.now()))
     }
 
-    fn listen(
-        &self,
-        address: std::net::SocketAddr,
-        _: ListenerId,
-    ) -> std::io::Result<std::net::SocketAddr> {
-        Ok(address)
+    fn listen(&self, address: &Address, _: ListenerId) -> std::io::Result<Address> {
+        Ok(address.clone())
     }
 
     fn close_listener(&self, listener: ListenerId) {

@@ -170,7 +170,10 @@ pub(crate) fn hold(
                 .listen(anywhere, factory(move |_| seat.take()))
                 .map_err(|error| error.to_string())?;
             let sizes: Vec<String> = sizes.iter().map(usize::to_string).collect();
-            let (port, seed) = (listener.address().port(), cuts.rng().below(1_000_000));
+            let (port, seed) = (
+                listener.address().port().unwrap_or(0),
+                cuts.rng().below(1_000_000),
+            );
             twisted.tell(&format!("call {framing} {port} {seed} {}", sizes.join(",")))?;
             expect(&mut reactor, done)?;
             match twisted.line()?.as_str() {

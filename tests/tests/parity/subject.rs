@@ -29,7 +29,7 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
         SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         factory(|_| NEXT.take()),
     )?;
-    print(&format!("port {}", listener.address().port()));
+    print(&format!("port {}", listener.address().port().unwrap_or(0)));
     let remote = reactor.remote();
     thread::spawn(move || {
         for line in io::stdin().lock().lines() {

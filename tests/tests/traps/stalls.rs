@@ -29,7 +29,7 @@ impl Protocol for Monitor {
 
     fn data_received(&mut self, transport: &Transport<Self>, data: &[u8]) {
         for _ in data {
-            self.beats.push(transport.peer().remote().port());
+            self.beats.push(transport.peer().remote().port().unwrap());
         }
         if let Some(timeout) = &self.timeout {
             timeout.reset(PATIENCE);
@@ -37,7 +37,7 @@ impl Protocol for Monitor {
     }
 
     fn connection_lost(&mut self, transport: &Transport<Self>, reason: &Disconnect) {
-        let port = transport.peer().remote().port();
+        let port = transport.peer().remote().port().unwrap();
         self.losses.push((port, reason.clone()));
     }
 }

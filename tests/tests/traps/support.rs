@@ -45,7 +45,7 @@ impl Lab {
     /// Listen on a free port, with a protocol for each connection.
     pub(crate) fn serve<P: Protocol>(&self, mut build: impl FnMut() -> P + 'static) -> SocketAddr {
         let listener = self.net.listen("127.0.0.1:0", factory(move |_| build()));
-        listener.unwrap().address()
+        listener.unwrap().address().inet().unwrap()
     }
 
     /// A turn that does not wait.

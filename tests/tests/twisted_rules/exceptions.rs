@@ -65,7 +65,7 @@ fn r40_a_panic_in_a_servers_connection_made_ends_that_connection_only() {
                 transport.close();
             })
     });
-    let mut first = dial(listener.address());
+    let mut first = dial(listener.address().inet().unwrap());
     let (heard, error) = read_to_end(&mut reactor, &mut first);
     assert_eq!(
         (heard.len(), error),
@@ -73,7 +73,7 @@ fn r40_a_panic_in_a_servers_connection_made_ends_that_connection_only() {
     );
     assert!(listener.is_open());
 
-    let mut second = dial(listener.address());
+    let mut second = dial(listener.address().inet().unwrap());
     std::io::Write::write_all(&mut second, b"you?").unwrap();
     assert_eq!(
         read_to_end(&mut reactor, &mut second),

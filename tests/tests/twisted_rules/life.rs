@@ -29,7 +29,7 @@ fn r01_build_and_made_come_in_one_go_with_the_transport() {
             })
         }),
     );
-    let mut client = dial(listener.unwrap().address());
+    let mut client = dial(listener.unwrap().address().inet().unwrap());
     drive(&mut reactor, || log.has("others"));
     let lines = log.take();
     assert_eq!(lines[..3], ["build", "server made", "server made ends"]);
@@ -63,7 +63,7 @@ fn r05_a_loss_may_begin_the_next_attempt() {
     let listener = serve(reactor.net(), move || {
         Script::new("server", &served).made(|transport| transport.close())
     });
-    let address = listener.address();
+    let address = listener.address().inet().unwrap();
     let again = Script::new("second", &log);
     let again = RefCell::new(Some(again));
     let first = Script::new("first", &log).lost(move |transport| {
@@ -86,7 +86,7 @@ fn r05_a_failed_attempt_may_begin_the_next_one() {
     let served = log.clone();
     let listener = serve(reactor.net(), move || Script::new("server", &served));
     let (refuses, _kept) = nobody();
-    let (net, address) = (reactor.net().clone(), listener.address());
+    let (net, address) = (reactor.net().clone(), listener.address().inet().unwrap());
     let (lost, won) = (Script::new("first", &log), Script::new("second", &log));
     let told = log.clone();
     reactor.net().connect(refuses, lost).finish(move |refused| {

@@ -2,10 +2,9 @@
 
 use std::cell::{Cell, RefCell};
 use std::io::{ErrorKind, Write};
-use std::net::SocketAddr;
 use std::rc::Rc;
 
-use torsade_core::{Factory, ListenError, Peer};
+use torsade_core::{Address, Factory, ListenError, Peer};
 use torsade_reactor::Reactor;
 
 use crate::support::{Log, Script, dial, drive, read_to_end, serve};
@@ -15,12 +14,12 @@ fn r43_port_0_tells_the_real_one_and_a_port_in_use_is_an_error() {
     let reactor = Reactor::new().unwrap();
     let script = || Script::new("server", &Log::default());
     let first = serve(reactor.net(), script);
-    assert_ne!(first.address().port(), 0);
+    assert_ne!(first.address().port(), Some(0));
 
     let taken = first.address();
     let second = reactor
         .net()
-        .listen(taken, torsade_core::factory(move |_| script()));
+        .listen(&taken, torsade_core::factory(move |_| script()));
     let Err(ListenError::System { address, error }) = second else {
         panic!("two listeners on one port: {second:?}");
     };
@@ -40,7 +39,7 @@ fn r44_the_port_is_free_when_close_returns_and_connections_live_on() {
         })
     };
     let listener = serve(reactor.net(), echo);
-    let address = listener.address();
+    let address = listener.address().inet().unwrap();
     let mut client = dial(address);
     drive(&mut reactor, || log.has("server made"));
 
@@ -82,7 +81,7 @@ impl Factory for Shared {
         None
     }
 
-    fn started(&mut self, _: SocketAddr) {
+    fn started(&mut self, _: &Address) {
         self.open.set(self.open.get() + 1);
         self.log.note(format!("started {}", self.open.get()));
     }
@@ -119,7 +118,7 @@ fn r46_a_panic_in_stopped_leaves_a_closed_listener_and_a_free_port() {
     let mut fragile = Shared::new(&open, &log);
     fragile.sturdy = false;
     let listener = reactor.net().listen("127.0.0.1:0", fragile).unwrap();
-    let address = listener.address();
+    let address = listener.address().inet().unwrap();
     listener.close();
     assert_eq!(log.take(), ["started 1", "stopped 0"]);
     assert!(!listener.is_open());
@@ -141,7 +140,7 @@ fn r47_a_refused_connection_is_closed_and_nothing_else_happens() {
     log.take();
     let kept = RefCell::new(Vec::new());
     for _ in 0..3 {
-        let mut client = dial(listener.address());
+        let mut client = dial(listener.address().inet().unwrap());
         assert_eq!(read_to_end(&mut reactor, &mut client), (vec![], None));
         kept.borrow_mut().push(client);
     }

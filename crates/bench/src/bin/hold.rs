@@ -138,7 +138,7 @@ mod hold {
             .build_with(build)
             .start(listen)
             .map_err(io::Error::other)?;
-        torsade_bench::servers::announce(running.results()[0]);
+        torsade_bench::servers::announce(&running.results()[0]);
         for line in io::stdin().lines() {
             line?;
             let (tell, told) = mpsc::channel();

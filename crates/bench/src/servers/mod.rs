@@ -30,6 +30,7 @@ mod torsade_streams;
 mod torsade_threads;
 mod unfinished;
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -123,7 +124,7 @@ pub fn serve_from_command_line() -> io::Result<()> {
 }
 
 /// Says that a server accepts; the measuring program waits for this line.
-pub fn announce(addr: SocketAddr) {
+pub fn announce(addr: impl fmt::Display) {
     say(&format!("listening on {addr}"));
 }
 

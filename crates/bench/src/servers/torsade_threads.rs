@@ -25,6 +25,6 @@ fn serve(addr: SocketAddr, threads: usize) -> io::Result<()> {
     let reactors = Reactors::new(threads)
         .start(move |net| Ok(net.listen(addr, factory(|_| Echo))?.address()))
         .map_err(io::Error::other)?;
-    super::announce(reactors.results()[0]);
+    super::announce(&reactors.results()[0]);
     reactors.join().map_err(io::Error::other)
 }

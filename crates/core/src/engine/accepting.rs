@@ -20,19 +20,15 @@ impl<S> Engine<S> {
     /// use std::rc::Rc;
     /// use std::task::Waker;
     /// use torsade_core::driver::{Engine, Host};
-    /// use torsade_core::{Limits, ListenerId, Time, WhenFull};
+    /// use torsade_core::{Address, Limits, ListenerId, Time, WhenFull};
     ///
     /// struct Nowhere;
     /// impl Host for Nowhere {
     ///     fn now(&self) -> Time {
     ///         Time::ZERO
     ///     }
-    ///     fn listen(
-    ///         &self,
-    ///         address: std::net::SocketAddr,
-    ///         _: ListenerId,
-    ///     ) -> std::io::Result<std::net::SocketAddr> {
-    ///         Ok(address)
+    ///     fn listen(&self, address: &Address, _: ListenerId) -> std::io::Result<Address> {
+    ///         Ok(address.clone())
     ///     }
     ///     fn close_listener(&self, _: ListenerId) {}
     /// }

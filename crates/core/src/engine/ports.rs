@@ -34,7 +34,7 @@ impl<S> Engine<S> {
                 break;
             }
             port.count_received();
-            self.take_datagram(&port, one);
+            Self::take_datagram(&port, one);
             if self.has_queued() {
                 self.run_queue(wire);
             }
@@ -108,7 +108,7 @@ impl<S> Engine<S> {
     }
 
     /// Deliver one that came, or keep it if it is not its turn.
-    fn take_datagram(&mut self, port: &Rc<Port>, one: Arrived<'_>) {
+    fn take_datagram(port: &Rc<Port>, one: Arrived<'_>) {
         if let Some(length) = one.whole {
             port.enqueue(Queued::Error(DatagramError::Truncated {
                 from: one.from,

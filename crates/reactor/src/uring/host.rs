@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
 
 use torsade_core::driver::{Host, NotTaken, PortSetting, Work};
-use torsade_core::{DatagramOptions, Limits, ListenerId, PortId, Time};
+use torsade_core::{Address, DatagramOptions, Limits, ListenerId, PortId, Time};
 
 use super::listeners::Listeners;
 use super::port::RingPort;
@@ -43,8 +43,9 @@ impl Host for RingHost {
         self.clock.now()
     }
 
-    fn listen(&self, address: SocketAddr, listener: ListenerId) -> io::Result<SocketAddr> {
-        self.listeners.listen(address, listener)
+    fn listen(&self, address: &Address, listener: ListenerId) -> io::Result<Address> {
+        let address = address.inet().ok_or(io::ErrorKind::Unsupported)?;
+        Ok(self.listeners.listen(address, listener)?.into())
     }
 
     fn close_listener(&self, listener: ListenerId) {

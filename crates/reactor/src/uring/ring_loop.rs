@@ -250,7 +250,7 @@ impl RingLoop {
         let mut next = Next::Turn;
         while let Some(op) = self.engine.poll_op() {
             match op {
-                Op::Connect { attempt, address } => self.system.connect(attempt, address),
+                Op::Connect { attempt, address } => self.system.connect(attempt, &address),
                 Op::CancelConnect { attempt } => self.system.connecting.cancel(attempt),
                 Op::Stop => {
                     if let Some(signals) = &mut self.signals {

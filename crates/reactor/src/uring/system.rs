@@ -1,10 +1,9 @@
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
 use std::rc::Rc;
 
 use torsade_core::driver::{Chunk, Close, Closing, Departures, Interest, Sending, Wire};
-use torsade_core::{AttemptId, ConnectionId, Limits, ListenerId, Peer, PortId, Time};
+use torsade_core::{Address, AttemptId, ConnectionId, Limits, ListenerId, Peer, PortId, Time};
 
 use super::connecting::Connecting;
 use super::host::RingHost;
@@ -52,7 +51,12 @@ impl RingSystem {
     }
 
     /// Begin to connect. If descriptors are short, sockets that only linger go first.
-    pub(crate) fn connect(&mut self, attempt: AttemptId, address: SocketAddr) {
+    pub(crate) fn connect(&mut self, attempt: AttemptId, address: &Address) {
+        let Some(address) = address.inet() else {
+            let refused = io::ErrorKind::Unsupported.into();
+            self.failed.push_back((attempt, refused));
+            return;
+        };
         let mut begun = self.connecting.begin(attempt, address);
         if matches!(&begun, Err(error) if is_for_descriptors(error)) && self.streams.give_way() {
             begun = self.connecting.begin(attempt, address);

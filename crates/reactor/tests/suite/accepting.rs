@@ -14,7 +14,7 @@ fn accepts_of_one_turn_are_bounded() {
     let mut reactor = Reactor::builder().limits(limits).build().unwrap();
     let listener = echo(reactor.net());
     let clients: Vec<_> = (0..8)
-        .map(|_| Client::connect(listener.address()))
+        .map(|_| Client::connect(listener.address().inet().unwrap()))
         .collect();
     let mut seen = Vec::new();
     while seen.last() != Some(&clients.len()) {
@@ -49,7 +49,7 @@ fn a_listener_that_is_closed_in_a_callback_accepts_no_more() {
         }),
     );
     let made = made.unwrap();
-    let address = made.address();
+    let address = made.address().inet().unwrap();
     *listener.borrow_mut() = Some(made);
     let clients: Vec<_> = (0..3).map(|_| Client::connect(address)).collect();
     settle(&mut reactor);
@@ -112,7 +112,7 @@ fn the_counters_tell_what_happened() {
     let mut reactor = Reactor::new().unwrap();
     let listener = echo(reactor.net());
     let mut clients: Vec<_> = (0..3)
-        .map(|_| Client::connect(listener.address()))
+        .map(|_| Client::connect(listener.address().inet().unwrap()))
         .collect();
     settle(&mut reactor);
     let first = reactor.counters();

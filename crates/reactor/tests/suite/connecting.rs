@@ -14,13 +14,13 @@ use crate::support::{Log, Script, drive, echo, nobody, settle};
 #[test]
 fn several_addresses_are_tried_in_order() {
     let mut reactor = Reactor::new().unwrap();
-    let first = echo(reactor.net()).address();
-    let second = echo(reactor.net()).address();
+    let first = echo(reactor.net()).address().inet().unwrap();
+    let second = echo(reactor.net()).address().inet().unwrap();
     let log = Log::default();
     let to = [nobody(), nobody(), first, second];
     let connected = reactor.net().connect(&to[..], Script::new("client", &log));
     let transport = reactor.run_until(connected).unwrap().unwrap();
-    assert_eq!(transport.peer().remote(), first);
+    assert_eq!(*transport.peer().remote(), first);
     assert_eq!(log.lines(), ["client made"]);
 }
 
@@ -153,7 +153,7 @@ fn a_connecting_end_that_begins_paused_is_at_rest() {
     let mut reactor = Reactor::new().unwrap();
     let log = Log::default();
     let quiet = Script::new("client", &log).made(|transport| transport.pause_reading());
-    let address = echo(reactor.net()).address();
+    let address = echo(reactor.net()).address().inet().unwrap();
     let connected = reactor.net().connect(address, quiet);
     let transport = reactor.run_until(connected).unwrap().unwrap();
     settle(&mut reactor);

@@ -10,7 +10,7 @@ fn what_is_said_comes_back() {
     let mut reactor = Reactor::new().unwrap();
     let listener = echo(reactor.net());
     let mut clients: Vec<_> = (0..20)
-        .map(|_| Client::connect(listener.address()))
+        .map(|_| Client::connect(listener.address().inet().unwrap()))
         .collect();
     for round in 0..3 {
         for (number, client) in clients.iter_mut().enumerate() {
@@ -35,7 +35,7 @@ fn both_families_are_served() {
             Err(_) if any.starts_with('[') => continue,
             Err(error) => panic!("{error}"),
         };
-        let mut address = listener.address();
+        let mut address = listener.address().inet().unwrap();
         if address.ip().is_unspecified() {
             address.set_ip(match address {
                 SocketAddr::V4(_) => [127, 0, 0, 1].into(),
@@ -52,16 +52,23 @@ fn both_families_are_served() {
 fn an_address_in_use_is_an_error_of_listen() {
     let reactor = Reactor::new().unwrap();
     let listener = echo(reactor.net());
-    let again = reactor.net().listen(listener.address(), factory(|_| Echo));
+    let again = reactor
+        .net()
+        .listen(listener.address().inet().unwrap(), factory(|_| Echo));
     let Err(ListenError::System { address, error }) = again else {
         panic!("{again:?}");
     };
-    assert_eq!(address, listener.address());
+    assert_eq!(address, listener.address().inet().unwrap());
     assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
 
     listener.close();
-    let again = reactor.net().listen(listener.address(), factory(|_| Echo));
-    assert_eq!(again.unwrap().address(), listener.address());
+    let again = reactor
+        .net()
+        .listen(listener.address().inet().unwrap(), factory(|_| Echo));
+    assert_eq!(
+        again.unwrap().address().inet().unwrap(),
+        listener.address().inet().unwrap()
+    );
 }
 
 #[test]
@@ -79,7 +86,10 @@ fn both_ends_know_both_addresses() {
             }),
         );
         // Never the address that means all addresses.
-        let own = SocketAddr::from(([127, 0, 0, 1], listener.unwrap().address().port()));
+        let own = SocketAddr::from((
+            [127, 0, 0, 1],
+            listener.unwrap().address().inet().unwrap().port(),
+        ));
         let client = Client::connect(own);
         drive(&mut reactor, || !log.lines().is_empty());
         let expected = Peer::new(client.0.local_addr().unwrap(), own);
@@ -95,7 +105,7 @@ fn a_listener_of_one_family_leaves_the_port_to_the_other() {
         let Ok(newer) = reactor.net().listen("[::]:0", factory(|_| Echo)) else {
             return true; // A machine without the family.
         };
-        let older = SocketAddr::from(([0, 0, 0, 0], newer.address().port()));
+        let older = SocketAddr::from(([0, 0, 0, 0], newer.address().inet().unwrap().port()));
         reactor.net().listen(older, factory(|_| Echo)).is_ok()
     });
     assert!(granted);
@@ -111,7 +121,9 @@ fn two_reactors_of_one_thread_serve_each_other() {
     let asks = Script::new("client", &log)
         .made(|transport| transport.write(b"are you there"))
         .data(move |_, data| heard.note(String::from_utf8_lossy(data)));
-    two.net().connect(listener.address(), asks).detach();
+    two.net()
+        .connect(listener.address().inet().unwrap(), asks)
+        .detach();
     drive(&mut two, || {
         one.turn(Some(std::time::Duration::ZERO)).unwrap();
         log.has("are you there")

@@ -97,7 +97,7 @@ fn what_is_queued_while_a_reactor_is_dropped_in_a_callback_comes_before_the_loss
         all: Rc::clone(&all),
     });
     let listener = inner.net().listen("127.0.0.1:0", orphan).unwrap();
-    let _clients = [(); 2].map(|()| Client::connect(listener.address()));
+    let _clients = [(); 2].map(|()| Client::connect(listener.address().inet().unwrap()));
     drive(&mut inner, || log.has("2 made"));
     let inner = Cell::new(Some(inner));
     let mut outer = Reactor::new().unwrap();

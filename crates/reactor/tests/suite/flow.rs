@@ -109,7 +109,7 @@ fn a_budget_defers_and_never_drops() {
         let now = Rc::clone(&now);
         let sum = Rc::clone(&sum);
         Script::new("server", &Log::default()).data(move |transport, data| {
-            let port = transport.peer().remote().port();
+            let port = transport.peer().remote().port().unwrap();
             now.borrow_mut()
                 .last_mut()
                 .unwrap()
@@ -160,7 +160,7 @@ fn input_and_timers(limits: Limits, clients: usize) {
             .made(move |transport| {
                 let timer = timer.clone();
                 transport.call_later(Duration::from_secs(1), move |_, transport| {
-                    let port = transport.peer().remote().port();
+                    let port = transport.peer().remote().port().unwrap();
                     let received = transport.bytes_received();
                     timer.note(format!("timer of {port} after {received}"));
                 });

@@ -35,7 +35,7 @@ fn a_peers_bytes_wake_the_host_loop() {
     let mut reactor = Reactor::new().unwrap();
     let listener = echo(reactor.net());
     settle(&mut reactor);
-    let mut client = Client::connect(listener.address());
+    let mut client = Client::connect(listener.address().inet().unwrap());
     settle(&mut reactor);
     client.write(b"hello");
     assert!(is_readable(&reactor));
@@ -128,7 +128,8 @@ fn whatever_is_done_outside_a_turn_wakes_the_host_loop() {
         .made(move |transport| *own.borrow_mut() = Some(transport.clone()))
         .data(move |_, data| heard.note(String::from_utf8_lossy(data)));
     host.is_woken_by("a connect", |net| {
-        net.connect(listener.address(), script).detach();
+        net.connect(listener.address().inet().unwrap(), script)
+            .detach();
     });
     drive(&mut host.reactor, || log.has("a made"));
     let transport = seat.take().unwrap();
@@ -221,7 +222,7 @@ fn what_one_reactor_does_to_another_wakes_its_host_loop() {
     let listener = echo(host.reactor.net());
     host.reactor
         .net()
-        .connect(listener.address(), script)
+        .connect(listener.address().inet().unwrap(), script)
         .detach();
     drive(&mut host.reactor, || log.has("a made"));
     host.rest();

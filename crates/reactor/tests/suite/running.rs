@@ -82,7 +82,7 @@ fn connections_that_outlive_a_stop_are_aborted_in_time() {
         .net()
         .listen("127.0.0.1:0", factory(move |_| Stubborn(server.clone())))
         .unwrap();
-    let _client = Client::connect(listener.address());
+    let _client = Client::connect(listener.address().inet().unwrap());
     let net = reactor.net().clone();
     drive(&mut reactor, || net.connections() == 1);
     reactor.stop();
@@ -109,7 +109,10 @@ fn run_until_returns_what_the_deferred_brings_and_leaves_the_rest_running() {
                 resolver.resolve(data.to_vec());
             }
         });
-    reactor.net().connect(listener.address(), asks).detach();
+    reactor
+        .net()
+        .connect(listener.address().inet().unwrap(), asks)
+        .detach();
     assert_eq!(reactor.run_until(answer).unwrap(), Ok(b"ping".to_vec()));
     assert!(listener.is_open());
     assert_eq!(reactor.net().connections(), 2);
@@ -223,7 +226,7 @@ fn reactors_live_side_by_side_in_threads() {
             std::thread::spawn(|| {
                 let mut reactor = Reactor::new().unwrap();
                 let listener = reactor.net().listen("127.0.0.1:0", factory(|_| Echo));
-                let mut client = Client::connect(listener.unwrap().address());
+                let mut client = Client::connect(listener.unwrap().address().inet().unwrap());
                 client.write(b"hello");
                 assert_eq!(client.read_exactly(&mut reactor, 5), b"hello");
             })

@@ -112,7 +112,7 @@ pub(crate) fn echo(net: &Net) -> Listener {
 /// Listen on a free port, with a script for each connection.
 pub(crate) fn serve(net: &Net, mut script: impl FnMut() -> Script + 'static) -> SocketAddr {
     let listener = net.listen("127.0.0.1:0", factory(move |_| script()));
-    listener.unwrap().address()
+    listener.unwrap().address().inet().unwrap()
 }
 
 /// Turn the reactor until something is true. The bound is on patience, not on speed.

@@ -98,7 +98,7 @@ pub(crate) fn play() {
         let server = server.clone();
         net.listen("127.0.0.1:0", factory(move |_| Besieged(server.clone())))
     };
-    let own = retry(listen).address();
+    let own = retry(listen).address().inet().unwrap();
     let remote = reactor.remote();
     let other = thread::spawn(move || remote.post(move |net| announce(net, own, test, nobody)));
     // The end of a scene that the test has given up, which leaves it without its tracer.

@@ -85,7 +85,7 @@ fn serve(messages: bool, ends: Ends, client: fn(SocketAddr)) {
     let listener = reactor.net().listen("127.0.0.1:0", build).unwrap();
     let hour = Duration::from_secs(3600);
     let idle = reactor.net().call_later(hour, |_| ());
-    let (address, remote) = (listener.address(), reactor.remote());
+    let (address, remote) = (listener.address().inet().unwrap(), reactor.remote());
     let client = thread::spawn(move || {
         client(address);
         remote.post(|net| net.stop()).unwrap();

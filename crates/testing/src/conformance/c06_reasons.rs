@@ -2,12 +2,11 @@
 
 use std::cell::RefCell;
 use std::io;
-use std::net::SocketAddr;
 use std::rc::Rc;
 
 use torsade_core::{
-    ConnectError, Disconnect, EndpointError, Factory, IoFailure, Limit, Listener, Net, Peer,
-    Timeout, factory,
+    Address, ConnectError, Disconnect, EndpointError, Factory, IoFailure, Limit, Listener, Net,
+    Peer, Timeout, factory,
 };
 use torsade_deferred::Failure;
 
@@ -173,8 +172,9 @@ impl Factory for Fragile {
         Some(Probe::new("a", &self.log))
     }
 
-    fn started(&mut self, address: SocketAddr) {
-        self.log.note(format!("started {}", address.port() != 0));
+    fn started(&mut self, address: &Address) {
+        self.log
+            .note(format!("started {}", address.port() != Some(0)));
     }
 
     fn stopped(&mut self) {
@@ -182,7 +182,7 @@ impl Factory for Fragile {
     }
 
     fn failed(&mut self, peer: &Peer, reason: &Disconnect) {
-        let loopback = peer.remote().ip().is_loopback();
+        let loopback = peer.remote().is_local();
         self.log.note(format!("failed {loopback}: {reason}"));
     }
 }
@@ -256,7 +256,7 @@ fn connect_that_is_refused_is_rejected_and_its_protocol_dropped(stage: Stage) {
     let nobody = h.closed_door();
     let (notes, owned) = (log.clone(), Dropped(log.clone(), "dropped"));
     let a = Probe::new("a", &log).made(move |_, _| keep(&owned));
-    h.net().connect(nobody, a).finish(move |result| {
+    h.net().connect(&nobody, a).finish(move |result| {
         let refused = matches!(
             result,
             Err(Failure::Error(ConnectError::System { address, .. })) if address == nobody
@@ -276,7 +276,7 @@ fn connect_tries_the_next_address(stage: Stage) {
     let nobody = h.closed_door();
     let (address, end) = h.door();
     let notes = log.clone();
-    let addresses = [nobody, nobody, address];
+    let addresses = [nobody.clone(), nobody, address];
     h.net()
         .connect(&addresses[..], Probe::new("a", &log))
         .finish(move |result| notes.note(format!("connected {}", result.is_ok())));

@@ -1,11 +1,10 @@
 //! C8: one rule for errors.
 
-use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use bytes::Bytes;
-use torsade_core::{Disconnect, Factory, Net, Peer, Transport};
+use torsade_core::{Address, Disconnect, Factory, Net, Peer, Transport};
 use torsade_deferred::Deferred;
 
 use super::filters::in_a_filter;
@@ -251,7 +250,7 @@ impl Factory for Grumpy {
         panic!("build")
     }
 
-    fn started(&mut self, _: SocketAddr) {
+    fn started(&mut self, _: &Address) {
         panic!("started")
     }
 

@@ -34,7 +34,7 @@ impl Factory for Counting {
     }
 
     fn failed(&mut self, peer: &Peer, reason: &Disconnect) {
-        let loopback = peer.remote().ip().is_loopback();
+        let loopback = peer.remote().is_local();
         self.log.note(format!("failed {loopback}: {reason}"));
         assert!(!self.fails, "no patience today");
     }

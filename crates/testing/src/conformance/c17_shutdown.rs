@@ -287,7 +287,7 @@ fn user_code_at_the_end_may_use_everything(stage: Stage) {
         other.call(|me, _| me.note("hears of it"));
         let _ = net.remote().post(|_| ());
         net.call_later(Duration::ZERO, |_| ());
-        net.connect(nobody, Probe::new("c", &Log::default()))
+        net.connect(&nobody, Probe::new("c", &Log::default()))
             .finish(|_| ());
         net.stop();
         me.note("done");
@@ -510,7 +510,7 @@ fn what_callbacks_begin_during_a_stop_is_given_up(stage: Stage) {
     let a = Probe::new("a", &log).lost(move |_, t, _| {
         let nobody = factory(|_: &torsade_core::Peer| None::<Probe>);
         place.set(t.net().listen("127.0.0.1:0", nobody).ok());
-        let connecting = t.net().connect(address, Probe::new("b", &notes));
+        let connecting = t.net().connect(&address, Probe::new("b", &notes));
         let notes = notes.clone();
         connecting.finish(move |result| {
             let abandoned = matches!(result, Err(Failure::Abandoned));

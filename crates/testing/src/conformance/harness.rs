@@ -2,7 +2,7 @@ use std::net::SocketAddr;
 use std::panic;
 use std::time::Duration;
 
-use torsade_core::{Limits, Listener, Net};
+use torsade_core::{Address, Limits, Listener, Net};
 
 use super::Probe;
 
@@ -49,10 +49,10 @@ pub trait Harness {
 
     /// An address that a raw end listens on, for one connection: its other end is the returned
     /// one, once the connection is made.
-    fn door(&mut self) -> (SocketAddr, End);
+    fn door(&mut self) -> (Address, End);
 
     /// An address that nobody listens on.
-    fn closed_door(&mut self) -> SocketAddr;
+    fn closed_door(&mut self) -> Address;
 
     /// The peer sends these bytes.
     fn send(&mut self, end: End, data: &[u8]);

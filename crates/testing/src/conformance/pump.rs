@@ -3,7 +3,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
-use torsade_core::{Connection, Disconnect, Limits, Listener, Net, Protocol, Transport};
+use torsade_core::{Address, Connection, Disconnect, Limits, Listener, Net, Protocol, Transport};
 
 use super::{Column, End, Harness, Probe, Role, Seen, not_here};
 use crate::Pump;
@@ -132,12 +132,12 @@ impl Harness for PumpHarness {
         not_here("a pump joins two protocols without a listener")
     }
 
-    fn door(&mut self) -> (SocketAddr, End) {
+    fn door(&mut self) -> (Address, End) {
         not_here("a pump joins two protocols without a listener")
     }
 
-    fn closed_door(&mut self) -> SocketAddr {
-        SocketAddr::from((Ipv4Addr::LOCALHOST, 1))
+    fn closed_door(&mut self) -> Address {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, 1)).into()
     }
 
     fn send(&mut self, end: End, data: &[u8]) {

@@ -2,7 +2,7 @@ use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use torsade_core::{Endpoint, Limits, Listener, Net, Peer, factory};
+use torsade_core::{Address, Endpoint, Limits, Listener, Net, Peer, factory};
 
 use super::{Column, End, Far, Harness, Probe, Role, Seen};
 use crate::ledger;
@@ -163,17 +163,18 @@ impl Harness for SimulatedHarness {
     }
 
     fn dial(&mut self, listener: &Listener) -> End {
-        let raw = Raw::dial(&self.sim, HOST, listener.address());
+        let address = need(listener.address().inet(), "an address");
+        let raw = Raw::dial(&self.sim, HOST, address);
         self.add(need(raw, "a descriptor"))
     }
 
-    fn door(&mut self) -> (SocketAddr, End) {
+    fn door(&mut self) -> (Address, End) {
         let (address, raw) = need(Raw::door(&self.sim, HOST).ok(), "a free port");
-        (address, self.add(raw))
+        (address.into(), self.add(raw))
     }
 
-    fn closed_door(&mut self) -> SocketAddr {
-        SocketAddr::from((Ipv4Addr::LOCALHOST, 1))
+    fn closed_door(&mut self) -> Address {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, 1)).into()
     }
 
     fn send(&mut self, end: End, data: &[u8]) {

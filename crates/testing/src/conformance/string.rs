@@ -2,7 +2,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
-use torsade_core::{Limits, Listener, Net};
+use torsade_core::{Address, Limits, Listener, Net};
 
 use super::{Column, End, Far, Harness, Probe, Role, Seen};
 use crate::end::{self, Side};
@@ -139,13 +139,13 @@ impl Harness for StringHarness {
         self.add(end, None)
     }
 
-    fn door(&mut self) -> (SocketAddr, End) {
+    fn door(&mut self) -> (Address, End) {
         let end = Rc::new(end::End::new(usize::MAX));
-        (self.world.door(&end), self.add(end, None))
+        (self.world.door(&end).into(), self.add(end, None))
     }
 
-    fn closed_door(&mut self) -> SocketAddr {
-        SocketAddr::from((Ipv4Addr::LOCALHOST, 1))
+    fn closed_door(&mut self) -> Address {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, 1)).into()
     }
 
     fn send(&mut self, end: End, data: &[u8]) {

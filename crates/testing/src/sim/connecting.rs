@@ -66,6 +66,12 @@ impl Kernel {
         Some(key)
     }
 
+    /// No simulated host has sockets of that kind.
+    pub(super) fn refuse_family(&mut self, host: u32, attempt: AttemptId) {
+        let refused = io::ErrorKind::Unsupported.into();
+        self.answer(host, Answer::Failed(attempt, refused));
+    }
+
     pub(super) fn cancel_connect(&mut self, host: u32, attempt: AttemptId) {
         let node = &mut self.nodes[host as usize];
         if let Some(key) = node.attempts.remove(&attempt.to_bits()) {

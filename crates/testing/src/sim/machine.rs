@@ -322,9 +322,12 @@ impl Machine {
         let mut kernel = self.kernel.borrow_mut();
         while let Some(op) = engine.poll_op() {
             match op {
-                Op::Connect { attempt, address } => {
-                    kernel.connect(self.number, Some(attempt), address);
-                }
+                Op::Connect { attempt, address } => match address.inet() {
+                    Some(address) => {
+                        kernel.connect(self.number, Some(attempt), address);
+                    }
+                    None => kernel.refuse_family(self.number, attempt),
+                },
                 Op::CancelConnect { attempt } => kernel.cancel_connect(self.number, attempt),
                 Op::Stop => self.stopped.set(true),
                 // The enum may grow; an engine that asks for more comes with a simulator that can.

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use torsade_core::driver::{
     Caught, Chunk, Close, Closing, Departures, Host, Interest, PortSetting, Sending, Wire,
 };
-use torsade_core::{ConnectionId, DatagramOptions, ListenerId, Peer, PortId, Time};
+use torsade_core::{Address, ConnectionId, DatagramOptions, ListenerId, Peer, PortId, Time};
 
 use super::kernel::Shared;
 use super::slab::Key;
@@ -125,10 +125,10 @@ impl Host for SimHost {
         }
     }
 
-    fn listen(&self, address: SocketAddr, listener: ListenerId) -> io::Result<SocketAddr> {
-        self.kernel
-            .borrow_mut()
-            .listen(self.host, address, listener)
+    fn listen(&self, address: &Address, listener: ListenerId) -> io::Result<Address> {
+        let address = address.inet().ok_or(io::ErrorKind::Unsupported)?;
+        let mut kernel = self.kernel.borrow_mut();
+        Ok(kernel.listen(self.host, address, listener)?.into())
     }
 
     fn close_listener(&self, listener: ListenerId) {

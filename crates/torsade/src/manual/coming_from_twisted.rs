@@ -282,10 +282,9 @@
 //! ```
 //! The same here:
 //! ```
-//! use std::net::SocketAddr;
 //! use std::rc::Rc;
 //! use torsade::wire::{LineProtocol, LineTransport};
-//! use torsade::{Deferred, Disconnect, Net, Protocol, Resolver, Transport};
+//! use torsade::{Address, Deferred, Disconnect, Net, Protocol, Resolver, Transport};
 //!
 //! type Lookup = Rc<dyn Fn(&[u8]) -> Deferred<String, String>>;
 //!
@@ -324,7 +323,7 @@
 //!     }
 //! }
 //!
-//! fn finger(net: &Net, to: SocketAddr, user: &str) -> Deferred<Vec<u8>, String> {
+//! fn finger(net: &Net, to: Address, user: &str) -> Deferred<Vec<u8>, String> {
 //!     let (resolver, done) = Deferred::new();
 //!     let client = FingerClient { user: user.into(), text: vec![], done: Some(resolver) };
 //!     net.connect(to, client)                                            // 5

@@ -68,12 +68,11 @@
 //! What `clientConnectionLost` did with `connector.connect()`, `connection_lost` does with
 //! `connect`:
 //! ```
-//! use std::net::SocketAddr;
-//! use torsade::{Disconnect, Protocol, Reactor, Transport, factory};
+//! use torsade::{Address, Disconnect, Protocol, Reactor, Transport, factory};
 //!
 //! /// Comes back, twice.
 //! struct Faithful {
-//!     to: SocketAddr,
+//!     to: Address,
 //!     times: u32,
 //! }
 //! impl Protocol for Faithful {
@@ -83,8 +82,8 @@
 //!         if self.times == 0 {
 //!             return net.stop();
 //!         }
-//!         let again = Self { to: self.to, times: self.times - 1 };
-//!         net.connect(again.to, again).detach();
+//!         let again = Self { to: self.to.clone(), times: self.times - 1 };
+//!         net.connect(&self.to, again).detach();
 //!     }
 //! }
 //! struct Rude;
@@ -97,7 +96,7 @@
 //!
 //! let mut reactor = Reactor::new()?;
 //! let to = reactor.net().listen("127.0.0.1:0", factory(|_| Rude))?.address();
-//! reactor.net().connect(to, Faithful { to, times: 2 }).detach();
+//! reactor.net().connect(&to, Faithful { to: to.clone(), times: 2 }).detach();
 //! reactor.run()?; // until the third loss
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -1,15 +1,15 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::rc::Rc;
 
-use torsade_core::{Disconnect, Factory, Layered, Peer, Protocol, Transport, Wrapper};
+use torsade_core::{Address, Disconnect, Factory, Layered, Peer, Protocol, Transport, Wrapper};
 
 /// A factory that refuses connections when there are too many, in all or from one address.
 ///
 /// ```
-/// use torsade_core::{Factory, Peer, Protocol, Transport, factory};
+/// use torsade_core::{Address, Factory, Peer, Protocol, Transport, factory};
 /// use torsade_wire::LimitConnections;
 ///
 /// struct Quiet;
@@ -19,7 +19,7 @@ use torsade_core::{Disconnect, Factory, Layered, Peer, Protocol, Transport, Wrap
 ///
 /// let mut limited = LimitConnections::new(factory(|_| Quiet), 1000, 2);
 /// let counts = limited.counts(); // stays here when the factory goes to `listen`
-/// # let peer = Peer::new("192.0.2.1:50000".parse()?, "192.0.2.9:8007".parse()?);
+/// # let peer = Peer::new("192.0.2.1:50000".parse::<Address>()?, "192.0.2.9:8007".parse::<Address>()?);
 /// let first = limited.build(&peer);
 /// let second = limited.build(&peer);
 /// assert!(limited.build(&peer).is_none()); // closed at once
@@ -27,7 +27,7 @@ use torsade_core::{Disconnect, Factory, Layered, Peer, Protocol, Transport, Wrap
 ///
 /// drop(first);
 /// assert!(limited.build(&peer).is_some());
-/// # Ok::<(), std::net::AddrParseError>(())
+/// # Ok::<(), torsade_core::EndpointError>(())
 /// ```
 ///
 /// A connection counts from when its protocol is built until it is lost, whatever happens in
@@ -77,19 +77,19 @@ impl<F: Factory> LimitConnections<F> {
     /// Count together with others: for a service that listens on several addresses.
     ///
     /// ```
-    /// # use torsade_core::{Factory, Peer, Protocol, Transport, factory};
+    /// # use torsade_core::{Address, Factory, Peer, Protocol, Transport, factory};
     /// # use torsade_wire::LimitConnections;
     /// # struct Quiet;
     /// # impl Protocol for Quiet {
     /// #     fn data_received(&mut self, _: &Transport<Self>, _: &[u8]) {}
     /// # }
-    /// # let peer = Peer::new("192.0.2.1:50000".parse()?, "192.0.2.9:8007".parse()?);
+    /// # let peer = Peer::new("192.0.2.1:50000".parse::<Address>()?, "192.0.2.9:8007".parse::<Address>()?);
     /// let mut plain = LimitConnections::new(factory(|_| Quiet), 1, usize::MAX);
     /// let mut secure = LimitConnections::new(factory(|_| Quiet), 1, usize::MAX)
     ///     .counted_by(&plain.counts());
     /// let one = plain.build(&peer);
     /// assert!(one.is_some() && secure.build(&peer).is_none());
-    /// # Ok::<(), std::net::AddrParseError>(())
+    /// # Ok::<(), torsade_core::EndpointError>(())
     /// ```
     #[must_use]
     pub fn counted_by(mut self, counts: &ConnectionCounts) -> Self {
@@ -126,16 +126,21 @@ impl ConnectionCounts {
         self.0.borrow().refused
     }
 
-    fn take_place(&self, address: IpAddr, total: usize, by_peer: usize) -> Option<Place> {
-        let address = address.to_canonical();
+    /// A place for one from `address`. What has no internet address counts in the total alone:
+    /// everybody on this machine would be one and the same.
+    fn take_place(&self, address: Option<IpAddr>, total: usize, by_peer: usize) -> Option<Place> {
+        let address = address.map(|address| address.to_canonical());
         let mut counts = self.0.borrow_mut();
-        let there = counts.by_peer.get(&address).copied().unwrap_or(0);
+        let there = address.and_then(|address| counts.by_peer.get(&address).copied());
+        let there = there.unwrap_or(0);
         if counts.total >= total || there >= by_peer {
             counts.refused += 1;
             return None;
         }
         counts.total += 1;
-        counts.by_peer.insert(address, there + 1);
+        if let Some(address) = address {
+            counts.by_peer.insert(address, there + 1);
+        }
         Some(Place {
             counts: self.clone(),
             address,
@@ -146,17 +151,18 @@ impl ConnectionCounts {
 /// Counts as one connection until it is dropped.
 struct Place {
     counts: ConnectionCounts,
-    address: IpAddr,
+    address: Option<IpAddr>,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         let mut counts = self.counts.0.borrow_mut();
         counts.total -= 1;
-        if let Some(there) = counts.by_peer.get_mut(&self.address) {
+        let Some(address) = self.address else { return };
+        if let Some(there) = counts.by_peer.get_mut(&address) {
             *there -= 1;
             if *there == 0 {
-                counts.by_peer.remove(&self.address);
+                counts.by_peer.remove(&address);
             }
         }
     }
@@ -176,7 +182,7 @@ impl<F: Factory> Factory for LimitConnections<F> {
         })
     }
 
-    fn started(&mut self, address: SocketAddr) {
+    fn started(&mut self, address: &Address) {
         self.factory.started(address);
     }
 
