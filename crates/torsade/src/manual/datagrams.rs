@@ -64,10 +64,10 @@
 //! assert_eq!(port.protocol(|me| me.heard.len()), 0);
 //! assert_eq!(port.take_sent().len(), 4);
 //! ```
-//! [`FakeDatagrams`](crate::testing::FakeDatagrams) is for one protocol. Programs that bind ports
-//! run on a [`MemoryReactor`](crate::testing::MemoryReactor), where a
-//! [`FarPort`](crate::testing::FarPort) is the other side, and on the
-//! [simulated network](crate::testing::sim), whose [`Links`](crate::testing::sim::Links) say how
+//! `FakeDatagrams` is for one protocol. Programs that bind ports
+//! run on a `MemoryReactor`, where a
+//! `FarPort` is the other side, and on the
+//! simulated network, whose `Links` say how
 //! many datagrams get lost, come twice and come late.
 //!
 //! # Ports

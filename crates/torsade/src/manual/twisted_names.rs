@@ -264,6 +264,7 @@
 #![cfg_attr(
     feature = "testing",
     doc = "[testing::Clock]: crate::testing::Clock
+[testing::FakeDatagrams]: crate::testing::FakeDatagrams
 [testing::Leaks]: crate::testing::Leaks
 [testing::MemoryReactor]: crate::testing::MemoryReactor
 [testing::MemoryReactor::has_stopped]: crate::testing::MemoryReactor::has_stopped
@@ -286,6 +287,7 @@
 #![cfg_attr(
     not(feature = "testing"),
     doc = "[testing::Clock]: crate#features
+[testing::FakeDatagrams]: crate#features
 [testing::Leaks]: crate#features
 [testing::MemoryReactor]: crate#features
 [testing::MemoryReactor::has_stopped]: crate#features
