@@ -6,7 +6,7 @@
 //! sent before has arrived too. Bytes that are known to be under way are waited for by `poll`.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -14,7 +14,7 @@ use socket2::{Domain, Socket, Type};
 use torsade_core::{Address, Endpoint, Limits, Listener, Net, Peer, factory};
 use torsade_reactor::{Driver, Reactor};
 use torsade_testing::conformance::{
-    Column, End, Harness, Probe, Role, Seat, Seen, THROUGH_A_FILTER, not_here, nothing_ahead,
+    Column, End, Far, Harness, Probe, Role, Seat, Seen, THROUGH_A_FILTER, not_here, nothing_ahead,
 };
 use torsade_testing::{Clock, Xor};
 
@@ -77,6 +77,7 @@ struct TcpHarness {
     reactor: Option<Reactor>,
     net: Net,
     raw: Vec<Raw>,
+    far: Vec<UdpSocket>,
     marker: (TcpStream, TcpStream),
     /// Addresses that are taken, and that nobody listens on.
     closed_doors: Vec<Socket>,
@@ -121,6 +122,7 @@ impl TcpHarness {
             net: reactor.net().clone(),
             reactor: Some(reactor),
             raw: Vec::new(),
+            far: Vec::new(),
             marker: (here, there),
             closed_doors: Vec::new(),
             expected: Vec::new(),
@@ -459,6 +461,37 @@ impl Harness for TcpHarness {
         }
         Clock::stall(target - Clock::now());
         self.settle();
+    }
+
+    fn far_port(&mut self) -> (Far, SocketAddr) {
+        let socket = need(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)), "a socket");
+        need(socket.set_nonblocking(true), "an option");
+        let address = need(socket.local_addr(), "an address");
+        self.far.push(socket);
+        (Far(self.far.len() - 1), address)
+    }
+
+    fn throw(&mut self, from: Far, to: SocketAddr, data: &[u8]) {
+        need(self.far[from.0].send_to(data, to), "a datagram on its way");
+    }
+
+    fn caught(&mut self, far: Far) -> Vec<(SocketAddr, Vec<u8>)> {
+        let mut caught = Vec::new();
+        let mut buffer = vec![0; 70_000];
+        loop {
+            match self.far[far.0].recv_from(&mut buffer) {
+                Ok((n, from)) => caught.push((from, buffer[..n].to_vec())),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return caught,
+                Err(error) => panic!("a raw socket received nothing: {error}"),
+            }
+        }
+    }
+
+    fn deaf_address(&mut self) -> SocketAddr {
+        let (far, address) = self.far_port();
+        // Connected to itself it hears nobody else, and nobody else gets its address.
+        need(self.far[far.0].connect(address), "a connection");
+        address
     }
 
     fn expect_panic(&mut self, text: &str) {

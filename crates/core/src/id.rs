@@ -47,3 +47,7 @@ id! {
     /// Names an attempt to connect.
     AttemptId
 }
+id! {
+    /// Names a datagram port of one engine.
+    PortId
+}

@@ -72,6 +72,7 @@ mod connect;
 mod connection;
 mod continuation;
 mod cooperator;
+mod datagram;
 mod disconnect;
 mod endpoint;
 mod engine;
@@ -117,12 +118,15 @@ pub use self::address::{Address, Peer, UnixAddress};
 pub use self::any::AnyProtocol;
 pub use self::connection::Connection;
 pub use self::cooperator::{CooperativeTask, Cooperator};
+pub use self::datagram::{
+    DatagramError, DatagramOptions, DatagramPort, DatagramProtocol, DatagramTransport, Interface,
+};
 pub use self::disconnect::{Disconnect, IoFailure, Limit, Timeout};
 pub use self::endpoint::{Endpoint, ToEndpoint};
 pub use self::error::{ConnectError, EndpointError, Gone, ListenError};
 pub use self::factory::{Built, Factory, factory};
 pub use self::filter::{Filter, Sides, WireEnd};
-pub use self::id::{AttemptId, ConnectionId, ListenerId};
+pub use self::id::{AttemptId, ConnectionId, ListenerId, PortId};
 pub use self::layer::Layered;
 pub use self::limits::{Limits, WhenFull};
 pub use self::listener::Listener;
@@ -139,6 +143,7 @@ pub use self::wrapper::{Pass, Wrapper};
 /// For those who write drivers: the engine, what it asks for, and what it must be told.
 pub mod driver {
     pub use crate::chunk::Chunk;
+    pub use crate::datagram::{Arrived, Departure, Departures, PortSetting};
     pub use crate::engine::Engine;
     pub use crate::extension::Extension;
     pub use crate::guard::Caught;

@@ -80,6 +80,15 @@ pub struct Limits {
     pub turn_posts: usize,
     /// Connections accepted by one listener in one turn. 64.
     pub turn_accepts: usize,
+    /// The longest datagram that is received whole, in bytes; of a longer one
+    /// [`DatagramError::Truncated`](crate::DatagramError::Truncated) tells. 65,535, which no UDP
+    /// datagram exceeds.
+    pub datagram: usize,
+    /// Bytes of datagrams that one port queues for sending, each datagram with 64 for itself. Past
+    /// it the newest is dropped and counted (contract C18). 4 MiB.
+    pub datagram_queue: usize,
+    /// Datagrams taken from one port in one turn. 64.
+    pub turn_datagrams: usize,
     /// Threads of the pool behind `Net::defer_to_thread` that stay when there is nothing to do,
     /// once there was something. 0.
     pub min_threads: usize,
@@ -145,6 +154,9 @@ impl Default for Limits {
             turn_continuations: 10_000,
             turn_posts: 1_000,
             turn_accepts: 64,
+            datagram: 65_535,
+            datagram_queue: 4 * MIB,
+            turn_datagrams: 64,
             min_threads: 0,
             max_threads: 10,
             thread_queue: 10_000,

@@ -2,6 +2,7 @@ use std::panic::Location;
 use std::rc::Rc;
 
 use crate::continuation::Continuation;
+use crate::datagram::Port;
 use crate::link::Link;
 use crate::pooled::Pooled;
 use crate::slots::Key;
@@ -17,7 +18,9 @@ pub(crate) enum Action {
     /// The user's, belonging to no connection, and where it was set.
     Free(Pooled, &'static Location<'static>),
     /// The user's, belonging to a connection.
-    Connection(Rc<Link>, Rc<dyn Continuation>),
+    Connection(Rc<Link>, Rc<dyn Continuation<Link>>),
+    /// The user's, belonging to a datagram port.
+    Port(Rc<Port>, Rc<dyn Continuation<Port>>),
     /// The deadline of an attempt to connect.
     Attempt(AttemptId),
     /// The deadline of a close that is being flushed.

@@ -6,7 +6,8 @@
 use std::io;
 
 use crate::chunk::Chunk;
-use crate::{Address, AttemptId, ConnectionId, ListenerId, Peer};
+use crate::datagram::Departures;
+use crate::{Address, AttemptId, ConnectionId, ListenerId, Peer, PortId};
 
 /// The driver's side of the hot path: bytes out, interest, closing.
 ///
@@ -51,6 +52,19 @@ pub trait Wire<S> {
     fn accept(&mut self, listener: ListenerId) -> Option<(S, Peer)> {
         let _ = listener;
         None
+    }
+
+    /// Send datagrams from the front of `departures`, saying of each what became of it, until all
+    /// have gone or the kernel has no room. Then the rest waits for `Engine::datagram_writable`.
+    ///
+    /// An error is that of one datagram, and never the port's end.
+    fn send_datagrams(&mut self, port: PortId, departures: &mut Departures) {
+        let _ = (port, departures);
+    }
+
+    /// From now on these events of a port's socket are wanted: input, until this says otherwise.
+    fn port_interest(&mut self, port: PortId, interest: Interest) {
+        let _ = (port, interest);
     }
 
     /// Bytes that the kernel holds and the peer has not acknowledged, where the system tells.

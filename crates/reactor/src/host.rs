@@ -1,11 +1,12 @@
 use std::io;
 use std::net::SocketAddr;
 
-use torsade_core::driver::{Host, NotTaken, Work};
-use torsade_core::{Address, Limits, ListenerId, Time};
+use torsade_core::driver::{Host, NotTaken, PortSetting, Work};
+use torsade_core::{Address, DatagramOptions, Limits, ListenerId, PortId, Time};
 
 use crate::accepting::{Accept, Doors};
 use crate::clock::Clock;
+use crate::datagrams::Ports;
 use crate::listener::Listeners;
 use crate::poller::Poller;
 use crate::reserve::Reserve;
@@ -18,6 +19,8 @@ use crate::threads::{Bounds, Pool};
 pub(crate) struct SystemHost<P: Poller> {
     pub(crate) clock: Clock,
     pub(crate) listeners: Listeners<P>,
+    pub(crate) ports: Ports<Registered<P>>,
+    poller: P,
     pool: Pool,
 }
 
@@ -26,6 +29,8 @@ impl<P: Poller> SystemHost<P> {
         Self {
             clock,
             listeners: Listeners::new(poller, limits),
+            ports: Ports::new(),
+            poller: poller.clone(),
             pool: Pool::new(Bounds::of(limits)),
         }
     }
@@ -43,6 +48,29 @@ impl<P: Poller> Host for SystemHost<P> {
 
     fn close_listener(&self, listener: ListenerId) {
         self.listeners.close(listener);
+    }
+
+    fn bind(
+        &self,
+        address: SocketAddr,
+        options: &DatagramOptions,
+        port: PortId,
+    ) -> io::Result<SocketAddr> {
+        self.ports.bind(address, options, port, |socket| {
+            Registered::new(socket, &self.poller)
+        })
+    }
+
+    fn close_port(&self, port: PortId) {
+        self.ports.close(port);
+    }
+
+    fn connect_port(&self, port: PortId, peer: SocketAddr) -> io::Result<SocketAddr> {
+        self.ports.connect(port, peer)
+    }
+
+    fn set_port(&self, port: PortId, setting: &PortSetting) -> io::Result<()> {
+        self.ports.set(port, setting)
     }
 
     fn thread(&self, work: Work) -> Result<(), NotTaken> {

@@ -130,6 +130,7 @@ mod builder;
 mod clock;
 mod connecting;
 mod counters;
+mod datagrams;
 mod driver;
 mod eagerness;
 #[cfg(target_os = "linux")]

@@ -9,8 +9,10 @@ use std::io;
 use std::os::fd::OwnedFd;
 
 use socket2::Socket;
+use torsade_core::PortId;
 use torsade_core::driver::Interest;
 
+use crate::datagrams::PortSocket;
 #[cfg(unix)]
 use crate::event_loop::{Registrar, Registration};
 use crate::poller::{Often, Poller};
@@ -117,6 +119,16 @@ impl<P: Poller> Drop for Registered<P> {
         if is_in(self.interest) {
             self.poller.closes(&self.socket);
         }
+    }
+}
+
+impl<P: Poller> PortSocket for Registered<P> {
+    fn socket(&self) -> &Socket {
+        &self.socket
+    }
+
+    fn want(&mut self, port: PortId, interest: Interest) -> io::Result<()> {
+        self.want(Token::Port(port), interest)
     }
 }
 

@@ -5,8 +5,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use socket2::Socket;
-use torsade_core::driver::{Chunk, Close, Closing, Interest, Sending, Wire};
-use torsade_core::{Address, AttemptId, ConnectionId, Limits, ListenerId, Peer, Time};
+use torsade_core::driver::{Chunk, Close, Closing, Departures, Interest, Sending, Wire};
+use torsade_core::{Address, AttemptId, ConnectionId, Limits, ListenerId, Peer, PortId, Time};
 
 use crate::accepting::{Accepted, Accepting, Lingers, is_for_descriptors};
 use crate::connecting::Connecting;
@@ -41,6 +41,8 @@ pub(crate) enum Answer {
     ConnectFailed(AttemptId, io::Error),
     /// The poller refused the connection's socket: it would never be heard of again.
     Unwatched(ConnectionId, io::Error),
+    /// The same of a datagram port. It may be heard of again when it wants something else.
+    Deaf(PortId, io::Error),
 }
 
 impl<P: Poller> System<P> {
@@ -161,6 +163,16 @@ impl<P: Poller> Wire<Registered<P>> for System<P> {
 
     fn accept(&mut self, listener: ListenerId) -> Option<(Registered<P>, Peer)> {
         self.accepting.accept_last(listener, &mut self.lingering)
+    }
+
+    fn send_datagrams(&mut self, port: PortId, departures: &mut Departures) {
+        self.host.ports.send(port, departures);
+    }
+
+    fn port_interest(&mut self, port: PortId, interest: Interest) {
+        if let Err(error) = self.host.ports.want(port, interest) {
+            self.answers.push_back(Answer::Deaf(port, error));
+        }
     }
 
     fn unsent(&mut self, socket: &Registered<P>) -> Option<usize> {

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -256,6 +257,15 @@ impl MemoryReactor {
         world::settle();
         let listening = self.world.network().listening();
         listening.into_iter().map(|(_, address)| address).collect()
+    }
+
+    /// Where the program has datagram ports, in the order in which it bound them. What sends
+    /// there in a test is a [`FarPort`](crate::FarPort).
+    #[doc(alias = "udpPorts")]
+    pub fn datagram_ports(&self) -> Vec<SocketAddr> {
+        world::settle();
+        let sockets = self.world.network().sockets();
+        sockets.iter().map(|socket| socket.local()).collect()
     }
 
     /// Somebody connects to a listener of this reactor, from a loopback address.

@@ -6,10 +6,11 @@ use std::rc::{Rc, Weak};
 use std::task::Waker;
 use std::time::Duration;
 
-use torsade_core::driver::{Caught, Close, Engine, Host, Op};
+use torsade_core::driver::{Arrived, Caught, Close, Engine, Host, Op, PortSetting};
 use torsade_core::{
-    Address, AttemptId, Connection, ConnectionId, Endpoint, Limits, Listener, ListenerId, Net,
-    Peer, Protocol, Time, Transport, factory,
+    Address, AttemptId, Connection, ConnectionId, DatagramOptions, DatagramProtocol,
+    DatagramTransport, Endpoint, Limits, Listener, ListenerId, Net, Peer, PortId, Protocol, Time,
+    Transport, factory,
 };
 
 use torsade_deferred::queue::Turn;
@@ -21,6 +22,7 @@ use crate::joint::{self, Joint};
 use crate::leaks::{self, Made, Origin};
 use crate::ledger::{self, Entry};
 use crate::network::{EndWire, Network, Queued, Socket};
+use crate::sockets::DatagramSocket;
 
 /// An engine on made-up connections.
 ///
@@ -274,7 +276,10 @@ impl World {
             .collect();
         let comes = self.network.queued() > 0 && engine.may_accept();
         let due = engine.next_deadline().is_some_and(|at| at <= Clock::now());
-        if facts.is_empty() && !due && !comes && !engine.has_work() {
+        let sockets = self.network.sockets();
+        let ready = |socket: &Rc<DatagramSocket>| socket.is_readable() || socket.is_writable();
+        let ports = sockets.iter().any(ready);
+        if facts.is_empty() && !due && !comes && !ports && !engine.has_work() {
             return false;
         }
         let wire = &mut self.wire();
@@ -288,6 +293,9 @@ impl World {
             }
         }
         self.accept_queued(&mut engine);
+        for socket in sockets {
+            self.tell_port(&mut engine, &socket);
+        }
         engine.end(wire);
         self.network.forget_closed();
         while let Some(op) = engine.poll_op() {
@@ -301,6 +309,41 @@ impl World {
             }
         }
         true
+    }
+
+    /// Tell what has happened at a datagram port.
+    fn tell_port(&self, engine: &mut Engine<Socket>, socket: &DatagramSocket) {
+        let Some(port) = socket.port() else {
+            return;
+        };
+        let (wire, limits) = (&mut self.wire(), self.net.limits());
+        if socket.is_writable() {
+            engine.datagram_writable(wire, port);
+        }
+        if !socket.is_readable() {
+            return;
+        }
+        if let Some(error) = socket.next_report() {
+            engine.datagram_failed(wire, port, error.into());
+        }
+        let taken = socket.take(limits.turn_datagrams.max(1));
+        let arrived = taken.iter().map(|(from, data)| Arrived {
+            from: *from,
+            data: &data[..data.len().min(limits.datagram)],
+            whole: (data.len() > limits.datagram).then_some(data.len()),
+        });
+        engine.datagrams(wire, port, arrived);
+    }
+
+    /// Run `f` on a port's protocol; `None` if it is not a `P` or is gone.
+    pub(crate) fn with_datagram_protocol<P: DatagramProtocol, R>(
+        &self,
+        port: PortId,
+        f: impl FnOnce(&mut P, &DatagramTransport<P>) -> R,
+    ) -> Option<R> {
+        let result =
+            self.turn(|engine| engine.with_datagram_protocol(&mut self.wire(), port, f))?;
+        Some(result.unwrap_or_else(|payload| panic::resume_unwind(payload)))
     }
 
     /// Do one of the rare things that the engine asks for; answer a connect in a turn.
@@ -383,7 +426,8 @@ impl World {
         let expects_nobody =
             self.network.listening().is_empty() && self.connects.waiting().is_empty();
         // A leak check tells of all timers.
-        if self.net.connections() == 0 && expects_nobody && !leaks::is_on() {
+        let is_alone = self.net.connections() == 0 && self.net.datagram_ports() == 0;
+        if is_alone && expects_nobody && !leaks::is_on() {
             for site in self.net.free_timers() {
                 complaints.push(format!("a timer is still armed that was set at {site}"));
             }
@@ -504,6 +548,29 @@ impl Host for TestHost {
 
     fn close_listener(&self, listener: ListenerId) {
         self.network.refuse(listener);
+    }
+
+    fn bind(
+        &self,
+        address: SocketAddr,
+        options: &DatagramOptions,
+        port: PortId,
+    ) -> io::Result<SocketAddr> {
+        self.network.bind(address, options, port)
+    }
+
+    fn close_port(&self, port: PortId) {
+        self.network.close_port(port);
+    }
+
+    fn connect_port(&self, port: PortId, peer: SocketAddr) -> io::Result<SocketAddr> {
+        let socket = self.network.socket(port);
+        Ok(socket.ok_or(io::ErrorKind::NotConnected)?.connect(peer))
+    }
+
+    fn set_port(&self, port: PortId, setting: &PortSetting) -> io::Result<()> {
+        let socket = self.network.socket(port);
+        socket.ok_or(io::ErrorKind::NotConnected)?.set(setting)
     }
 
     fn caught(&self, caught: &Caught) {

@@ -51,6 +51,7 @@
 //! | understand a connection's callbacks | [`Protocol`] |
 //! | write, close, pause, wait | [`Transport`] and [`Connection`] |
 //! | receive lines instead of chunks | [`wire::Lines`] |
+//! | send and receive datagrams | [`DatagramProtocol`], [`DatagramTransport`], [`manual::datagrams`] |
 //! | wrap a protocol, change it, change its bytes | [`manual::layers`] |
 //! | share state between connections | [`Factory`], [`factory()`] |
 //! | wait for a result | [`Deferred`], [`Transport::then`], [`Transport::hold`] |
@@ -87,10 +88,11 @@ pub mod manual;
 
 pub use torsade_core::{
     Address, AnyProtocol, Built, ConnectError, Connection, ConnectionId, CooperativeTask,
-    Cooperator, Disconnect, Endpoint, EndpointError, Factory, Filter, Gone, IoFailure, Layered,
-    Limit, Limits, ListenError, Listener, ListenerId, LoopingCall, Net, Pass, Peer, Protocol,
-    Remote, Sides, ThreadError, Ticked, Time, Timeout, Timer, ToEndpoint, Transport, UnixAddress,
-    WhenFull, WireEnd, Wrapper, factory,
+    Cooperator, DatagramError, DatagramOptions, DatagramPort, DatagramProtocol, DatagramTransport,
+    Disconnect, Endpoint, EndpointError, Factory, Filter, Gone, Interface, IoFailure, Layered,
+    Limit, Limits, ListenError, Listener, ListenerId, LoopingCall, Net, Pass, Peer, PortId,
+    Protocol, Remote, Sides, ThreadError, Ticked, Time, Timeout, Timer, ToEndpoint, Transport,
+    UnixAddress, WhenFull, WireEnd, Wrapper, factory,
 };
 pub use torsade_deferred::{
     Deferred, DeferredLock, DeferredQueue, DeferredSemaphore, Failure, Group, Panic, Resolver,

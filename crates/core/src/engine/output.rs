@@ -488,13 +488,13 @@ impl<S> Slot<S> {
         }
     }
 
-    fn cancel(&mut self, link: &Link, continuation: Rc<dyn Continuation>) {
+    fn cancel(&mut self, link: &Link, continuation: Rc<dyn Continuation<Link>>) {
         let place = "the drop of a continuation";
         self.callback(place, |_| continuation.cancel(link));
         self.callback(place, |_| drop(continuation));
     }
 
-    fn run_continuation(&mut self, link: &Rc<Link>, continuation: Rc<dyn Continuation>) {
+    fn run_continuation(&mut self, link: &Rc<Link>, continuation: Rc<dyn Continuation<Link>>) {
         link.finish_call(&*continuation);
         let place = continuation.place();
         link.begin_callback();

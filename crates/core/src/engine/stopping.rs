@@ -2,6 +2,7 @@ use std::rc::Rc;
 
 use super::Engine;
 use crate::connect;
+use crate::datagram::Port;
 use crate::guard;
 use crate::link::{Ending, Link};
 use crate::shared::{State, StopAsked};
@@ -53,6 +54,7 @@ impl<S> Engine<S> {
         }
         if let Stopping::Told(deadline) = self.stopping
             && self.slots.is_empty()
+            && self.shared.ports.borrow().is_empty()
         {
             self.disarm(deadline);
             self.finish_stop(wire);
@@ -107,6 +109,9 @@ impl<S> Engine<S> {
         self.give_up_attempts();
         for slot in self.slots.values() {
             slot.link.tell_stopping();
+        }
+        for port in self.ports() {
+            port.tell_stopping();
         }
     }
 
@@ -209,6 +214,13 @@ impl<S> Engine<S> {
         for link in self.links() {
             link.end(reason.clone(), Ending::Abrupt);
         }
+        for port in self.ports() {
+            port.close();
+        }
+    }
+
+    fn ports(&self) -> Vec<Rc<Port>> {
+        self.shared.ports.borrow().values().cloned().collect()
     }
 
     fn links(&self) -> Vec<Rc<Link>> {
@@ -262,6 +274,7 @@ impl<S> Engine<S> {
                 self.losses.pop().map(|id| self.slots.remove(id.0));
             }
             self.deliver_losses(wire);
+            self.deliver_stopped(wire);
         }
         self.shared.set_state(State::Gone);
         let hooks = self.shared.hooks.drain();
@@ -274,6 +287,7 @@ impl<S> Engine<S> {
         self.end_extensions();
         self.run_queue(wire);
         self.shared.touched.take();
+        self.shared.touched_ports.take();
         self.shared.clear_ready();
         self.turn = None;
     }
@@ -298,7 +312,8 @@ impl<S> Engine<S> {
         let shared = &self.shared;
         let left = !self.slots.is_empty()
             || !shared.listening.borrow().is_empty()
-            || !shared.attempts.borrow().is_empty();
+            || !shared.attempts.borrow().is_empty()
+            || !shared.ports.borrow().is_empty();
         self.give_up_listening();
         self.give_up_attempts();
         left
@@ -310,6 +325,11 @@ impl<S> Engine<S> {
         for link in self.links() {
             while link.is_queued() {
                 self.run_link(wire, &link);
+            }
+        }
+        for port in self.ports() {
+            while port.is_queued() {
+                self.run_port(wire, &port);
             }
         }
     }

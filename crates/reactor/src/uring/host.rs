@@ -1,15 +1,17 @@
 use std::io;
 use std::net::SocketAddr;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
-use torsade_core::driver::{Host, NotTaken, Work};
-use torsade_core::{Address, Limits, ListenerId, Time};
+use torsade_core::driver::{Host, NotTaken, PortSetting, Work};
+use torsade_core::{Address, DatagramOptions, Limits, ListenerId, PortId, Time};
 
 use super::listeners::Listeners;
+use super::port::RingPort;
 use super::ring::Ring;
 use super::streams::Socket;
 use crate::accepting::{Accept, Doors};
 use crate::clock::Clock;
+use crate::datagrams::Ports;
 use crate::reserve::Reserve;
 use crate::threads::{Bounds, Pool};
 
@@ -19,6 +21,8 @@ use crate::threads::{Bounds, Pool};
 pub(crate) struct RingHost {
     pub(crate) clock: Clock,
     pub(crate) listeners: Listeners,
+    pub(crate) ports: Ports<RingPort>,
+    ring: Weak<Ring>,
     pool: Pool,
 }
 
@@ -27,6 +31,8 @@ impl RingHost {
         Self {
             clock,
             listeners: Listeners::new(ring, limits, direct),
+            ports: Ports::new(),
+            ring: Rc::downgrade(ring),
             pool: Pool::new(Bounds::of(limits)),
         }
     }
@@ -44,6 +50,29 @@ impl Host for RingHost {
 
     fn close_listener(&self, listener: ListenerId) {
         self.listeners.close(listener);
+    }
+
+    fn bind(
+        &self,
+        address: SocketAddr,
+        options: &DatagramOptions,
+        port: PortId,
+    ) -> io::Result<SocketAddr> {
+        self.ports.bind(address, options, port, |socket| {
+            RingPort::new(socket, &self.ring)
+        })
+    }
+
+    fn close_port(&self, port: PortId) {
+        self.ports.close(port);
+    }
+
+    fn connect_port(&self, port: PortId, peer: SocketAddr) -> io::Result<SocketAddr> {
+        self.ports.connect(port, peer)
+    }
+
+    fn set_port(&self, port: PortId, setting: &PortSetting) -> io::Result<()> {
+        self.ports.set(port, setting)
     }
 
     fn thread(&self, work: Work) -> Result<(), NotTaken> {

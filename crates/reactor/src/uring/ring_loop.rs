@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use torsade_core::driver::{Engine, Op};
-use torsade_core::{ConnectionId, Limits, ListenerId, Net, Time};
+use torsade_core::{ConnectionId, Limits, ListenerId, Net, PortId, Time};
 
 use super::doorbell::{Bell, Door};
 use super::file::File;
 use super::host::RingHost;
+use super::port::RingPort;
 use super::ring::{Brought, Completion, Ring};
 use super::stream::End;
 use super::streams::{Late, News, Socket};
@@ -21,9 +22,11 @@ use crate::Driver;
 use crate::accepting::Accepted;
 use crate::clock::Clock;
 use crate::counters::Counters;
+use crate::datagrams::Receiver;
 use crate::event_loop::{Doorbell, EventLoop, Next, waker};
 use crate::signals::Signals;
 use crate::system::earlier;
+use crate::teller::is_nothing;
 use crate::watcher::Watcher;
 
 /// Everything that had to be asked of the system, and was given.
@@ -47,6 +50,8 @@ pub(crate) struct RingLoop {
     /// Whether somebody waits on the door's descriptor.
     has_host: Cell<bool>,
     signals: Option<Signals>,
+    /// What datagrams are received into.
+    receiver: Receiver,
     turn_bytes: usize,
     /// What is left of them in this turn.
     left: usize,
@@ -88,6 +93,7 @@ impl RingLoop {
         let host = Rc::new(RingHost::new(clock, &rings.ring, &limits, rings.direct));
         let system = RingSystem::new(rings.ring, Rc::clone(&host), &limits);
         let (turn_bytes, turn_accepts) = (limits.turn_bytes, limits.turn_accepts.max(1));
+        let receiver = Receiver::new(&limits);
         Self {
             engine: Engine::new(host, waker(rings.bell), limits),
             system,
@@ -95,6 +101,7 @@ impl RingLoop {
             reader: rings.reader,
             has_host: Cell::new(false),
             signals: None,
+            receiver,
             turn_bytes,
             left: 0,
             turn_accepts,
@@ -169,6 +176,8 @@ impl EventLoop for RingLoop {
             lingering: self.system.streams.lingering(),
             buffered: net.buffered(),
             dropped_writes: net.dropped_writes(),
+            datagram_ports: net.datagram_ports(),
+            dropped_datagrams: net.dropped_datagrams(),
         }
     }
 
@@ -359,6 +368,7 @@ impl RingLoop {
                     self.system.watches.tell(number);
                 }
             }
+            Tag::Port(port) => self.tell_port(port, &completion),
             Tag::Signals => {
                 if self.system.registrar.came(&completion) {
                     self.hear_signals();
@@ -427,6 +437,35 @@ impl RingLoop {
         self.system.accepting.relieve();
         if let Some(id) = id {
             self.engine.closed(id);
+        }
+    }
+
+    fn tell_port(&mut self, port: PortId, completion: &Completion) {
+        let ports = &self.system.host.ports;
+        let came = ports.with(port, |socket| socket.came(completion));
+        let Some(Some(ready)) = came else {
+            return;
+        };
+        if ready.writable {
+            self.engine.datagram_writable(&mut self.system, port);
+        }
+        // Past the budget, the next poll says it again.
+        if ready.readable && self.left > 0 {
+            self.tell_datagrams(port);
+        }
+        self.system.host.ports.with(port, RingPort::poll_again);
+    }
+
+    fn tell_datagrams(&mut self, port: PortId) {
+        let received = self.system.host.ports.receive(port, &mut self.receiver);
+        match received {
+            Ok(bytes) => {
+                self.left = self.left.saturating_sub(bytes);
+                let arrived = self.receiver.arrived();
+                self.engine.datagrams(&mut self.system, port, arrived);
+            }
+            Err(error) if is_nothing(&error) => {}
+            Err(error) => self.engine.datagram_failed(&mut self.system, port, error),
         }
     }
 

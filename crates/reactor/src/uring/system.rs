@@ -2,8 +2,8 @@ use std::collections::VecDeque;
 use std::io;
 use std::rc::Rc;
 
-use torsade_core::driver::{Chunk, Close, Closing, Interest, Sending, Wire};
-use torsade_core::{Address, AttemptId, ConnectionId, Limits, ListenerId, Peer, Time};
+use torsade_core::driver::{Chunk, Close, Closing, Departures, Interest, Sending, Wire};
+use torsade_core::{Address, AttemptId, ConnectionId, Limits, ListenerId, Peer, PortId, Time};
 
 use super::connecting::Connecting;
 use super::host::RingHost;
@@ -123,6 +123,15 @@ impl Wire<Socket> for RingSystem {
             |completion| self.host.listeners.came(listener, completion),
         );
         self.accepting.accept_last(listener, &mut self.streams)
+    }
+
+    fn send_datagrams(&mut self, port: PortId, departures: &mut Departures) {
+        self.host.ports.send(port, departures);
+    }
+
+    fn port_interest(&mut self, port: PortId, interest: Interest) {
+        // Only the first time can it fail, and that was told.
+        let _ = self.host.ports.want(port, interest);
     }
 
     fn unsent(&mut self, socket: &Socket) -> Option<usize> {

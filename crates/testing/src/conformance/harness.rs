@@ -1,3 +1,4 @@
+use std::net::SocketAddr;
 use std::panic;
 use std::time::Duration;
 
@@ -93,6 +94,29 @@ pub trait Harness {
     /// This much time passes; what comes due runs at its moment.
     fn advance(&mut self, duration: Duration);
 
+    /// Open a raw socket for datagrams on loopback, and tell its address. A harness without
+    /// datagrams need not.
+    fn far_port(&mut self) -> (Far, SocketAddr) {
+        not_here("there are no datagrams")
+    }
+
+    /// Somebody sends one from a raw socket.
+    fn throw(&mut self, from: Far, to: SocketAddr, data: &[u8]) {
+        let _ = (from, to, data);
+        not_here("there are no datagrams")
+    }
+
+    /// What has come to a raw socket since this was asked last, and from whom.
+    fn caught(&mut self, far: Far) -> Vec<(SocketAddr, Vec<u8>)> {
+        let _ = far;
+        not_here("there are no datagrams")
+    }
+
+    /// An address on loopback at which nobody hears datagrams, and the system says so.
+    fn deaf_address(&mut self) -> SocketAddr {
+        not_here("there are no datagrams")
+    }
+
     /// User code is going to panic with a report that contains this text.
     fn expect_panic(&mut self, text: &str);
 
@@ -103,6 +127,13 @@ pub trait Harness {
 /// Which end of a harness is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct End(
+    /// Counted from 0, in the order in which the harness made them.
+    pub usize,
+);
+
+/// Which raw socket for datagrams is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Far(
     /// Counted from 0, in the order in which the harness made them.
     pub usize,
 );

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use torsade_core::{ListenerId, Time};
 
+use super::datagrams::Flight;
 use super::end::{End, Holder};
 use super::links::Links;
 use super::node::{Answer, Listening, Node, Power};
@@ -41,6 +42,9 @@ pub(super) struct Kernel {
     pub(super) power: Vec<u32>,
     pub(super) planned: Vec<Planned>,
     pub(super) flows: u32,
+    /// Datagrams on their way, by number.
+    pub(super) flights: BTreeMap<u64, Flight>,
+    pub(super) launched: u64,
     pub(super) trace: Trace,
 }
 
@@ -80,6 +84,8 @@ pub(super) enum Event {
     Segment { from: Key, len: usize },
     Fin { from: Key },
     Reset { to: Key, from: u32 },
+    Datagram { number: u64 },
+    Unreachable { number: u64 },
     LingerOver { end: Key },
     Wake { host: u32 },
     FaultBegins { plan: usize },
@@ -126,6 +132,8 @@ impl Kernel {
             power: Vec::new(),
             planned: Vec::new(),
             flows: 0,
+            flights: BTreeMap::new(),
+            launched: 0,
             trace: Trace::new(keeps),
         }
     }
@@ -218,6 +226,8 @@ impl Kernel {
             Event::FaultBegins { plan } => self.begin_planned(plan),
             Event::FaultEnds { plan } => self.end_planned(plan),
             Event::LingerOver { end } => self.linger_over(end),
+            Event::Datagram { number } => self.datagram(number),
+            Event::Unreachable { number } => self.unreachable(number),
             other => self.arrive(other),
         }
     }
@@ -397,7 +407,10 @@ impl Kernel {
 
     fn weather_changed(&mut self, trouble: &Trouble) {
         match *trouble {
-            Trouble::PauseReading(host) => self.note_all(host),
+            Trouble::PauseReading(host) => {
+                self.note_all(host);
+                self.list(host);
+            }
             Trouble::Skew(host, _) => {
                 let (now, pace) = (self.now, self.weather.pace(host));
                 self.nodes[host as usize].clock.set_pace(now, pace);
@@ -430,6 +443,7 @@ impl Kernel {
                 self.ends.remove(key);
             }
             self.nodes[host as usize].listening.clear();
+            self.nodes[host as usize].ports.clear();
         }
         self.power.push(host);
     }
@@ -453,6 +467,7 @@ impl Kernel {
         node.ready.clear();
         node.answers.clear();
         node.attempts.clear();
+        node.ports.clear();
         node.open = 0;
         node.busy_until = Time::ZERO;
         node.armed = None;

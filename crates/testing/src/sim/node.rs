@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use torsade_core::{AttemptId, ListenerId, Time};
 
+use super::datagrams::Port;
 use super::slab::Key;
 use super::weather::EVEN;
 
@@ -29,7 +30,9 @@ pub(super) struct Node {
     pub(super) busy_until: Time,
     /// When it is to be woken.
     pub(super) armed: Option<Time>,
-    ports: u16,
+    next_port: u16,
+    /// Sockets for datagrams.
+    pub(super) ports: Vec<Port>,
     backlog: usize,
     pub(super) linger: Option<(usize, Duration)>,
 }
@@ -121,7 +124,8 @@ impl Node {
             },
             busy_until: Time::ZERO,
             armed: None,
-            ports: 0,
+            next_port: 0,
+            ports: Vec::new(),
             backlog: backlog.max(1),
             linger: None,
         }
@@ -140,8 +144,8 @@ impl Node {
     pub(super) fn next_port(&mut self) -> u16 {
         /// The first of the ports that systems give out by themselves.
         const FIRST: u16 = 32_768;
-        let port = FIRST + self.ports;
-        self.ports = (self.ports + 1) % (60_999 - FIRST);
+        let port = FIRST + self.next_port;
+        self.next_port = (self.next_port + 1) % (60_999 - FIRST);
         port
     }
 

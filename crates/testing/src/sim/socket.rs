@@ -1,10 +1,12 @@
 use std::cell::Cell;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
-use torsade_core::driver::{Caught, Chunk, Close, Closing, Host, Interest, Sending, Wire};
-use torsade_core::{Address, ConnectionId, ListenerId, Peer, Time};
+use torsade_core::driver::{
+    Caught, Chunk, Close, Closing, Departures, Host, Interest, PortSetting, Sending, Wire,
+};
+use torsade_core::{Address, ConnectionId, DatagramOptions, ListenerId, Peer, PortId, Time};
 
 use super::kernel::Shared;
 use super::slab::Key;
@@ -80,6 +82,16 @@ impl Wire<Socket> for SimWire {
         Some((Socket::new(&self.kernel, key), peer))
     }
 
+    fn send_datagrams(&mut self, port: PortId, departures: &mut Departures) {
+        let kernel = &mut *self.kernel.borrow_mut();
+        kernel.send_datagrams(self.host, port, departures);
+    }
+
+    fn port_interest(&mut self, port: PortId, interest: Interest) {
+        let kernel = &mut *self.kernel.borrow_mut();
+        kernel.want_of_port(self.host, port, interest);
+    }
+
     fn unsent(&mut self, socket: &Socket) -> Option<usize> {
         let kernel = self.kernel.borrow();
         Some(kernel.ends.get(socket.key)?.out.len())
@@ -123,6 +135,29 @@ impl Host for SimHost {
         self.kernel.borrow_mut().close_listener(self.host, listener);
     }
 
+    fn bind(
+        &self,
+        address: SocketAddr,
+        options: &DatagramOptions,
+        port: PortId,
+    ) -> io::Result<SocketAddr> {
+        let kernel = &mut *self.kernel.borrow_mut();
+        kernel.bind(self.host, address, options, port)
+    }
+
+    fn close_port(&self, port: PortId) {
+        self.kernel.borrow_mut().close_port(self.host, port);
+    }
+
+    fn connect_port(&self, port: PortId, peer: SocketAddr) -> io::Result<SocketAddr> {
+        let kernel = &mut *self.kernel.borrow_mut();
+        kernel.connect_port(self.host, port, peer)
+    }
+
+    fn set_port(&self, port: PortId, setting: &PortSetting) -> io::Result<()> {
+        self.kernel.borrow_mut().set_port(self.host, port, setting)
+    }
+
     fn resolve(&self, name: &str) -> Vec<IpAddr> {
         let kernel = self.kernel.borrow();
         let host = kernel.host(name);
@@ -139,6 +174,13 @@ impl Host for SimHost {
         let connection = connection.to_bits();
         let kernel = &mut *self.kernel.borrow_mut();
         let what = What::Calls { connection, place };
+        kernel.trace.note(kernel.now, self.host, what, &[]);
+    }
+
+    fn port_calls(&self, port: PortId, place: &'static str) {
+        let port = port.to_bits();
+        let kernel = &mut *self.kernel.borrow_mut();
+        let what = What::PortCalls { port, place };
         kernel.trace.note(kernel.now, self.host, what, &[]);
     }
 

@@ -122,7 +122,9 @@
 //! | `pause_writing` | [`pause_writing`](crate::Protocol::pause_writing) | |
 //! | `resume_writing` | [`resume_writing`](crate::Protocol::resume_writing) | |
 //! | `BufferedProtocol`, `get_buffer`, `buffer_updated` | never: `data_received` is lent the bytes where the reactor has them | |
-//! | `DatagramProtocol`, `datagram_received`, `error_received` | later: datagrams | |
+//! | `DatagramProtocol` | [`DatagramProtocol`](crate::DatagramProtocol) | |
+//! | `datagram_received` | [`datagram_received`](crate::DatagramProtocol::datagram_received) | |
+//! | `error_received` | [`error_received`](crate::DatagramProtocol::error_received) | |
 //! | `SubprocessProtocol`, `pipe_data_received`, `pipe_connection_lost`, `process_exited` | later: processes | |
 //!
 //! ## Transports
@@ -145,7 +147,8 @@
 //! | `get_write_buffer_limits` | [`Limits`](crate::Limits) | those in force at the start |
 //! | `set_protocol` | [`switch`](crate::Transport::switch) | the new one is told, and gets the rest |
 //! | `get_protocol` | never: a protocol is reached by [`Transport::call`](crate::Transport::call), when nobody else is in it | |
-//! | `DatagramTransport`, `sendto` | later: datagrams | |
+//! | `DatagramTransport` | [`DatagramTransport`](crate::DatagramTransport) | |
+//! | `sendto` | [`send_to`](crate::DatagramPort::send_to), [`write`](crate::DatagramPort::write) | the second when connected |
 //! | `SubprocessTransport`, `get_pid`, `get_returncode`, `get_pipe_transport`, `send_signal`, `terminate`, `kill` | later: processes | |
 //!
 //! ## The loop
@@ -180,7 +183,7 @@
 //! | `remove_reader`, `remove_writer` | [`remove`](crate::Watch::remove) | or drop the `Watch` |
 //! | `set_exception_handler`, `get_exception_handler`, `call_exception_handler`, `default_exception_handler` | [`set_sink`](crate::deferred::report::set_sink) | for Deferreds; panics of callbacks go to the log |
 //! | `set_debug`, `get_debug` | never: where a Deferred or a timer was made is always known | |
-//! | `create_datagram_endpoint` | later: datagrams | |
+//! | `create_datagram_endpoint` | [`bind`](crate::Net::bind), [`bind_with`](crate::Net::bind_with) | |
 //! | `create_unix_server`, `create_unix_connection` | later: UNIX sockets | |
 //! | `connect_accepted_socket` | later: sockets that were opened elsewhere | |
 //! | `connect_read_pipe`, `connect_write_pipe`, `subprocess_exec`, `subprocess_shell` | later: processes | |

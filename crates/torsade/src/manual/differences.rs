@@ -493,6 +493,19 @@
 //! work or the whole [`Cooperator`](crate::Cooperator) was stopped. A turn has so many steps, not so
 //! many milliseconds, so that a test and a simulator see the same turns.
 //!
+//! # Every error of a datagram is told
+//! Twisted calls `connectionRefused` and raises `MessageLengthError` out of `write`; what else goes
+//! wrong it drops. Here [`send_to`](crate::DatagramPort::send_to) returns nothing and nothing
+//! nests: a refusal, a datagram that is too long, one that cannot be routed and one that came cut
+//! all come to [`error_received`](crate::DatagramProtocol::error_received), and the port lives. A
+//! full queue drops the newest datagram and counts it; asyncio queues without a bound. Names are
+//! no addresses here, as in Twisted, and the compiler says so.
+//!
+//! # A group is joined when the call returns
+//! Twisted's `joinGroup` gives a Deferred, because it may look up a name. An address needs no
+//! looking up, so [`join_group`](crate::DatagramPort::join_group) answers at once. A port hears the
+//! groups that it joined and no others, also where Linux would give it those of other sockets.
+//!
 //! # Coming from asyncio
 //! - `write` while a close flushes, and after: dropped and counted; asyncio still sends the first.
 //! - `eof_received` does not answer with a truth value: closing is its default, and whoever
@@ -512,6 +525,6 @@
 //!
 //! # Not there yet
 //! Looking up names and racing their addresses; TLS, whose `connection_made` will come after the
-//! handshake, so that it knows its peer; datagrams; UNIX sockets; processes, which will inherit
+//! handshake, so that it knows its peer; UNIX sockets; processes, which will inherit
 //! the environment as `std` has it; endpoint strings and services. The list of rules says
 //! which of them wait for what.

@@ -27,7 +27,11 @@
 //! | `IConnector`, `IConnector.stopConnecting`, `NotConnectingError` | [a Deferred](super::differences#an-attempt-to-connect-is-a-deferred) | |
 //! | `IConnector.connect`, `IConnector.disconnect`, `IConnector.getDestination` | [connect again](super::differences#a-client-has-no-factory) | |
 //! | `ReconnectingClientFactory`, `resetDelay`, `stopTrying` | later: a service that reconnects | |
-//! | `DatagramProtocol`, `startProtocol`, `stopProtocol`, `datagramReceived`, `connectionRefused` | later: datagrams | |
+//! | `DatagramProtocol` | [`DatagramProtocol`](crate::DatagramProtocol) | |
+//! | `startProtocol` | [`started`](crate::DatagramProtocol::started) | |
+//! | `stopProtocol` | [`stopped`](crate::DatagramProtocol::stopped) | |
+//! | `datagramReceived` | [`datagram_received`](crate::DatagramProtocol::datagram_received) | |
+//! | `connectionRefused` | [`error_received`](crate::DatagramProtocol::error_received) | [every error](super::differences#every-error-of-a-datagram-is-told) |
 //! | `ProcessProtocol`, `outReceived`, `errReceived`, `childDataReceived`, `inConnectionLost`, `outConnectionLost`, `errConnectionLost`, `childConnectionLost`, `processExited`, `processEnded` | later: processes | |
 //! | `IHalfCloseableProtocol`, `readConnectionLost` | [`eof_received`](crate::Protocol::eof_received) | |
 //! | `writeConnectionLost` | [`flushed`](crate::Connection::flushed) | [whoever asks](super::differences#a-half-close-tells-whoever-asks) |
@@ -137,8 +141,21 @@
 //! # Datagrams and multicast
 //! | Twisted | here | |
 //! |---|---|---|
-//! | `listenUDP`, `IUDPTransport`, `IUDPTransport.write`, `IUDPTransport.connect`, `InvalidAddressError`, `MessageLengthError`, `setBroadcastAllowed`, `adoptDatagramPort` | later: datagrams | |
-//! | `listenMulticast`, `joinGroup`, `leaveGroup`, `setTTL`, `setLoopbackMode`, `setOutgoingInterface`, `MulticastJoinError` | later: multicast | |
+//! | `listenUDP` | [`bind`](crate::Net::bind) | |
+//! | `IUDPTransport` | [`DatagramTransport`](crate::DatagramTransport) | untyped: [`DatagramPort`](crate::DatagramPort) |
+//! | `IUDPTransport.write` | [`send_to`](crate::DatagramPort::send_to), [`write`](crate::DatagramPort::write) | the second when connected |
+//! | `IUDPTransport.connect` | [`connect`](crate::DatagramPort::connect) | |
+//! | `InvalidAddressError` | [a type](super::differences#every-error-of-a-datagram-is-told) | a `SocketAddr` is one |
+//! | `MessageLengthError` | [`DatagramError::Unsent`](crate::DatagramError::Unsent) | |
+//! | `setBroadcastAllowed` | [`set_broadcast`](crate::DatagramPort::set_broadcast) | |
+//! | `adoptDatagramPort` | later: sockets that were opened elsewhere | |
+//! | `listenMulticast` | [`bind_with`](crate::Net::bind_with) | |
+//! | `joinGroup` | [`join_group`](crate::DatagramPort::join_group) | [at once](super::differences#a-group-is-joined-when-the-call-returns) |
+//! | `leaveGroup` | [`leave_group`](crate::DatagramPort::leave_group) | |
+//! | `setTTL` | [`set_multicast_ttl`](crate::DatagramPort::set_multicast_ttl) | |
+//! | `setLoopbackMode` | [`set_multicast_loopback`](crate::DatagramPort::set_multicast_loopback) | |
+//! | `setOutgoingInterface` | [`set_multicast_interface`](crate::DatagramPort::set_multicast_interface) | |
+//! | `MulticastJoinError` | [`join_group`](crate::DatagramPort::join_group) | an `io::Error` |
 //!
 //! # UNIX sockets
 //! | Twisted | here | |
@@ -224,7 +241,7 @@
 //! | `StringTransport.disconnecting` | [`is_open`](crate::Connection::is_open) | of its `connection()` |
 //! | `StringTransport.producerState` | [`is_reading`][testing::FarEnd::is_reading] | |
 //! | `AccumulatingProtocol`, `NonStreamingProducer`, `LineSendingProtocol` | never: three lines of the test; [`protocol`](super::testing#state-rooms-and-work-that-comes-later) looks into it | |
-//! | `FakeDatagramTransport` | later: datagrams | |
+//! | `FakeDatagramTransport` | [`FakeDatagrams`][testing::FakeDatagrams] | |
 //! | `Clock` | [`Clock`][testing::Clock] | of the thread |
 //! | `Clock.advance`, `Clock.pump` | [`advance`][testing::StringTransport::advance] | stops at every timer on the way |
 //! | `Clock.callLater` | [`Net::call_later`](crate::Net::call_later) | of the fake's `net()` |
@@ -247,6 +264,7 @@
 #![cfg_attr(
     feature = "testing",
     doc = "[testing::Clock]: crate::testing::Clock
+[testing::FakeDatagrams]: crate::testing::FakeDatagrams
 [testing::Leaks]: crate::testing::Leaks
 [testing::MemoryReactor]: crate::testing::MemoryReactor
 [testing::MemoryReactor::has_stopped]: crate::testing::MemoryReactor::has_stopped
@@ -269,6 +287,7 @@
 #![cfg_attr(
     not(feature = "testing"),
     doc = "[testing::Clock]: crate#features
+[testing::FakeDatagrams]: crate#features
 [testing::Leaks]: crate#features
 [testing::MemoryReactor]: crate#features
 [testing::MemoryReactor::has_stopped]: crate#features
