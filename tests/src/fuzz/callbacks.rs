@@ -8,6 +8,7 @@ use torsade_core::{Connection, Disconnect, Limit, Transport};
 use super::actions::{self, Scene};
 use super::conn::{Abrupt, Conn, Input, Life, Output, Phase};
 use super::counts::Contract;
+use super::rare;
 use super::script::{Level, Node};
 use super::world::World;
 
@@ -190,6 +191,7 @@ pub(super) fn stopping<P: Level>(me: &mut P, transport: &Transport<P>) {
             conn.number
         )
     });
+    rare::check_hooks(&world);
     world.worked.set(world.worked.get() + 1);
     act(me, transport, None, "stopping");
 }

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 
 use torsade_core::driver::Op;
-use torsade_core::{ConnectionId, Disconnect, Peer, Timeout};
+use torsade_core::{ConnectionId, Disconnect, Peer, Timeout, WhenFull};
 
 use super::actions::{self, Scene};
 use super::conn::{Abrupt, Conn, Input, Life, Phase};
@@ -427,14 +427,16 @@ fn accepted(run: &mut Run, rng: &Rng) {
         }
         return;
     }
-    let listener = {
+    let (listener, listens) = {
         let listeners = world.listeners.borrow();
-        listeners[rng.below(listeners.len())].id()
+        let listener = &listeners[rng.below(listeners.len())];
+        (listener.id(), listener.is_open())
     };
     let conn = world.new_conn(true);
     world.arriving.replace(Some(Rc::clone(&conn)));
     let told = world.failed_told.get();
     let panics = world.panics.get();
+    let full = is_full(run) && listens;
     let id = run
         .engine
         .accepted(&mut run.wire, listener, Rc::clone(&conn), peer(conn.number));
@@ -454,11 +456,27 @@ fn accepted(run: &mut Run, rng: &Rng) {
     world.check(Contract::C2, id.is_none() || id == conn.id.get(), || {
         format!("{} has another id", conn.number)
     });
-    // A factory that panicked is told of it.
+    // A factory that panicked is told of it, and so is one for whose connection there is no place.
     let told = world.failed_told.get() - told;
-    world.check(Contract::C6, told <= world.panics.get() - panics, || {
-        format!("{told} factories were told of a failure")
+    let most = world.panics.get() - panics + u64::from(full);
+    world.check(Contract::C6, told <= most && told >= u64::from(full), || {
+        format!("{told} factories were told of a failure, there being no place: {full}")
     });
+    world.check(Contract::C12, !(full && made), || {
+        format!("{} is one too many", conn.number)
+    });
+}
+
+/// Whether there are as many connections as may be; the engine must think the same.
+fn is_full(run: &Run) -> bool {
+    let world = &run.world;
+    let limits = &world.limits;
+    let full = world.net().connections() >= limits.max_connections;
+    let may = !full || limits.when_full == WhenFull::Shed;
+    world.check(Contract::C12, run.engine.may_accept() == may, || {
+        format!("the driver may accept: {}, not {may}", !may)
+    });
+    full
 }
 
 /// Without a listener nothing goes on.

@@ -18,6 +18,7 @@ mod counts;
 mod facts;
 mod host;
 mod later;
+mod rare;
 mod run;
 mod script;
 mod shrink;

@@ -46,6 +46,9 @@ pub(super) enum Kind {
     Finish,
     Connect,
     CancelHook,
+    Hook,
+    Thread,
+    Job,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
