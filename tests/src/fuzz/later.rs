@@ -104,6 +104,7 @@ pub(super) fn change_timer(world: &Rc<World>, rng: &Rng) {
             let done = timer.reset(nanos(after));
             if done {
                 set(world, &token, after);
+                token.moved.set(false);
                 let sequence = world.next_token.get();
                 world.next_token.set(sequence + 1);
                 token.sequence.set(sequence);
@@ -115,6 +116,7 @@ pub(super) fn change_timer(world: &Rc<World>, rng: &Rng) {
             let done = timer.delay(nanos(by));
             if done {
                 token.delayed.set(world.turn.get());
+                token.moved.set(true);
                 token.after.set(token.after.get() + by);
                 token.deadline.set(token.deadline.get().map(|at| at + by));
             }

@@ -28,6 +28,8 @@ pub(super) struct Token {
     pub(super) deadline: Cell<Option<u64>>,
     /// The turn in which it was last put off.
     pub(super) delayed: Cell<u64>,
+    /// Whether its deadline was moved since it was set: then it has no set place among equal ones.
+    pub(super) moved: Cell<bool>,
     /// Orders timers with equal deadlines.
     pub(super) sequence: Cell<u64>,
 }
@@ -111,6 +113,7 @@ impl World {
             after: Cell::new(0),
             deadline: Cell::new(None),
             delayed: Cell::new(0),
+            moved: Cell::new(false),
             sequence: Cell::new(number),
         });
         self.tokens.borrow_mut().insert(number, Rc::clone(&token));
@@ -258,7 +261,9 @@ impl World {
         });
         others
             .find(|other| {
+                let equal = other.deadline.get() == mine.0;
                 other.deadline.get().is_some()
+                    && !(equal && (token.moved.get() || other.moved.get()))
                     && (other.deadline.get(), other.sequence.get()) < mine
             })
             .map(|other| other.number)
