@@ -12,7 +12,7 @@ use super::counts::Contract;
 use super::script::{Four, Leaf, Level, Maker, Two, Typed};
 use super::token::{Kind, State};
 use super::world::World;
-use super::{later, rare, writes};
+use super::{cipher, later, rare, writes};
 use crate::rng::Rng;
 
 /// Where user code runs, and what it has at hand.
@@ -66,6 +66,7 @@ pub(super) enum Action {
     Listen,
     CloseListener,
     Advance,
+    PushFilter,
     Hook,
     EndHook,
     Thread,
@@ -102,6 +103,7 @@ const ANYWHERE: &[(usize, Action)] = &[
     (3, Action::Listen),
     (1, Action::CloseListener),
     (4, Action::Advance),
+    (4, Action::PushFilter),
     (2, Action::Hook),
     (3, Action::EndHook),
     (4, Action::Thread),
@@ -198,6 +200,7 @@ fn name(action: Action) -> &'static str {
         Action::Connect => "user: connect",
         Action::Listen | Action::CloseListener => "user: listen",
         Action::Advance => "user: time passes",
+        Action::PushFilter => "user: filter",
         Action::Hook | Action::EndHook => "user: hook before a stop",
         Action::Thread => "user: call in a thread",
         Action::Job => "user: job of an extension",
@@ -291,6 +294,7 @@ fn on_connection(
         }
         Action::Switch => switch(world, conn, handle),
         Action::Limits => marks(world, conn, connection, rng),
+        Action::PushFilter => cipher::push(world, conn, connection, rng),
         Action::Throttle => {
             let on = rng.one_in(2);
             world.note(|| format!("{}.throttle_input({on})", conn.number));
@@ -312,8 +316,7 @@ fn on_connection(
 
 fn close(world: &World, conn: &Conn, connection: &Connection) {
     world.note(|| format!("{}.close()", conn.number));
-    let told = conn.input.get() == Input::Told;
-    let reason = if told {
+    let reason = if conn.told_end.get() {
         Disconnect::PeerClosed
     } else {
         Disconnect::Closed

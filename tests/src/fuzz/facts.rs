@@ -8,6 +8,7 @@ use torsade_core::driver::Op;
 use torsade_core::{ConnectionId, Disconnect, Peer, Timeout, WhenFull};
 
 use super::actions::{self, Scene};
+use super::cipher;
 use super::conn::{Abrupt, Conn, Input, Life, Phase};
 use super::counts::Contract;
 use super::run::Run;
@@ -160,6 +161,7 @@ pub(super) fn end(run: &mut Run) {
         let left = conn.left.get() == world.turn.get() || world.facts_left.get();
         conn.waited.set(due || left);
         let patience = world.limits.flush_timeout.as_nanos() as u64;
+        cipher::may_be_late(&world, &conn);
         conn.admit_looming();
         if conn.may_be(Phase::Closing) && world.now() >= conn.wire.progress.get() + patience {
             conn.loom(Disconnect::TimedOut(Timeout::Flush), Abrupt::Yes);
@@ -278,6 +280,7 @@ fn read(run: &mut Run, rng: &Rng, readable: bool) {
     let fits = |conn: &Conn| {
         conn.input.get() == Input::Open
             && !conn.is_closed()
+            && !conn.filters.wire_ended.get()
             && (!strict || conn.wire.interest.get().readable)
     };
     let Some((conn, id)) = pick(run, rng, fits) else {
@@ -287,8 +290,11 @@ fn read(run: &mut Run, rng: &Rng, readable: bool) {
     let data = rng.bytes(rng.len().max(1));
     let came = |conn: &Conn| {
         world.note(|| format!("{} bytes for {}", data.len(), conn.number));
-        conn.received.set(conn.received.get() + data.len() as u64);
         conn.left.set(0);
+        if conn.filters.came(&data) {
+            return;
+        }
+        conn.received.set(conn.received.get() + data.len() as u64);
         if !conn.has_surely_ended() {
             conn.pending.borrow_mut().extend(&data);
             conn.waits.set(false);
@@ -316,7 +322,11 @@ fn read(run: &mut Run, rng: &Rng, readable: bool) {
 }
 
 fn input_over(run: &mut Run, rng: &Rng, failed: bool) {
-    let open = |conn: &Conn| !conn.is_closed() && conn.input.get() == Input::Open;
+    let open = |conn: &Conn| {
+        let over = conn.filters.wire_ended.get();
+        let known = !conn.filters.any() || conn.is_surely_open() || conn.has_surely_ended();
+        !conn.is_closed() && conn.input.get() == Input::Open && !over && known
+    };
     let Some((conn, id)) = pick(run, rng, open) else {
         return;
     };
@@ -328,7 +338,11 @@ fn input_over(run: &mut Run, rng: &Rng, failed: bool) {
         conn.loom(Disconnect::from(io::Error::from(kind)), Abrupt::Yes);
         run.engine.failed(&mut run.wire, id, kind.into());
     } else {
-        conn.input.set(Input::Ended);
+        conn.filters.end_wire();
+        cipher::cut_off(&run.world, &conn);
+        if conn.filters.placed.get() == 0 {
+            conn.input.set(Input::Ended);
+        }
         run.engine.input_ended(&mut run.wire, id);
     }
 }

@@ -13,6 +13,7 @@
 mod actions;
 mod callbacks;
 mod checks;
+mod cipher;
 mod conn;
 mod counts;
 mod facts;

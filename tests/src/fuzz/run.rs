@@ -97,6 +97,9 @@ fn limits(rng: &Rng) -> (Limits, bool) {
     limits.connect_timeout = super::actions::nanos(rng.pick(&[10, 100, 50_000]));
     limits.stop_timeout = super::actions::nanos(rng.pick(&[10, 100, 5000]));
     limits.before_stop_timeout = super::actions::nanos(rng.pick(&[10, 100, 5000]));
+    limits.handshake_timeout = super::actions::nanos(rng.pick(&[10, 100, 50_000]));
+    // Filters see no more than the protocol wants, so that the model knows what is read.
+    limits.filter_ahead = 0;
     limits.max_connections = rng.pick(&[usize::MAX, usize::MAX, 2, 4]);
     limits.when_full = rng.pick(&[WhenFull::Shed, WhenFull::Wait]);
     if !roomy {
