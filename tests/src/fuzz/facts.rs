@@ -473,9 +473,11 @@ fn accepted(run: &mut Run, rng: &Rng) {
     // A factory that panicked is told of it, and so is one for whose connection there is no place.
     let told = world.failed_told.get() - told;
     let most = world.panics.get() - panics + u64::from(full);
-    world.check(Contract::C6, told <= most && told >= u64::from(full), || {
-        format!("{told} factories were told of a failure, there being no place: {full}")
-    });
+    world.check(
+        Contract::C6,
+        told <= most && told >= u64::from(full),
+        || format!("{told} factories were told of a failure, there being no place: {full}"),
+    );
     world.check(Contract::C12, !(full && made), || {
         format!("{} is one too many", conn.number)
     });

@@ -118,7 +118,9 @@ pub(super) fn change_timer(world: &Rc<World>, rng: &Rng) {
                 token.delayed.set(world.turn.get());
                 token.moved.set(true);
                 token.after.set(token.after.get() + by);
-                token.deadline.set(token.deadline.get().map(|at| at + by));
+                // One that was late counts as due now, and so does one that still is.
+                let later = |at: u64| (at + by).max(world.now());
+                token.deadline.set(token.deadline.get().map(later));
             }
             done
         }

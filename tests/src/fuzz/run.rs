@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
-use torsade_core::{Limits, WhenFull};
 use torsade_core::driver::Engine;
+use torsade_core::{Limits, WhenFull};
 use torsade_deferred::report::{self, Report};
 
 use super::conn::Conn;

@@ -34,10 +34,12 @@ impl<S> Slot<S> {
         let Some(chain) = &mut self.filters else {
             return;
         };
-        if chain.wire_ended || chain.failed {
+        if chain.wire_ended {
             return;
         }
-        if self.link.phase() == Phase::Open {
+        if chain.failed {
+            chain.wire_ended = true;
+        } else if self.link.phase() == Phase::Open {
             let outcome = chain.end_wire(shared);
             self.absorb(shared, spare, outcome);
         } else {
