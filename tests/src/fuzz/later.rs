@@ -105,6 +105,7 @@ pub(super) fn change_timer(world: &Rc<World>, rng: &Rng) {
             if done {
                 set(world, &token, after);
                 token.moved.set(false);
+                token.late.set(false);
                 let sequence = world.next_token.get();
                 world.next_token.set(sequence + 1);
                 token.sequence.set(sequence);
@@ -117,6 +118,7 @@ pub(super) fn change_timer(world: &Rc<World>, rng: &Rng) {
             if done {
                 token.delayed.set(world.turn.get());
                 token.moved.set(true);
+                token.late.set(token.late.get() || due);
                 token.after.set(token.after.get() + by);
                 // One that was late counts as due now, and so does one that still is.
                 let later = |at: u64| (at + by).max(world.now());

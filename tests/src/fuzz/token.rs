@@ -30,6 +30,8 @@ pub(super) struct Token {
     pub(super) delayed: Cell<u64>,
     /// Whether its deadline was moved since it was set: then it has no set place among equal ones.
     pub(super) moved: Cell<bool>,
+    /// Whether it was late when it was moved: then it counts as due at that moment.
+    pub(super) late: Cell<bool>,
     /// Orders timers with equal deadlines.
     pub(super) sequence: Cell<u64>,
 }
@@ -114,6 +116,7 @@ impl World {
             deadline: Cell::new(None),
             delayed: Cell::new(0),
             moved: Cell::new(false),
+            late: Cell::new(false),
             sequence: Cell::new(number),
         });
         self.tokens.borrow_mut().insert(number, Rc::clone(&token));
@@ -255,6 +258,7 @@ impl World {
                 && other.number != token.number
                 && !other.cancelled.get()
                 && !other.is_stale()
+                && !other.late.get()
                 // One that was late and is put off counts as due now, behind those that were due.
                 && other.delayed.get() != self.turn.get()
                 && other.conn().map(Rc::as_ptr) == conn
