@@ -4,9 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use torsade_core::{
-use torsade_core::{
     Address, Connection, Disconnect, Factory, Layered, Limit, Peer, Protocol, Timer, Transport,
-};
 };
 use torsade_deferred::{Deferred, Failure};
 
