@@ -65,7 +65,8 @@ fn between_turns(run: &Run) {
         {
             // One that was put off by less than it was late counts as due now.
             let at = at.max(world.now());
-            world.check(Contract::C9, next.is_some_and(|next| next <= at), || {
+            let told = next.is_some_and(|next| next <= at || token.late.get());
+            world.check(Contract::C9, told, || {
                 format!(
                     "the driver would sleep until {next:?}, past {} at {at}",
                     token.number

@@ -120,9 +120,8 @@ pub(super) fn change_timer(world: &Rc<World>, rng: &Rng) {
                 token.moved.set(true);
                 token.late.set(token.late.get() || due);
                 token.after.set(token.after.get() + by);
-                // One that was late counts as due now, and so does one that still is.
-                let later = |at: u64| (at + by).max(world.now());
-                token.deadline.set(token.deadline.get().map(later));
+                // Of one that was late this is the least that it can be.
+                token.deadline.set(token.deadline.get().map(|at| at + by));
             }
             done
         }

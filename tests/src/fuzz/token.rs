@@ -30,7 +30,8 @@ pub(super) struct Token {
     pub(super) delayed: Cell<u64>,
     /// Whether its deadline was moved since it was set: then it has no set place among equal ones.
     pub(super) moved: Cell<bool>,
-    /// Whether it was late when it was moved: then it counts as due at that moment.
+    /// Whether it was late when it was moved: then it counts as due when the engine last looked,
+    /// which the model does not know.
     pub(super) late: Cell<bool>,
     /// Orders timers with equal deadlines.
     pub(super) sequence: Cell<u64>,
@@ -231,7 +232,7 @@ impl World {
         let delayed = token.delayed.get() == turn;
         // One that waited for input may be passed when that is held back, or the end has begun.
         let waited = |conn: &Rc<Conn>| conn.waited.get() || !conn.is_surely_open();
-        let exempt = delayed || token.conn().is_some_and(waited);
+        let exempt = delayed || token.late.get() || token.conn().is_some_and(waited);
         let passed = self.passed_timer(token, mine).filter(|_| !exempt);
         self.check(Contract::C9, passed.is_none(), || {
             format!("timer {number} fired before {passed:?}, which was due earlier")
