@@ -83,6 +83,11 @@ pub(super) struct World {
     /// Deliveries in this turn of what had come before.
     pub(super) redelivered: Cell<usize>,
 
+    /// Hooks before a stop that were not called, in their order.
+    pub(super) hooks: RefCell<std::collections::VecDeque<u64>>,
+    /// Those that were called and have no result.
+    pub(super) awaited_hooks: RefCell<Vec<Resolver<(), u32>>>,
+
     pub(super) panics: Cell<u64>,
     pub(super) uncaught: RefCell<Vec<u64>>,
     pub(super) violations: RefCell<Vec<Violation>>,

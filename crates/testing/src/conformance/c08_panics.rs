@@ -478,21 +478,24 @@ fn in_the_drop_of_what_a_shutdown_leaves(stage: Stage) {
     assert!(!net.is_alive());
 }
 
-/// "That connection is aborted": what the callback wrote before is dropped with the rest (C4).
+/// "That connection is aborted": what the callback wrote before is dropped with the rest (C4), be it
+/// what it was given, something of its own, or both: each is sent in another way when all is well.
 fn nothing_of_the_callback_is_sent(stage: Stage) {
-    let (mut h, log) = (stage.harness(), Log::default());
-    let a = Probe::new("a", &log).data(|_, t, data| {
-        t.write(data);
-        t.write("more");
-        panic!("boom");
-    });
-    let (end, transport) = accepted(&mut *h, &log, a);
-    h.expect_panic("panic in data_received");
-    h.send(end, b"x");
-    h.settle();
-    log.expect(&["a data x", "a lost: a callback panicked: boom"]);
-    assert_eq!((h.received(end), h.seen(end)), (Vec::new(), Seen::Reset));
-    assert_eq!((transport.bytes_sent(), transport.buffered()), (0, 0));
+    for (given, own) in [(true, false), (false, true), (true, true)] {
+        let (mut h, log) = (stage.harness(), Log::default());
+        let a = Probe::new("a", &log).data(move |_, t, data| {
+            t.write(if given { data } else { &[] });
+            t.write(if own { "more" } else { "" });
+            panic!("boom");
+        });
+        let (end, transport) = accepted(&mut *h, &log, a);
+        h.expect_panic("panic in data_received");
+        h.send(end, b"x");
+        h.settle();
+        log.expect(&["a data x", "a lost: a callback panicked: boom"]);
+        assert_eq!((h.received(end), h.seen(end)), (Vec::new(), Seen::Reset));
+        assert_eq!((transport.bytes_sent(), transport.buffered()), (0, 0));
+    }
 }
 
 /// By R17: "abort, then raise: the raised error is the reason".
