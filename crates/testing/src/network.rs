@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 
 use torsade_core::driver::{Chunk, Close, Closing, Interest, Sending, Wire};
-use torsade_core::{Address, ConnectionId, ListenerId, Peer};
+use torsade_core::{Address, ConnectionId, ListenerId, Peer, UnixAddress};
 
 use crate::end::{End, Side};
 
@@ -56,6 +56,14 @@ impl Network {
         let number = self.visitors.get();
         self.visitors.set((number + 1) % PORTS);
         SocketAddr::from((Ipv4Addr::LOCALHOST, FIRST + number))
+    }
+
+    /// An address for who connects to this one.
+    pub(crate) fn visitor_of(&self, to: &Address) -> Address {
+        match to {
+            Address::Unix(_) => UnixAddress::Unnamed.into(),
+            _ => self.next_visitor().into(),
+        }
     }
 
     pub(crate) fn listen(&self, listener: ListenerId, address: Address) {
