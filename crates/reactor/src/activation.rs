@@ -71,7 +71,7 @@ pub fn activated_sockets() -> io::Result<Vec<ActivatedSocket>> {
     let count: Option<u16> = count.and_then(|count| count.parse().ok());
     let count = count.ok_or_else(|| io::Error::new(ErrorKind::InvalidData, "LISTEN_FDS"))?;
     let names = env::var("LISTEN_FDNAMES").unwrap_or_default();
-    let mut names = names.split(':').filter(|name| !name.is_empty());
+    let mut names = names.split(':');
     let range = FIRST..FIRST + RawFd::from(count);
     for number in range.clone() {
         check(number)?;
@@ -85,7 +85,7 @@ pub fn activated_sockets() -> io::Result<Vec<ActivatedSocket>> {
         // began. They are taken only once.
         let descriptor = unsafe { OwnedFd::from_raw_fd(number) };
         ActivatedSocket {
-            name: names.next().map(str::to_owned),
+            name: names.next().filter(|it| !it.is_empty()).map(str::to_owned),
             socket: Adopted::new(descriptor),
         }
     };
