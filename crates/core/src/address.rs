@@ -173,6 +173,10 @@ impl ToSocketAddrs for Address {
 /// assert_eq!(UnixAddress::Unnamed.to_string(), "unix:");
 /// ```
 #[doc(alias = "UNIXAddress")]
+#[doc(alias = "connectUNIX")]
+#[doc(alias = "UNIXClientEndpoint")]
+#[doc(alias = "create_unix_connection")]
+#[doc(alias = "open_unix_connection")]
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum UnixAddress {

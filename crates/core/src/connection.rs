@@ -466,7 +466,6 @@ impl Connection {
     ///
     /// Without it the system closes them as they come. When it is turned off, those that were not
     /// taken are closed. Nothing comes on anything but a Unix socket.
-    #[doc(alias = "IFileDescriptorReceiver")]
     pub fn receive_descriptors(&self, wanted: bool) {
         self.0.want_descriptors(wanted);
     }
@@ -502,6 +501,7 @@ impl Connection {
     /// # }
     /// # Ok::<(), std::io::Error>(())
     /// ```
+    #[doc(alias = "IFileDescriptorReceiver")]
     #[doc(alias = "fileDescriptorReceived")]
     #[doc(alias = "recv_fds")]
     pub fn take_descriptors(&self) -> Vec<Descriptor> {

@@ -47,6 +47,8 @@ impl UnixListen {
     /// one behind, replace it. A file that is no socket stays, and so does a socket that answers:
     /// that is an address in use. Of several servers that start at once in this way, one does.
     #[doc(alias = "wantPID")]
+    #[doc(alias = "checkPID")]
+    #[doc(alias = "BadFileError")]
     pub fn replace_stale(mut self) -> Self {
         self.options.replace_stale = true;
         self
