@@ -281,7 +281,7 @@ mod tests {
 
     #[cfg(unix)]
     fn descriptor() -> Descriptor {
-        std::os::unix::net::UnixStream::pair().unwrap().0.into()
+        std::io::pipe().unwrap().0.into()
     }
 
     /// `ab`, then `CD` with one, `e`, and `FG` with two.

@@ -68,7 +68,19 @@ pub enum DescriptorError {
 #[doc(alias = "connect_accepted_socket")]
 #[doc(alias = "from_std")]
 #[derive(Clone)]
-pub struct Adopted(Arc<Mutex<Option<Descriptor>>>);
+pub struct Adopted(Arc<dyn Given>);
+
+/// What can be taken once. Behind a trait, because an address that holds it is compared and hashed
+/// by which it is, whatever was taken from it.
+trait Given: Send + Sync {
+    fn take(&self) -> Option<Descriptor>;
+}
+
+impl Given for Mutex<Option<Descriptor>> {
+    fn take(&self) -> Option<Descriptor> {
+        self.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
 
 impl Adopted {
     /// This socket: one of std's, or any descriptor of one.
@@ -90,7 +102,7 @@ impl Adopted {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn take(&self) -> Option<Descriptor> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.0.take()
     }
 }
 
@@ -105,7 +117,7 @@ impl Eq for Adopted {}
 
 impl std::hash::Hash for Adopted {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        Arc::as_ptr(&self.0).hash(state);
+        Arc::as_ptr(&self.0).cast::<()>().hash(state);
     }
 }
 

@@ -7,7 +7,7 @@
 
 use std::cell::RefCell;
 use std::io::ErrorKind;
-use std::os::unix::net::UnixStream;
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
 use torsade_core::{
@@ -37,10 +37,9 @@ struct Sends(Rc<RefCell<String>>);
 
 impl Protocol for Sends {
     fn connection_made(&mut self, transport: &Transport<Self>) {
-        let (one, other) = UnixStream::pair().unwrap();
-        transport
-            .write_with_descriptors("abc", [one, other])
-            .unwrap();
+        let (one, other) = std::io::pipe().unwrap();
+        let pipe: [OwnedFd; 2] = [one.into(), other.into()];
+        transport.write_with_descriptors("abc", pipe).unwrap();
     }
 
     fn data_received(&mut self, transport: &Transport<Self>, data: &[u8]) {
@@ -143,7 +142,7 @@ fn a_memory_reactor_takes_options_and_refuses_what_no_system_could_have() {
         Err(ListenError::Endpoint(EndpointError::UnixName { .. }))
     ));
     // Sockets of the system have no place on a network that is made up.
-    let (one, _other) = UnixStream::pair().unwrap();
+    let (one, _other) = std::io::pipe().unwrap();
     let refused = reactor.net().listen(Adopted::new(one), factory(|_| Counts));
     assert!(matches!(refused, Err(ListenError::System { error, .. })
         if error.kind() == ErrorKind::Unsupported));

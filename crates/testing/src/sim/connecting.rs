@@ -35,7 +35,7 @@ impl Kernel {
             _ => IpAddr::V4(node.ip),
         };
         let port = node.next_port();
-        let local = names::opener(to, port).unwrap_or(SocketAddr::new(ip, port));
+        let local = names::opener(to, port).unwrap_or_else(|| SocketAddr::new(ip, port));
         node.open += 1;
         self.flows += 1;
         let mut end = End::new(host, self.flows, (local, to), &self.links.clone());
