@@ -2,8 +2,8 @@
 //! socket and names a file of its folder gets the open file, and not its bytes. A client of it, in
 //! the same program, prints a file that it has been handed.
 //!
-//! Run `cargo run --bin unix_fd_pass serve /tmp/files.socket /usr/share/doc`, then
-//! `cargo run --bin unix_fd_pass get /tmp/files.socket README` in another terminal.
+//! Run `cargo run --bin unix_fd_pass serve /run/files.socket /usr/share/doc`, then
+//! `cargo run --bin unix_fd_pass get /run/files.socket README` in another terminal.
 #![forbid(unsafe_code)]
 
 use std::error::Error;

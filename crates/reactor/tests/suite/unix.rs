@@ -226,7 +226,7 @@ fn the_file_of_another_stays() {
 #[test]
 fn a_name_that_does_not_fit_is_an_error_that_says_so() {
     on_each_driver(|reactor| {
-        let long = UnixAddress::path(format!("/tmp/{}", "x".repeat(200)));
+        let long = UnixAddress::path(format!("/run/{}", "x".repeat(200)));
         let refused = reactor.net().listen(long.clone(), factory(|_| Echo));
         let Err(ListenError::Endpoint(error)) = refused else {
             panic!("{refused:?}");
