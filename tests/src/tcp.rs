@@ -1,17 +1,20 @@
-//! The harness on real sockets: a reactor whose clock is turned by hand, and raw ends that are
+//! The harness on real sockets, of the internet and of this machine: a reactor whose clock is turned by hand, and raw ends that are
 //! plain sockets of the test.
 //!
 //! Nothing here waits for time to pass. What a kernel does on loopback it does in order, so a byte
 //! that was sent over a pair of sockets of the harness's own, and has arrived, says that what was
 //! sent before has arrived too. Bytes that are known to be under way are waited for by `poll`.
 
+use std::ffi::OsStr;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::os::unix::ffi::OsStrExt;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use socket2::{Domain, Socket, Type};
-use torsade_core::{Address, Endpoint, Limits, Listener, Net, Peer, factory};
+use socket2::{Domain, SockAddr, Socket, Type};
+use torsade_core::{Address, Endpoint, Limits, Listener, Net, Peer, UnixAddress, factory};
 use torsade_reactor::{Driver, Reactor};
 use torsade_testing::conformance::{
     Column, End, Far, Harness, Probe, Role, Seat, Seen, THROUGH_A_FILTER, not_here, nothing_ahead,
@@ -58,6 +61,37 @@ pub const FILTERED_TCP: Column = Column {
     cannot: THROUGH_A_FILTER,
 };
 
+/// The column of Unix sockets, on the driver that a reactor takes by itself.
+pub const UNIX: Column = Column {
+    name: "unix",
+    make: |limits| Box::new(TcpHarness::of(Family::Unix, DEFAULT, limits, None)),
+    elsewhere: Some(elsewhere),
+    cannot: &[],
+};
+
+/// The same on io_uring.
+#[cfg(target_os = "linux")]
+pub const UNIX_IO_URING: Column = Column {
+    name: "unix/uring",
+    make: |limits| Box::new(TcpHarness::of(Family::Unix, Driver::IoUring, limits, None)),
+    ..UNIX
+};
+
+/// The same on the driver that every system has.
+#[cfg(target_os = "linux")]
+pub const UNIX_POLLING: Column = Column {
+    name: "unix/polling",
+    make: |limits| Box::new(TcpHarness::of(Family::Unix, Driver::Polling, limits, None)),
+    ..UNIX
+};
+
+/// What a reactor takes by itself.
+const DEFAULT: Driver = if cfg!(target_os = "linux") {
+    Driver::Epoll
+} else {
+    Driver::Polling
+};
+
 /// More than a kernel holds on loopback between a socket of the reactor and one of ours, whose
 /// receive buffer is small.
 const FLOOD: usize = 12 * 1024 * 1024;
@@ -73,6 +107,7 @@ const PATIENCE: Timespec = Timespec {
 };
 
 struct TcpHarness {
+    family: Family,
     /// None after the shutdown.
     reactor: Option<Reactor>,
     net: Net,
@@ -103,13 +138,24 @@ struct Raw {
 }
 
 enum RawSocket {
-    Waiting(TcpListener),
-    Open(TcpStream),
+    Waiting(Socket),
+    Open(Socket),
     Gone,
+}
+
+/// Which sockets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Family {
+    Inet,
+    Unix,
 }
 
 impl TcpHarness {
     fn new(driver: Driver, limits: Limits, key: Option<u8>) -> Self {
+        Self::of(Family::Inet, driver, limits, key)
+    }
+
+    fn of(family: Family, driver: Driver, limits: Limits, key: Option<u8>) -> Self {
         logged::begin();
         let builder = Reactor::builder().driver(driver);
         let reactor = builder.limits(limits).clock(Clock::now).build();
@@ -119,6 +165,7 @@ impl TcpHarness {
         let (here, _) = need(door.accept(), "a pair");
         need(here.set_nodelay(true), "an option");
         Self {
+            family,
             net: reactor.net().clone(),
             reactor: Some(reactor),
             raw: Vec::new(),
@@ -153,6 +200,18 @@ impl TcpHarness {
             None => endpoint,
             Some(key) => endpoint.filter(move |_| Xor::new(key)),
         }
+    }
+
+    /// A socket at a place of its own.
+    fn bound(&self) -> (Socket, Address) {
+        let socket = small_socket(self.family);
+        let mut address = self.anywhere();
+        need(socket.bind(&system(&address)), "an address");
+        if self.family == Family::Inet {
+            let port = need(socket.local_addr(), "an address").as_socket();
+            address = need(port.ok_or("no port"), "an address").into();
+        }
+        (socket, address)
     }
 
     /// Take turns while there is something to do without waiting. Returns whether there was.
@@ -220,10 +279,10 @@ impl Raw {
         let RawSocket::Waiting(listener) = &self.socket else {
             return false;
         };
-        let Ok((stream, _)) = listener.accept() else {
+        let Ok((socket, _)) = listener.accept() else {
             return false;
         };
-        self.socket = RawSocket::Open(prepare(stream));
+        self.socket = RawSocket::Open(prepare(socket));
         true
     }
 
@@ -308,7 +367,7 @@ impl Harness for TcpHarness {
         let end = match role {
             Role::Accepted => {
                 let mut probe = Some(probe);
-                let here = self.filtered(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into());
+                let here = self.filtered(self.anywhere());
                 let listener = self.net.listen(here, factory(move |_: &Peer| probe.take()));
                 let listener = need(listener, "a listener");
                 let end = self.dial(&listener);
@@ -330,37 +389,42 @@ impl Harness for TcpHarness {
     }
 
     fn dial(&mut self, listener: &Listener) -> End {
-        let socket = small_socket();
-        let address = listener.address().inet().ok_or("only Unix sockets");
-        need(
-            socket.connect(&need(address, "an address").into()),
-            "a connection",
-        );
-        self.add(RawSocket::Open(prepare(socket.into())), Seat::default())
+        let socket = small_socket(self.family);
+        let to = system(&listener.address());
+        need(socket.connect(&to), "a connection");
+        self.add(RawSocket::Open(prepare(socket)), Seat::default())
     }
 
     fn door(&mut self) -> (Address, End) {
-        let socket = small_socket();
-        let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        need(socket.bind(&anywhere.into()), "an address");
+        let (socket, address) = self.bound();
         need(socket.listen(1), "a listener");
-        let listener = TcpListener::from(socket);
-        need(listener.set_nonblocking(true), "an option");
-        let address = need(listener.local_addr(), "an address");
+        need(socket.set_nonblocking(true), "an option");
         (
-            address.into(),
-            self.add(RawSocket::Waiting(listener), Seat::default()),
+            address,
+            self.add(RawSocket::Waiting(socket), Seat::default()),
         )
     }
 
     fn closed_door(&mut self) -> Address {
         // Bound, so that nobody else gets it, but not listening.
-        let socket = small_socket();
-        let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        need(socket.bind(&anywhere.into()), "an address");
-        let address = need(socket.local_addr(), "an address");
+        let (socket, address) = self.bound();
         self.closed_doors.push(socket);
-        address.as_socket().unwrap_or(anywhere).into()
+        address
+    }
+
+    fn anywhere(&self) -> Address {
+        match self.family {
+            Family::Inet => SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into(),
+            Family::Unix => unix_place().into(),
+        }
+    }
+
+    fn aborted(&self) -> Seen {
+        match self.family {
+            Family::Inet => Seen::Reset,
+            // There is nothing that could be said with an end.
+            Family::Unix => Seen::Ended,
+        }
     }
 
     fn send(&mut self, end: End, data: &[u8]) {
@@ -380,10 +444,12 @@ impl Harness for TcpHarness {
     }
 
     fn reset(&mut self, end: End) {
+        if self.family == Family::Unix {
+            not_here("a Unix socket's peer has no reset to send");
+        }
         let raw = &mut self.raw[end.0];
         let socket = std::mem::replace(&mut raw.socket, RawSocket::Gone);
-        if let RawSocket::Open(stream) = socket {
-            let socket = Socket::from(stream);
+        if let RawSocket::Open(socket) = socket {
             need(socket.set_linger(Some(Duration::ZERO)), "an option");
         }
     }
@@ -539,16 +605,45 @@ fn is_ready(reactor: &Reactor) -> bool {
     poll(&mut fds, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
 }
 
-fn small_socket() -> Socket {
-    let socket = need(Socket::new(Domain::IPV4, Type::STREAM, None), "a socket");
+fn small_socket(family: Family) -> Socket {
+    let domain = match family {
+        Family::Inet => Domain::IPV4,
+        Family::Unix => Domain::UNIX,
+    };
+    let socket = need(Socket::new(domain, Type::STREAM, None), "a socket");
     need(socket.set_recv_buffer_size(RECEIVE_BUFFER), "an option");
     socket
 }
 
-fn prepare(stream: TcpStream) -> TcpStream {
-    need(stream.set_nonblocking(true), "an option");
-    need(stream.set_nodelay(true), "an option");
-    stream
+fn prepare(socket: Socket) -> Socket {
+    need(socket.set_nonblocking(true), "an option");
+    // What has no such option needs none.
+    let _ = socket.set_tcp_nodelay(true);
+    socket
+}
+
+/// A name that nobody else in this process or another has: no file, where there is such a thing.
+fn unix_place() -> UnixAddress {
+    static PLACES: AtomicU32 = AtomicU32::new(0);
+    let number = PLACES.fetch_add(1, Ordering::Relaxed);
+    let name = format!("torsade-conformance-{}-{number}", std::process::id());
+    match cfg!(target_os = "linux") {
+        true => UnixAddress::abstract_name(name),
+        false => UnixAddress::path(std::env::temp_dir().join(name)),
+    }
+}
+
+/// The address as the system takes it.
+fn system(address: &Address) -> SockAddr {
+    match address {
+        Address::Inet(inet) => (*inet).into(),
+        Address::Unix(UnixAddress::Abstract(name)) => {
+            let name = [&[0], &name[..]].concat();
+            need(SockAddr::unix(OsStr::from_bytes(&name)), "an address")
+        }
+        Address::Unix(UnixAddress::Path(path)) => need(SockAddr::unix(path), "an address"),
+        other => panic!("nobody listens on {other}"),
+    }
 }
 
 #[track_caller]

@@ -89,6 +89,8 @@ pub enum Limit {
     Unread,
     /// A message of the peer, a line for instance, was longer than its framing allows.
     Message,
+    /// More descriptors came, or came at once, than `Limits::descriptors` and nobody took them.
+    Descriptors,
     /// There were `Limits::max_connections` already. Told to `Factory::failed`.
     Connections,
 }
@@ -162,6 +164,9 @@ impl fmt::Display for Disconnect {
             }
             Self::LimitPassed(Limit::Unread) => {
                 f.write_str("limit passed: too much input left unread")
+            }
+            Self::LimitPassed(Limit::Descriptors) => {
+                f.write_str("too many descriptors came and were not taken")
             }
             Self::LimitPassed(Limit::Message) => {
                 f.write_str("limit passed: the peer sent too long a message")

@@ -2,7 +2,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
-use crate::{Address, EndpointError, Filter, Peer, UnixAddress};
+use crate::{Address, Adopted, EndpointError, Filter, ListenOptions, Peer, UnixAddress};
 
 /// Where to listen, or what to connect to, and through which filters.
 ///
@@ -40,6 +40,7 @@ use crate::{Address, EndpointError, Filter, Peer, UnixAddress};
 pub struct Endpoint {
     addresses: Vec<Address>,
     filters: Vec<MakeFilter>,
+    options: ListenOptions,
 }
 
 /// Makes one filter for each connection.
@@ -60,6 +61,7 @@ impl Endpoint {
         Self {
             addresses: addresses.into_iter().map(Into::into).collect(),
             filters: Vec::new(),
+            options: ListenOptions::default(),
         }
     }
 
@@ -94,6 +96,18 @@ impl Endpoint {
         self.filters
             .push(Arc::new(move |peer| Box::new(make(peer))));
         self
+    }
+
+    /// Listen with these options.
+    #[must_use]
+    pub fn with_options(mut self, options: ListenOptions) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// What a listener there is asked for besides its address.
+    pub fn options(&self) -> &ListenOptions {
+        &self.options
     }
 
     /// Whether there are no filters.
@@ -180,6 +194,12 @@ impl ToEndpoint for Address {
 }
 
 impl ToEndpoint for UnixAddress {
+    fn to_endpoint(&self) -> Result<Endpoint, EndpointError> {
+        Ok(Endpoint::new([self.clone()]))
+    }
+}
+
+impl ToEndpoint for Adopted {
     fn to_endpoint(&self) -> Result<Endpoint, EndpointError> {
         Ok(Endpoint::new([self.clone()]))
     }

@@ -80,6 +80,18 @@ pub enum EndpointError {
         /// What was given.
         text: String,
     },
+    /// No Unix socket can have this name: it is empty, too long, or a path with a NUL in it.
+    #[error(
+        "{name:?} is no name for a Unix socket: it has {length} bytes, and {most} are the most"
+    )]
+    UnixName {
+        /// What was given, as it is written.
+        name: String,
+        /// How long it is.
+        length: usize,
+        /// How long it may be on this system.
+        most: usize,
+    },
     /// The host part is no numeric address and not `localhost`, and what drives the engine knows
     /// no such name: a real reactor knows none.
     #[error("{host:?} is not a numeric address: names are not looked up, give 127.0.0.1 or [::1]")]

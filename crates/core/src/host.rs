@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use crate::datagram::PortSetting;
 use crate::guard::Caught;
 use crate::threads::{NoThreads, NotTaken, Work};
-use crate::{Address, ConnectionId, DatagramOptions, ListenerId, PortId, Time};
+use crate::{Address, ConnectionId, DatagramOptions, ListenOptions, ListenerId, PortId, Time};
 
 /// What must be answered at once, by whatever drives an engine: a reactor, a fake, a simulated
 /// host. Everything else is a fact or an operation.
@@ -19,7 +19,12 @@ pub trait Host: 'static {
     ///
     /// # Errors
     /// The system's, an address in use above all.
-    fn listen(&self, address: &Address, listener: ListenerId) -> io::Result<Address>;
+    fn listen(
+        &self,
+        address: &Address,
+        options: &ListenOptions,
+        listener: ListenerId,
+    ) -> io::Result<Address>;
 
     /// Close the listening socket now, so that the address is free when this returns.
     fn close_listener(&self, listener: ListenerId);

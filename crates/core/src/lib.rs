@@ -73,6 +73,7 @@ mod connection;
 mod continuation;
 mod cooperator;
 mod datagram;
+mod descriptor;
 mod disconnect;
 mod endpoint;
 mod engine;
@@ -108,6 +109,7 @@ mod time;
 mod timer;
 mod timers;
 mod transport;
+mod unix;
 mod waits;
 mod watch;
 mod wheel;
@@ -121,6 +123,7 @@ pub use self::cooperator::{CooperativeTask, Cooperator};
 pub use self::datagram::{
     DatagramError, DatagramOptions, DatagramPort, DatagramProtocol, DatagramTransport, Interface,
 };
+pub use self::descriptor::{Adopted, Descriptor, DescriptorError};
 pub use self::disconnect::{Disconnect, IoFailure, Limit, Timeout};
 pub use self::endpoint::{Endpoint, ToEndpoint};
 pub use self::error::{ConnectError, EndpointError, Gone, ListenError};
@@ -138,6 +141,7 @@ pub use self::threads::ThreadError;
 pub use self::time::Time;
 pub use self::timer::Timer;
 pub use self::transport::Transport;
+pub use self::unix::{Credentials, ListenOptions, UnixListen};
 pub use self::wrapper::{Pass, Wrapper};
 
 /// For those who write drivers: the engine, what it asks for, and what it must be told.

@@ -34,6 +34,9 @@ pub struct Limits {
     /// Input that a protocol may leave unread and wait for more of, in bytes. 1 MiB; changed for
     /// one connection by `set_unread_limit`.
     pub unread: usize,
+    /// Descriptors that one message may carry, and that a connection may hold received and not
+    /// taken; those of output that waits are as many at most. Linux has no larger message. 253.
+    pub descriptors: usize,
     /// A buffered `close` that makes no progress for this long is aborted. 120 s.
     pub flush_timeout: Duration,
     /// Before a connection whose filters are not ready is aborted. 30 s.
@@ -136,6 +139,7 @@ impl Default for Limits {
             write_cap: 16 * MIB,
             total_write_cap: 256 * MIB,
             unread: MIB,
+            descriptors: 253,
             flush_timeout: Duration::from_secs(120),
             handshake_timeout: Duration::from_secs(30),
             filter_input: MIB,

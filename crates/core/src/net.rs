@@ -70,7 +70,7 @@ impl Net {
         let mut refused = None;
         let endpoint = self.endpoint(&at)?;
         for wanted in endpoint.addresses() {
-            match shared.host().listen(wanted, id) {
+            match shared.host().listen(wanted, endpoint.options(), id) {
                 Ok(address) => {
                     let listening = Rc::new(Listening {
                         id,
@@ -225,7 +225,13 @@ impl Net {
                 }
                 EndpointError::Name { host, port }
             }
-            other => return other,
+            other => {
+                let endpoint = other?;
+                for unix in endpoint.addresses().iter().filter_map(Address::unix) {
+                    unix.check()?;
+                }
+                return Ok(endpoint);
+            }
         };
         Err(error)
     }

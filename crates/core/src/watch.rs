@@ -8,7 +8,7 @@ use torsade_deferred::{Deferred, Resolver};
 
 use crate::held::Held;
 use crate::outbox::{Outbox, Pool};
-use crate::{Disconnect, Filter, Time};
+use crate::{Descriptor, Disconnect, Filter, Time};
 
 /// The reason a connection ended, and who wants to know of that or of a flush.
 ///
@@ -17,6 +17,8 @@ use crate::{Disconnect, Filter, Time};
 pub(crate) struct Watches {
     /// Whether anybody minds that input is held back.
     minds_input: Cell<bool>,
+    /// Whether descriptors that come along are wanted.
+    passes: Cell<bool>,
     /// Whether output was given up that nobody will ever send.
     gave_up: Cell<bool>,
     reason: RefCell<Option<Disconnect>>,
@@ -33,6 +35,8 @@ struct Rare {
     /// What was written before the first of them.
     unfiltered: Outbox,
     held: Held,
+    /// Received, and not taken.
+    descriptors: Vec<Descriptor>,
 }
 
 impl Watches {
@@ -90,6 +94,37 @@ impl Watches {
         for waiting in self.with(|rare| rare.held.note(now, held)) {
             waiting.resolve(());
         }
+    }
+
+    /// Whether descriptors that come along are wanted.
+    #[inline]
+    pub(crate) fn passes(&self) -> bool {
+        self.passes.get()
+    }
+
+    /// Want them, or not any more: then those that nobody took are closed.
+    pub(crate) fn set_passes(&self, passes: bool) {
+        self.passes.set(passes);
+        if !passes {
+            drop(self.take_descriptors());
+        }
+    }
+
+    /// Hold these until they are taken; false, and they are closed, if there would be too many.
+    pub(crate) fn hold_descriptors(&self, mut new: Vec<Descriptor>, most: usize) -> bool {
+        self.with(|rare| {
+            let fits = rare.descriptors.len() + new.len() <= most;
+            if fits {
+                rare.descriptors.append(&mut new);
+            }
+            fits
+        })
+    }
+
+    pub(crate) fn take_descriptors(&self) -> Vec<Descriptor> {
+        let mut rare = self.rare.borrow_mut();
+        rare.as_mut()
+            .map_or_else(Vec::new, |rare| mem::take(&mut rare.descriptors))
     }
 
     pub(crate) fn set_unfiltered(&self, outbox: Outbox) {

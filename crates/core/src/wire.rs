@@ -7,7 +7,7 @@ use std::io;
 
 use crate::chunk::Chunk;
 use crate::datagram::Departures;
-use crate::{Address, AttemptId, ConnectionId, ListenerId, Peer, PortId};
+use crate::{Address, AttemptId, ConnectionId, Descriptor, ListenerId, Peer, PortId};
 
 /// The driver's side of the hot path: bytes out, interest, closing.
 ///
@@ -29,6 +29,27 @@ pub trait Wire<S> {
     fn send_lent(&mut self, socket: &mut S, id: ConnectionId, bytes: &[u8]) -> usize {
         let _ = (socket, id, bytes);
         0
+    }
+
+    /// Whether descriptors that come with the bytes are wanted from now on. Called only when that
+    /// changes. Where they are, the engine reads with [`receive`](Self::receive).
+    fn pass_descriptors(&mut self, socket: &mut S, id: ConnectionId, wanted: bool) {
+        let _ = (socket, id, wanted);
+    }
+
+    /// Read once into `buffer`, with the descriptors that come along, which `descriptors` has room
+    /// for. Asked for in `Engine::readable`, instead of the read that it was given.
+    ///
+    /// # Errors
+    /// The system's. One that says that descriptors were lost ends the connection.
+    fn receive(
+        &mut self,
+        socket: &mut S,
+        buffer: &mut [u8],
+        descriptors: &mut Vec<Descriptor>,
+    ) -> io::Result<usize> {
+        let _ = (socket, buffer, descriptors);
+        Err(io::ErrorKind::Unsupported.into())
     }
 
     /// From now on these events of the socket are wanted. Called only when they change; the first

@@ -2,7 +2,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use torsade_core::driver::{Host, NotTaken, PortSetting, Work};
-use torsade_core::{Address, DatagramOptions, Limits, ListenerId, PortId, Time};
+use torsade_core::{Address, DatagramOptions, Limits, ListenOptions, ListenerId, PortId, Time};
 
 use crate::accepting::{Accept, Doors};
 use crate::clock::Clock;
@@ -41,9 +41,13 @@ impl<P: Poller> Host for SystemHost<P> {
         self.clock.now()
     }
 
-    fn listen(&self, address: &Address, listener: ListenerId) -> io::Result<Address> {
-        let address = address.inet().ok_or(io::ErrorKind::Unsupported)?;
-        Ok(self.listeners.listen(address, listener)?.into())
+    fn listen(
+        &self,
+        address: &Address,
+        options: &ListenOptions,
+        listener: ListenerId,
+    ) -> io::Result<Address> {
+        self.listeners.listen(address, options, listener)
     }
 
     fn close_listener(&self, listener: ListenerId) {
@@ -93,7 +97,7 @@ impl<P: Poller> Doors for SystemHost<P> {
         self.listeners.accept(id)
     }
 
-    fn address(&self, id: ListenerId) -> Option<SocketAddr> {
+    fn address(&self, id: ListenerId) -> Option<Address> {
         self.listeners.address(id)
     }
 

@@ -5,6 +5,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use socket2::Socket;
+#[cfg(unix)]
+use torsade_core::Descriptor;
 use torsade_core::driver::{Chunk, Close, Closing, Departures, Interest, Sending, Wire};
 use torsade_core::{Address, AttemptId, ConnectionId, Limits, ListenerId, Peer, PortId, Time};
 
@@ -12,6 +14,8 @@ use crate::accepting::{Accepted, Accepting, Lingers, is_for_descriptors};
 use crate::connecting::Connecting;
 use crate::host::SystemHost;
 use crate::linger::Lingering;
+#[cfg(unix)]
+use crate::passing;
 use crate::poller::Poller;
 use crate::socket::{Registered, unsent};
 use crate::token::Token;
@@ -31,12 +35,14 @@ pub(crate) struct System<P: Poller> {
     #[cfg(unix)]
     pub(crate) watches: Rc<Watches>,
     /// What the engine is to be told in the next turn.
-    pub(crate) answers: VecDeque<Answer>,
+    pub(crate) answers: VecDeque<Answer<P>>,
 }
 
 /// A fact that came up where none could be told.
 #[derive(Debug)]
-pub(crate) enum Answer {
+pub(crate) enum Answer<P: Poller> {
+    /// The attempt succeeded as it began.
+    Connected(AttemptId, Registered<P>, Peer),
     /// The attempt failed before it began.
     ConnectFailed(AttemptId, io::Error),
     /// The poller refused the connection's socket: it would never be heard of again.
@@ -66,20 +72,15 @@ impl<P: Poller> System<P> {
 
     /// Begin to connect. If descriptors are short, sockets that only linger go first.
     pub(crate) fn connect(&mut self, attempt: AttemptId, address: &Address) {
-        let Some(address) = address.inet() else {
-            let refused = ErrorKind::Unsupported.into();
-            self.answers
-                .push_back(Answer::ConnectFailed(attempt, refused));
-            return;
-        };
         let mut begun = self.connecting.begin(attempt, address);
         if matches!(&begun, Err(error) if is_for_descriptors(error)) && self.lingering.give_way() {
             begun = self.connecting.begin(attempt, address);
         }
-        if let Err(error) = begun {
-            self.answers
-                .push_back(Answer::ConnectFailed(attempt, error));
-        }
+        self.answers.push_back(match begun {
+            Ok(None) => return,
+            Ok(Some((socket, peer))) => Answer::Connected(attempt, socket, peer),
+            Err(error) => Answer::ConnectFailed(attempt, error),
+        });
     }
 
     /// When something of the driver's own is due.
@@ -129,6 +130,16 @@ impl<P: Poller> Wire<Registered<P>> for System<P> {
     fn send_lent(&mut self, socket: &mut Registered<P>, _id: ConnectionId, bytes: &[u8]) -> usize {
         // Whatever is wrong is found out by the send of the chunk that follows.
         transfer::send(socket.socket(), bytes).unwrap_or(0)
+    }
+
+    #[cfg(unix)]
+    fn receive(
+        &mut self,
+        socket: &mut Registered<P>,
+        buffer: &mut [u8],
+        descriptors: &mut Vec<Descriptor>,
+    ) -> io::Result<usize> {
+        passing::receive(socket.socket(), buffer, descriptors)
     }
 
     fn interest(&mut self, socket: &mut Registered<P>, id: ConnectionId, interest: Interest) {
@@ -212,6 +223,10 @@ fn send_pieces(socket: &Socket, chunk: &Chunk) -> (usize, io::Result<usize>) {
     let filled = chunk.slices(&mut slices);
     let slices = &slices[..filled];
     let offered = slices.iter().map(|slice| slice.len()).sum();
+    #[cfg(unix)]
+    if !chunk.descriptors().is_empty() {
+        return (offered, passing::send(socket, chunk));
+    }
     (
         offered,
         socket.send_vectored_with_flags(slices, transfer::NO_SIGNAL),

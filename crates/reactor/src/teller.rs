@@ -61,6 +61,10 @@ impl<P: Poller> Teller<P> {
         // Those present now; what they lead to waits for the next turn.
         for _ in 0..self.system.answers.len() {
             match self.system.answers.pop_front() {
+                Some(Answer::Connected(attempt, socket, peer)) => {
+                    self.engine
+                        .connected(&mut self.system, attempt, socket, peer);
+                }
                 Some(Answer::ConnectFailed(attempt, error)) => {
                     self.engine.connect_failed(&mut self.system, attempt, error);
                 }

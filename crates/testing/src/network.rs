@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 
 use torsade_core::driver::{Chunk, Close, Closing, Departures, Interest, Sending, Wire};
-use torsade_core::{Address, ConnectionId, DatagramOptions, ListenerId, Peer, PortId};
+use torsade_core::{Address, ConnectionId, DatagramOptions, ListenerId, Peer, PortId, UnixAddress};
 
 use crate::end::{End, Side};
 use crate::sockets::{Captured, DatagramSocket};
@@ -62,6 +62,14 @@ impl Network {
         let number = self.visitors.get();
         self.visitors.set((number + 1) % PORTS);
         SocketAddr::from((Ipv4Addr::LOCALHOST, FIRST + number))
+    }
+
+    /// An address for who connects to this one.
+    pub(crate) fn visitor_of(&self, to: &Address) -> Address {
+        match to {
+            Address::Unix(_) => UnixAddress::Unnamed.into(),
+            _ => self.next_visitor().into(),
+        }
     }
 
     pub(crate) fn listen(&self, listener: ListenerId, address: Address) {

@@ -9,8 +9,8 @@ use std::time::Duration;
 use torsade_core::driver::{Arrived, Caught, Close, Engine, Host, Op, PortSetting};
 use torsade_core::{
     Address, AttemptId, Connection, ConnectionId, DatagramOptions, DatagramProtocol,
-    DatagramTransport, Endpoint, Limits, Listener, ListenerId, Net, Peer, PortId, Protocol, Time,
-    Transport, factory,
+    DatagramTransport, Endpoint, Limits, ListenOptions, Listener, ListenerId, Net, Peer, PortId,
+    Protocol, Time, Transport, UnixAddress, factory,
 };
 
 use torsade_deferred::queue::Turn;
@@ -172,7 +172,10 @@ impl World {
         self.network.queue(Queued {
             listener: listener.id(),
             end: Rc::clone(end),
-            peer: Peer::new(default_peer().remote().clone(), listener.address()),
+            peer: Peer::new(
+                visitor(&listener.address(), default_peer().remote()),
+                listener.address(),
+            ),
         });
     }
 
@@ -187,7 +190,8 @@ impl World {
 
     /// A connect that waited succeeds. Returns the connection's addresses.
     pub(crate) fn succeed(&self, waiting: Waiting, end: &Rc<End>) -> Peer {
-        let peer = Peer::new(waiting.address, self.network.next_visitor());
+        let here = self.network.visitor_of(&waiting.address);
+        let peer = Peer::new(waiting.address, here);
         self.turn(|engine| {
             let socket = Socket(Rc::clone(end));
             self.connected(engine, waiting.attempt, socket, peer.clone())
@@ -286,7 +290,12 @@ impl World {
         engine.begin(wire);
         for (id, fact) in facts {
             match fact {
-                Fact::Received(data) => engine.received(wire, id, &data),
+                Fact::Received(piece) => {
+                    if !piece.descriptors.is_empty() {
+                        engine.descriptors_received(id, piece.descriptors);
+                    }
+                    engine.received(wire, id, &piece.bytes);
+                }
                 Fact::InputEnded => engine.input_ended(wire, id),
                 Fact::Failed(error) => engine.failed(wire, id, error),
                 Fact::Writable => engine.writable(wire, id),
@@ -377,7 +386,8 @@ impl World {
         let wire = &mut self.wire();
         self.connects.note(waiting.address.clone());
         if let Some(end) = self.connects.take_door(&waiting.address) {
-            let peer = Peer::new(waiting.address, default_peer().local().clone());
+            let here = visitor(&waiting.address, default_peer().local());
+            let peer = Peer::new(waiting.address, here);
             self.connected(engine, waiting.attempt, Socket(end), peer);
             return;
         }
@@ -401,7 +411,7 @@ impl World {
             engine.connect_failed(wire, attempt, refused);
             return;
         };
-        let here = self.network.next_visitor();
+        let here = self.network.visitor_of(&address);
         let [ours, theirs] = [(); 2].map(|()| Rc::new(End::new(0)));
         let queue = self.connects.queue();
         let segment = self.connects.segment();
@@ -411,7 +421,7 @@ impl World {
         there.network.queue(Queued {
             listener,
             end: theirs,
-            peer: Peer::new(here, address.clone()),
+            peer: Peer::new(here.clone(), address.clone()),
         });
         self.connected(engine, attempt, Socket(ours), Peer::new(address, here));
     }
@@ -531,7 +541,16 @@ impl Host for TestHost {
         Clock::now()
     }
 
-    fn listen(&self, wanted: &Address, listener: ListenerId) -> io::Result<Address> {
+    fn listen(
+        &self,
+        wanted: &Address,
+        _: &ListenOptions,
+        listener: ListenerId,
+    ) -> io::Result<Address> {
+        if matches!(wanted, Address::Adopted(_)) {
+            // A socket of the system's is nowhere on this network.
+            return Err(io::ErrorKind::Unsupported.into());
+        }
         let mut address = wanted.clone();
         if let Some(mut inet) = wanted.inet().filter(|inet| inet.port() == 0) {
             while inet.port() == 0 || is_in_use(&address) {
@@ -576,6 +595,14 @@ impl Host for TestHost {
     fn caught(&self, caught: &Caught) {
         let place = ledger::last_panic().unwrap_or_else(|| "an unknown place".into());
         ledger::fail(format!("{caught} (at {place})"));
+    }
+}
+
+/// Who comes to an address: nobody with a name, if that is a Unix socket's.
+fn visitor(to: &Address, otherwise: &Address) -> Address {
+    match to {
+        Address::Unix(_) => UnixAddress::Unnamed.into(),
+        _ => otherwise.clone(),
     }
 }
 

@@ -66,7 +66,7 @@
 //! # Programs are written against [`Net`]
 //! A reactor gives one and a test gives one. What takes a `&Net` runs on both:
 //! ```
-//! use torsade::{ListenError, Listener, Net, Protocol, Transport, factory};
+//! use torsade::{ListenError, ListenOptions, Listener, Net, Protocol, Transport, factory};
 //!
 //! # struct Echo;
 //! # impl Protocol for Echo {
@@ -87,23 +87,24 @@ pub mod contracts;
 pub mod manual;
 
 pub use torsade_core::{
-    Address, AnyProtocol, Built, ConnectError, Connection, ConnectionId, CooperativeTask,
-    Cooperator, DatagramError, DatagramOptions, DatagramPort, DatagramProtocol, DatagramTransport,
-    Disconnect, Endpoint, EndpointError, Factory, Filter, Gone, Interface, IoFailure, Layered,
-    Limit, Limits, ListenError, Listener, ListenerId, LoopingCall, Net, Pass, Peer, PortId,
-    Protocol, Remote, Sides, ThreadError, Ticked, Time, Timeout, Timer, ToEndpoint, Transport,
-    UnixAddress, WhenFull, WireEnd, Wrapper, factory,
+    Address, Adopted, AnyProtocol, Built, ConnectError, Connection, ConnectionId, CooperativeTask,
+    Cooperator, Credentials, DatagramError, DatagramOptions, DatagramPort, DatagramProtocol,
+    DatagramTransport, Descriptor, DescriptorError, Disconnect, Endpoint, EndpointError, Factory,
+    Filter, Gone, Interface, IoFailure, Layered, Limit, Limits, ListenError, Listener, ListenerId,
+    LoopingCall, Net, Pass, Peer, PortId, Protocol, Remote, Sides, ThreadError, Ticked, Time,
+    Timeout, Timer, ToEndpoint, Transport, UnixAddress, UnixListen, WhenFull, WireEnd, Wrapper,
+    factory,
 };
 pub use torsade_deferred::{
     Deferred, DeferredLock, DeferredQueue, DeferredSemaphore, Failure, Group, Panic, Resolver,
     gather, list, race,
 };
+#[cfg(unix)]
+pub use torsade_reactor::{ActivatedSocket, Watch, Watcher, activated_sockets};
 pub use torsade_reactor::{
     BlockOn, Counters, Driver, DriverUnavailable, Reactor, ReactorBuilder, ReactorThreads,
     Reactors, ReactorsError, UnknownDriver,
 };
-#[cfg(unix)]
-pub use torsade_reactor::{Watch, Watcher};
 
 /// Shared bytes, for [`Connection::write_bytes`].
 pub use bytes::Bytes;

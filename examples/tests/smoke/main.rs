@@ -15,3 +15,4 @@ mod redis;
 mod redis_server;
 mod relays;
 mod servers;
+mod unix;

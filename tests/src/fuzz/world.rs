@@ -4,7 +4,9 @@ use std::fmt;
 use std::rc::Rc;
 
 use torsade_core::driver::{Caught, Host};
-use torsade_core::{Address, AttemptId, Limits, Listener, ListenerId, Net, Time, Timer};
+use torsade_core::{
+    Address, AttemptId, Limits, ListenOptions, Listener, ListenerId, Net, Time, Timer,
+};
 use torsade_deferred::{Canceller, Resolver};
 
 use super::conn::{Abrupt, Conn, Life};
@@ -280,7 +282,12 @@ impl Host for ModelHost {
         Time::from_nanos(self.0.upgrade().map_or(0, |world| world.now()))
     }
 
-    fn listen(&self, address: &Address, _: ListenerId) -> std::io::Result<Address> {
+    fn listen(
+        &self,
+        address: &Address,
+        _: &ListenOptions,
+        _: ListenerId,
+    ) -> std::io::Result<Address> {
         Ok(address.clone())
     }
 

@@ -401,6 +401,13 @@ impl<S> Engine<S> {
         if slot.link.watches.minds_input() {
             slot.link.note_input();
         }
+        let passes = slot.link.watches.passes();
+        if passes != slot.passes
+            && let Some(socket) = &mut slot.socket
+        {
+            slot.passes = passes;
+            wire.pass_descriptors(socket, id, passes);
+        }
         let wanted = slot.wanted();
         if wanted != slot.interest
             && (wanted.readable || !planted!("pause_not_told"))

@@ -55,6 +55,7 @@ impl<S> Slot<S> {
         self.interest == READS
             && self.inbox.tail() == Tail::Empty
             && !self.link.watches.minds_input()
+            && !self.link.watches.passes()
     }
 
     /// The usual end of a delivery: what it wrote is sent whole, bytes of the delivery itself from

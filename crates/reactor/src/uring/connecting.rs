@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
-use torsade_core::{AttemptId, Peer};
+use torsade_core::{Address, AttemptId, Peer};
 
 use super::file::File;
 use super::ring::{Completion, OpId, Ring};
 use super::tag::Tag;
-use crate::connecting::outcome;
+use crate::connecting::{outcome, reach};
 
 /// Sockets on their way to the other end. The engine tries one address at a time for an attempt,
 /// and says when it gives the attempt up.
@@ -31,8 +31,21 @@ impl Connecting {
         self.attempts.len()
     }
 
-    /// Begin to connect.
-    pub(crate) fn begin(&mut self, attempt: AttemptId, address: SocketAddr) -> io::Result<()> {
+    /// Begin to connect. How it ended is told by the ring, or known at once.
+    pub(crate) fn begin(
+        &mut self,
+        attempt: AttemptId,
+        address: &Address,
+    ) -> io::Result<Option<(Rc<File>, Peer)>> {
+        let Address::Inet(address) = address else {
+            let (socket, peer) = reach(address)?;
+            return Ok(Some((Rc::new(File::Descriptor(socket)), peer)));
+        };
+        self.begin_inet(attempt, *address)?;
+        Ok(None)
+    }
+
+    fn begin_inet(&mut self, attempt: AttemptId, address: SocketAddr) -> io::Result<()> {
         let domain = Domain::for_address(address);
         let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
         // Without it the connection is slower, not wrong.

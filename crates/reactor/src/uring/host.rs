@@ -1,9 +1,8 @@
 use std::io;
 use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
-
 use torsade_core::driver::{Host, NotTaken, PortSetting, Work};
-use torsade_core::{Address, DatagramOptions, Limits, ListenerId, PortId, Time};
+use torsade_core::{Address, DatagramOptions, Limits, ListenOptions, ListenerId, PortId, Time};
 
 use super::listeners::Listeners;
 use super::port::RingPort;
@@ -43,9 +42,13 @@ impl Host for RingHost {
         self.clock.now()
     }
 
-    fn listen(&self, address: &Address, listener: ListenerId) -> io::Result<Address> {
-        let address = address.inet().ok_or(io::ErrorKind::Unsupported)?;
-        Ok(self.listeners.listen(address, listener)?.into())
+    fn listen(
+        &self,
+        address: &Address,
+        options: &ListenOptions,
+        listener: ListenerId,
+    ) -> io::Result<Address> {
+        self.listeners.listen(address, options, listener)
     }
 
     fn close_listener(&self, listener: ListenerId) {
@@ -101,7 +104,7 @@ impl Doors for RingHost {
         }
     }
 
-    fn address(&self, id: ListenerId) -> Option<SocketAddr> {
+    fn address(&self, id: ListenerId) -> Option<Address> {
         self.listeners.address(id)
     }
 

@@ -53,6 +53,8 @@ pub(crate) struct RingLoop {
     /// What datagrams are received into.
     receiver: Receiver,
     turn_bytes: usize,
+    /// What is read into without the ring, once somebody wants descriptors.
+    buffer: Vec<u8>,
     /// What is left of them in this turn.
     left: usize,
     turn_accepts: usize,
@@ -103,6 +105,7 @@ impl RingLoop {
             signals: None,
             receiver,
             turn_bytes,
+            buffer: Vec::new(),
             left: 0,
             turn_accepts,
             turns: 0,
@@ -280,9 +283,16 @@ impl RingLoop {
 impl RingLoop {
     /// Tell what there is, as far as this turn's budget goes. Returns whether that was all.
     fn tell(&mut self) -> bool {
-        for _ in 0..self.system.failed.len() {
-            if let Some((attempt, error)) = self.system.failed.pop_front() {
-                self.engine.connect_failed(&mut self.system, attempt, error);
+        for _ in 0..self.system.ended.len() {
+            match self.system.ended.pop_front() {
+                Some((attempt, Ok((socket, peer)))) => {
+                    self.engine
+                        .connected(&mut self.system, attempt, socket, peer);
+                }
+                Some((attempt, Err(error))) => {
+                    self.engine.connect_failed(&mut self.system, attempt, error);
+                }
+                None => {}
             }
         }
         self.left = self.turn_bytes.max(1);
@@ -391,9 +401,24 @@ impl RingLoop {
                 drop(filled);
                 self.system.streams.receive(place);
             }
+            News::Readable(id) => self.tell_readable(place, id),
             News::End(id, end) => self.tell_end(id, end),
             News::Closed(id) => self.closed(id),
         }
+    }
+
+    /// There is something to read of who wants descriptors with it.
+    #[cold]
+    fn tell_readable(&mut self, place: usize, id: ConnectionId) {
+        let most = self.net().limits().turn_connection_bytes.max(1);
+        self.buffer.resize(most, 0);
+        // Who has come not to want them any more: the ring receives again from the next turn on.
+        let not_now = |_: &mut Socket, _: &mut [u8]| Err(io::ErrorKind::WouldBlock.into());
+        let read = self
+            .engine
+            .readable(&mut self.system, id, &mut self.buffer, not_now);
+        self.left = self.left.saturating_sub(read);
+        self.system.streams.receive(place);
     }
 
     fn tell_end(&mut self, id: ConnectionId, end: End) {

@@ -3,15 +3,19 @@ use std::io;
 use std::rc::Rc;
 
 use torsade_core::driver::{Chunk, Close, Closing, Departures, Interest, Sending, Wire};
-use torsade_core::{Address, AttemptId, ConnectionId, Limits, ListenerId, Peer, PortId, Time};
+use torsade_core::{
+    Address, AttemptId, ConnectionId, Descriptor, Limits, ListenerId, Peer, PortId, Time,
+};
 
 use super::connecting::Connecting;
+use super::file::File;
 use super::host::RingHost;
 use super::registrar::Registrar;
 use super::ring::Ring;
 use super::streams::{Socket, Streams};
 use super::tag::Tag;
 use crate::accepting::{Accepted, Accepting, Lingers, is_for_descriptors};
+use crate::passing;
 use crate::socket;
 use crate::system::earlier;
 use crate::watches::Watches;
@@ -26,8 +30,8 @@ pub(crate) struct RingSystem {
     pub(crate) accepting: Accepting<RingHost>,
     pub(crate) registrar: Registrar,
     pub(crate) watches: Rc<Watches>,
-    /// Attempts that failed before they began, of which the engine is to be told.
-    pub(crate) failed: VecDeque<(AttemptId, io::Error)>,
+    /// Attempts that ended as they began, of which the engine is to be told.
+    pub(crate) ended: VecDeque<(AttemptId, io::Result<(Socket, Peer)>)>,
 }
 
 impl RingSystem {
@@ -39,7 +43,7 @@ impl RingSystem {
             accepting: Accepting::new(Rc::clone(&host), limits),
             watches: Watches::new(Box::new(registrar.clone())),
             registrar,
-            failed: VecDeque::new(),
+            ended: VecDeque::new(),
             host,
             ring,
         }
@@ -52,18 +56,16 @@ impl RingSystem {
 
     /// Begin to connect. If descriptors are short, sockets that only linger go first.
     pub(crate) fn connect(&mut self, attempt: AttemptId, address: &Address) {
-        let Some(address) = address.inet() else {
-            let refused = io::ErrorKind::Unsupported.into();
-            self.failed.push_back((attempt, refused));
-            return;
-        };
         let mut begun = self.connecting.begin(attempt, address);
         if matches!(&begun, Err(error) if is_for_descriptors(error)) && self.streams.give_way() {
             begun = self.connecting.begin(attempt, address);
         }
-        if let Err(error) = begun {
-            self.failed.push_back((attempt, error));
-        }
+        let ended = match begun {
+            Ok(None) => return,
+            Ok(Some((file, peer))) => Ok((Socket::New(file), peer)),
+            Err(error) => Err(error),
+        };
+        self.ended.push_back((attempt, ended));
     }
 
     /// When something of the driver's own is due.
@@ -83,7 +85,7 @@ impl RingSystem {
 
     /// Whether there is something to tell without any wait.
     pub(crate) fn has_work(&self) -> bool {
-        !self.failed.is_empty() || self.streams.due() > 0 || self.host.listeners.due() > 0
+        !self.ended.is_empty() || self.streams.due() > 0 || self.host.listeners.due() > 0
     }
 }
 
@@ -92,6 +94,26 @@ impl Wire<Socket> for RingSystem {
     fn send(&mut self, socket: &mut Socket, id: ConnectionId, chunk: Box<Chunk>) -> Sending {
         let place = self.streams.place(socket, id);
         self.streams.send(place, chunk)
+    }
+
+    fn pass_descriptors(&mut self, socket: &mut Socket, id: ConnectionId, wanted: bool) {
+        let place = self.streams.place(socket, id);
+        self.streams.pass_descriptors(place, wanted);
+    }
+
+    fn receive(
+        &mut self,
+        socket: &mut Socket,
+        buffer: &mut [u8],
+        descriptors: &mut Vec<Descriptor>,
+    ) -> io::Result<usize> {
+        let file = match socket {
+            Socket::New(file) => Some(&**file),
+            Socket::Placed(place) => self.streams.file(*place),
+        };
+        let socket = file.and_then(File::descriptor);
+        let socket = socket.ok_or(io::ErrorKind::Unsupported)?;
+        passing::receive(socket, buffer, descriptors)
     }
 
     fn interest(&mut self, socket: &mut Socket, id: ConnectionId, interest: Interest) {

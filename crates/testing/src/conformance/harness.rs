@@ -1,4 +1,4 @@
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::panic;
 use std::time::Duration;
 
@@ -39,6 +39,16 @@ use super::Probe;
 pub trait Harness {
     /// What programs are written against.
     fn net(&self) -> Net;
+
+    /// Where a listener may be: a new place for each, at best.
+    fn anywhere(&self) -> Address {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()
+    }
+
+    /// What a peer sees of an abort.
+    fn aborted(&self) -> Seen {
+        Seen::Reset
+    }
 
     /// Make a connection of `probe` to a raw end. When this returns, the probe's
     /// `connection_made` has been called.

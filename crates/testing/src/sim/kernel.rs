@@ -11,6 +11,7 @@ use torsade_core::{ListenerId, Time};
 use super::datagrams::Flight;
 use super::end::{End, Holder};
 use super::links::Links;
+use super::names::Names;
 use super::node::{Answer, Listening, Node, Power};
 use super::random::Random;
 use super::slab::{Key, Slab};
@@ -32,6 +33,7 @@ pub(super) struct Kernel {
     pub(super) ends: Slab<End>,
     pub(super) nodes: Vec<Node>,
     names: BTreeMap<String, u32>,
+    pub(super) unix: Names,
     pub(super) links: Rc<Links>,
     between: BTreeMap<(u32, u32), Rc<Links>>,
     pub(super) free_at: BTreeMap<(u32, u32), Time>,
@@ -124,6 +126,7 @@ impl Kernel {
             ends: Slab::new(),
             nodes: Vec::new(),
             names: BTreeMap::new(),
+            unix: Names::default(),
             links: Rc::default(),
             between: BTreeMap::new(),
             free_at: BTreeMap::new(),

@@ -322,11 +322,11 @@ impl Machine {
         let mut kernel = self.kernel.borrow_mut();
         while let Some(op) = engine.poll_op() {
             match op {
-                Op::Connect { attempt, address } => match address.inet() {
-                    Some(address) => {
-                        kernel.connect(self.number, Some(attempt), address);
+                Op::Connect { attempt, address } => match kernel.unix.place(&address) {
+                    Ok(place) => {
+                        kernel.connect(self.number, Some(attempt), place);
                     }
-                    None => kernel.refuse_family(self.number, attempt),
+                    Err(error) => kernel.refuse_family(self.number, attempt, error),
                 },
                 Op::CancelConnect { attempt } => kernel.cancel_connect(self.number, attempt),
                 Op::Stop => self.stopped.set(true),

@@ -164,6 +164,12 @@ impl Node {
 
 /// Whether who connects to `address` gets to who listens at `at`, which may be every address.
 fn reaches(address: SocketAddr, at: SocketAddr) -> bool {
+    if let (SocketAddr::V6(to), SocketAddr::V6(listening)) = (address, at)
+        && to.flowinfo() != listening.flowinfo()
+    {
+        // One is a Unix socket, the other is not.
+        return false;
+    }
     let is_every = at.ip().is_unspecified() && at.is_ipv4() == address.is_ipv4();
     address.port() == at.port() && (address.ip() == at.ip() || is_every)
 }

@@ -6,7 +6,10 @@ use std::rc::Rc;
 use torsade_core::driver::{
     Caught, Chunk, Close, Closing, Departures, Host, Interest, PortSetting, Sending, Wire,
 };
-use torsade_core::{Address, ConnectionId, DatagramOptions, ListenerId, Peer, PortId, Time};
+use torsade_core::{
+    Address, ConnectionId, DatagramOptions, Descriptor, ListenOptions, ListenerId, Peer, PortId,
+    Time,
+};
 
 use super::kernel::Shared;
 use super::slab::Key;
@@ -49,6 +52,11 @@ impl Wire<Socket> for SimWire {
         let sent = self.kernel.borrow_mut().send(socket.key, chunk.pieces());
         match sent {
             Ok(sent) => {
+                let descriptors = chunk.take_descriptors(sent);
+                if !descriptors.is_empty() {
+                    let mut kernel = self.kernel.borrow_mut();
+                    kernel.pass(socket.key, sent, descriptors);
+                }
                 chunk.advance(sent);
                 Sending::Done(chunk)
             }
@@ -59,6 +67,20 @@ impl Wire<Socket> for SimWire {
     fn send_lent(&mut self, socket: &mut Socket, _: ConnectionId, bytes: &[u8]) -> usize {
         let mut kernel = self.kernel.borrow_mut();
         kernel.send(socket.key, std::iter::once(bytes)).unwrap_or(0)
+    }
+
+    fn receive(
+        &mut self,
+        socket: &mut Socket,
+        buffer: &mut [u8],
+        descriptors: &mut Vec<Descriptor>,
+    ) -> io::Result<usize> {
+        let mut kernel = self.kernel.borrow_mut();
+        let received = kernel.receive(socket.key, buffer);
+        if let Some(end) = kernel.ends.get_mut(socket.key) {
+            descriptors.append(&mut end.arrived);
+        }
+        received
     }
 
     fn interest(&mut self, socket: &mut Socket, id: ConnectionId, interest: Interest) {
@@ -102,7 +124,11 @@ impl Wire<Socket> for SimWire {
 pub(super) fn peer_of(kernel: &Shared, key: Key) -> Option<Peer> {
     let kernel = kernel.borrow();
     let end = kernel.ends.get(key)?;
-    Some(Peer::new(end.remote, end.local))
+    let names = &kernel.unix;
+    Some(Peer::new(
+        names.address(end.remote),
+        names.address(end.local),
+    ))
 }
 
 /// Answers what a host's engine must know at once.
@@ -125,10 +151,16 @@ impl Host for SimHost {
         }
     }
 
-    fn listen(&self, address: &Address, listener: ListenerId) -> io::Result<Address> {
-        let address = address.inet().ok_or(io::ErrorKind::Unsupported)?;
+    fn listen(
+        &self,
+        address: &Address,
+        _: &ListenOptions,
+        listener: ListenerId,
+    ) -> io::Result<Address> {
         let mut kernel = self.kernel.borrow_mut();
-        Ok(kernel.listen(self.host, address, listener)?.into())
+        let place = kernel.unix.place(address)?;
+        let place = kernel.listen(self.host, place, listener)?;
+        Ok(kernel.unix.address(place))
     }
 
     fn close_listener(&self, listener: ListenerId) {

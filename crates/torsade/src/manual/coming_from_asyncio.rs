@@ -184,8 +184,9 @@
 //! | `set_exception_handler`, `get_exception_handler`, `call_exception_handler`, `default_exception_handler` | [`set_sink`](crate::deferred::report::set_sink) | for Deferreds; panics of callbacks go to the log |
 //! | `set_debug`, `get_debug` | never: where a Deferred or a timer was made is always known | |
 //! | `create_datagram_endpoint` | [`bind`](crate::Net::bind), [`bind_with`](crate::Net::bind_with) | |
-//! | `create_unix_server`, `create_unix_connection` | later: UNIX sockets | |
-//! | `connect_accepted_socket` | later: sockets that were opened elsewhere | |
+//! | `create_unix_server` | [`UnixListen`](crate::UnixListen) | an address for `listen`; [a dead one is replaced if you say so](super::differences#a-dead-socket-is-found-out-by-asking-it) |
+//! | `create_unix_connection` | [`UnixAddress`](crate::UnixAddress) | an address for `connect` |
+//! | `connect_accepted_socket` | [`Adopted`](crate::Adopted) | an address for `connect` |
 //! | `connect_read_pipe`, `connect_write_pipe`, `subprocess_exec`, `subprocess_shell` | later: processes | |
 //! | `run_in_executor` | [`defer_to_thread`](crate::Net::defer_to_thread), [`Executor`](crate::threads::Executor) | |
 //! | `set_default_executor`, `shutdown_default_executor` | never: each reactor has a pool of its own, which ends with it | |

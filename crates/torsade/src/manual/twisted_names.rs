@@ -36,7 +36,7 @@
 //! | `IHalfCloseableProtocol`, `readConnectionLost` | [`eof_received`](crate::Protocol::eof_received) | |
 //! | `writeConnectionLost` | [`flushed`](crate::Connection::flushed) | [whoever asks](super::differences#a-half-close-tells-whoever-asks) |
 //! | `IHandshakeListener`, `handshakeCompleted` | later: TLS, whose `connection_made` comes after the handshake | |
-//! | `IFileDescriptorReceiver`, `fileDescriptorReceived` | later: UNIX sockets | |
+//! | `IFileDescriptorReceiver`, `fileDescriptorReceived` | [`take_descriptors`](crate::Connection::take_descriptors) | [pulled](super::differences#descriptors-are-pulled), by who said [`receive_descriptors`](crate::Connection::receive_descriptors) |
 //! | `ILoggingContext`, `logPrefix` | [`id`](crate::Connection::id) | names a connection in logs |
 //! | `ProtocolToConsumerAdapter`, `ConsumerToProtocolAdapter` | never: what consumes is a protocol or has a [`Connection`](crate::Connection) to write to | |
 //! | `FileWrapper` | never: [`testing`](super::testing) has transports that close and pause as sockets do | |
@@ -135,7 +135,7 @@
 //! | `ConnectBindError`, `ConnectError`, `ConnectionRefusedError`, `TimeoutError` | [`ConnectError`](crate::ConnectError) | |
 //! | `DNSLookupError`, `ServiceNameUnknownError` | [`EndpointError`](crate::EndpointError) | names are looked up later |
 //! | `backlog` | [`backlog`](crate::Limits::backlog) | |
-//! | `adoptStreamPort`, `adoptStreamConnection` | later: sockets that were opened elsewhere | |
+//! | `adoptStreamPort`, `adoptStreamConnection` | [`Adopted`](crate::Adopted) | an address for `listen` or `connect`; [not a duplicate](super::differences#an-adopted-socket-is-given-away) |
 //! | `makeBinding` | later: an address to connect from | |
 //!
 //! # Datagrams and multicast
@@ -160,7 +160,12 @@
 //! # UNIX sockets
 //! | Twisted | here | |
 //! |---|---|---|
-//! | `listenUNIX`, `connectUNIX`, `wantPID`, `checkPID`, `BadFileError`, `sendFileDescriptor`, `FileDescriptorOverrun`, `listenUNIXDatagram`, `connectUNIXDatagram` | later: UNIX sockets | |
+//! | `listenUNIX` | [`UnixListen`](crate::UnixListen) | an address for `listen`, [with its mode](super::differences#the-umask-says-who-may-connect) |
+//! | `connectUNIX` | [`UnixAddress`](crate::UnixAddress) | an address for `connect` |
+//! | `wantPID`, `checkPID`, `BadFileError` | [`replace_stale`](crate::UnixListen::replace_stale) | [no lock file](super::differences#a-dead-socket-is-found-out-by-asking-it) |
+//! | `sendFileDescriptor` | [`write_with_descriptors`](crate::Connection::write_with_descriptors) | with its bytes in one call |
+//! | `FileDescriptorOverrun` | [`DescriptorError`](crate::DescriptorError) | [told to who sends](super::differences#descriptors-are-pulled) |
+//! | `listenUNIXDatagram`, `connectUNIXDatagram` | later: datagrams | |
 //!
 //! # Deferred
 //! | Twisted | here | |
