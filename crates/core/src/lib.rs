@@ -107,6 +107,7 @@ mod threads;
 mod time;
 mod timer;
 mod timers;
+mod tls_failure;
 mod transport;
 mod waits;
 mod watch;
@@ -124,7 +125,7 @@ pub use self::datagram::{
 pub use self::disconnect::{Disconnect, IoFailure, Limit, Timeout};
 pub use self::endpoint::{Endpoint, ToEndpoint};
 pub use self::error::{ConnectError, EndpointError, Gone, ListenError};
-pub use self::factory::{Built, Factory, factory};
+pub use self::factory::{Built, Factory, connection_factory, factory};
 pub use self::filter::{Filter, Sides, WireEnd};
 pub use self::id::{AttemptId, ConnectionId, ListenerId, PortId};
 pub use self::layer::Layered;
@@ -137,6 +138,7 @@ pub use self::remote::Remote;
 pub use self::threads::ThreadError;
 pub use self::time::Time;
 pub use self::timer::Timer;
+pub use self::tls_failure::{CertificateFault, TlsFailure};
 pub use self::transport::Transport;
 pub use self::wrapper::{Pass, Wrapper};
 

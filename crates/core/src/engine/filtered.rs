@@ -251,6 +251,9 @@ impl<S> Slot<S> {
             return;
         };
         let decoded = mem::take(&mut chain.decoded);
+        for fact in mem::take(&mut chain.facts) {
+            self.link.watches.learn(fact);
+        }
         if self.link.phase() == Phase::Open {
             if !decoded.is_empty() {
                 self.link.count_received(decoded.len());
@@ -321,6 +324,9 @@ impl<S> Slot<S> {
             });
         }
         let waits = !chain.is_ready() && !chain.failed && self.link.phase() == Phase::Open;
+        if chain.is_ready() && !self.link.watches.is_filter_due() {
+            self.link.watches.filters_ready();
+        }
         match (waits, chain.handshake) {
             (true, None) => {
                 let timeout = shared.limits().handshake_timeout;
