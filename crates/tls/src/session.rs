@@ -57,7 +57,8 @@ impl Session {
                 Ok(Step::Ended) => progress.ended = true,
                 Ok(Step::Rest) => return Ok(progress),
                 Err(error) => {
-                    self.say_why(&mut input[progress.used..], wire);
+                    // The alert that tells the peer why.
+                    self.send_queued(&mut input[progress.used..], wire);
                     return Err(failure(&error, noted));
                 }
             }
@@ -76,10 +77,14 @@ impl Session {
         }
     }
 
-    /// After an error, what is left for the wire is the alert that tells the peer. rustls wants to
-    /// see the input in its place, though it takes none of it.
-    fn say_why(&mut self, input: &mut [u8], wire: &mut Vec<u8>) {
-        while let (_, Ok(Step::Again)) = self.step(input, wire, &mut Vec::new()) {}
+    /// Collect what rustls has for the wire. It wants to see input that it has begun to look at in
+    /// its place, and takes none of it.
+    fn send_queued(&mut self, input: &mut [u8], wire: &mut Vec<u8>) {
+        while self.state().wants_write() {
+            if self.step(input, wire, &mut Vec::new()).1.is_err() {
+                break;
+            }
+        }
     }
 
     /// Encrypt these bytes, which may not be before the handshake is over. `held` is input that
@@ -105,7 +110,7 @@ impl Session {
         wire: &mut Vec<u8>,
     ) -> Result<(), Disconnect> {
         // What rustls has queued itself goes first.
-        while let (_, Ok(Step::Again)) = self.step(held, wire, &mut Vec::new()) {}
+        self.send_queued(held, wire);
         let result = match self {
             Self::Client(client) => write(|| client.process_tls_records(held), what, wire),
             Self::Server(server) => write(|| server.process_tls_records(held), what, wire),

@@ -3,5 +3,6 @@
 mod certificates;
 mod ends;
 mod handshakes;
+mod hostile;
 mod start;
 mod support;

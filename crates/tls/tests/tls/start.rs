@@ -6,7 +6,7 @@ use std::rc::Rc;
 use torsade_core::{Disconnect, Protocol, TlsFailure, Transport};
 use torsade_testing::{Pump, StringTransport};
 use torsade_tls::{TlsConnector, TlsExt, TlsServer, TlsVersion};
-use torsade_wire::{LineProtocol, LineTransport, Lines};
+use torsade_wire::{LineProtocol, Lines};
 
 use crate::support::{VERSIONS, client, server};
 
@@ -19,7 +19,7 @@ struct Mail {
 }
 
 impl LineProtocol for Mail {
-    fn line_received(&mut self, transport: &LineTransport<Self>, line: &[u8]) {
+    fn line_received(&mut self, transport: &Transport<Self>, line: &[u8]) {
         let secure = if transport.tls().is_some() {
             "secure"
         } else {
@@ -36,7 +36,7 @@ impl LineProtocol for Mail {
         }
     }
 
-    fn connection_lost(&mut self, _: &LineTransport<Self>, reason: &Disconnect) {
+    fn connection_lost(&mut self, _: &Transport<Self>, reason: &Disconnect) {
         self.said.borrow_mut().push(reason.to_string());
     }
 }
@@ -47,11 +47,11 @@ struct Sender {
 }
 
 impl LineProtocol for Sender {
-    fn connection_made(&mut self, transport: &LineTransport<Self>) {
+    fn connection_made(&mut self, transport: &Transport<Self>) {
         transport.write("HELO\r\nSTARTTLS\r\n");
     }
 
-    fn line_received(&mut self, transport: &LineTransport<Self>, line: &[u8]) {
+    fn line_received(&mut self, transport: &Transport<Self>, line: &[u8]) {
         let secure = if transport.tls().is_some() {
             "secure"
         } else {
