@@ -54,9 +54,10 @@ impl Far {
         let session = match role {
             Role::Accepted => {
                 let config = Arc::clone(&ends.raw_client);
-                need(ServerName::try_from("localhost").map(|name| {
-                    Connection::from(need(ClientConnection::new(config, name)))
-                }))
+                need(
+                    ServerName::try_from("localhost")
+                        .map(|name| Connection::from(need(ClientConnection::new(config, name)))),
+                )
             }
             Role::Connecting => {
                 Connection::from(need(ServerConnection::new(Arc::clone(&ends.raw_server))))

@@ -279,6 +279,11 @@ impl<S> Slot<S> {
 
     /// Filters cannot go on. What they decoded is delivered, what they encoded is sent.
     fn filters_failed(&mut self, reason: Disconnect) {
+        // Who failed first is to blame: a filter that misses the peer's end after a reset is not.
+        let reason = match &self.failure {
+            Some(first) => Disconnect::clone(first),
+            None => reason,
+        };
         if let Some(chain) = &mut self.filters {
             chain.fail(self.link.shared());
         }
