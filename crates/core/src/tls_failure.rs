@@ -129,7 +129,10 @@ impl fmt::Display for CertificateFault {
             Self::Expired { days } => write!(f, "it expired {} ago", Days(*days)),
             Self::NotYetValid { days } => write!(f, "it will be valid in {}", Days(*days)),
             Self::UnknownIssuer { issuer } => {
-                write!(f, "nobody whom we trust vouches for it, but {issuer:?} does")
+                write!(
+                    f,
+                    "nobody whom we trust vouches for it, but {issuer:?} does"
+                )
             }
             Self::WrongName { wanted, names } if names.is_empty() => {
                 write!(f, "it names nobody, so it is not for {wanted}")

@@ -107,9 +107,8 @@ impl TlsFilter {
 
     /// The handshake may be over.
     fn settle(&mut self, sides: &mut Sides<'_>) -> Result<(), Disconnect> {
-        let session = match &mut self.stage {
-            Stage::Shaking(session) | Stage::Hasty(session) => session,
-            _ => return Ok(()),
+        let (Stage::Shaking(session) | Stage::Hasty(session)) = &mut self.stage else {
+            return Ok(());
         };
         if session.state().is_handshaking() {
             return Ok(());

@@ -173,10 +173,9 @@ fn write<'c, 'i, Data: 'c>(
     what: Writing<'_>,
     wire: &mut Vec<u8>,
 ) -> Result<(), Error> {
-    let mut traffic = match status().state? {
-        ConnectionState::WriteTraffic(traffic) => traffic,
+    let ConnectionState::WriteTraffic(mut traffic) = status().state? else {
         // Both ends have ended, or never began.
-        _ => return Ok(()),
+        return Ok(());
     };
     let likely = match what {
         Writing::Data(data) => data.len() + data.len().div_ceil(RECORD) * OVERHEAD,

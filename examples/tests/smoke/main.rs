@@ -14,4 +14,5 @@ mod redis;
 )]
 mod redis_server;
 mod relays;
+mod secure;
 mod servers;

@@ -71,6 +71,30 @@ fn half_a_close_lets_the_other_half_go_on() {
 }
 
 #[test]
+fn nothing_is_written_or_delivered_after_a_close() {
+    for version in VERSIONS {
+        let mut pair = shaken(version);
+        pair.server.set_window(0);
+        pair.server.with_protocol(|_, transport| {
+            transport.write("before");
+            transport.close();
+            transport.write("after");
+        });
+        pair.client.connection().write("under way");
+        pair.server.feed(pair.client.take_sent());
+        pair.server.set_window(usize::MAX);
+        pair.client.feed(pair.server.take_sent());
+        assert_eq!(pair.server.lost(), Some(Disconnect::Closed));
+        assert_eq!(pair.at_client.received(), b"before");
+        assert_eq!(pair.at_client.notes(), ["made", "eof"]);
+        assert_eq!(pair.at_server.received(), b"");
+        pair.server.connection().write("after the loss");
+        assert_eq!(pair.server.connection().bytes_dropped(), 19);
+        assert_eq!(pair.server.take_sent(), b"");
+    }
+}
+
+#[test]
 fn both_may_end_at_once() {
     for version in VERSIONS {
         let mut pair = shaken(version);
