@@ -49,7 +49,8 @@ pub(crate) fn start(program: &str, arguments: &[&str]) -> Option<Child> {
     if !is_here(program) {
         assert!(std::env::var_os("CI").is_none(), "there is no {program}");
         // Not through `eprintln!`, which a test that passes keeps to itself.
-        writeln!(std::io::stderr(), "SKIPPED: there is no {program} here").unwrap();
+        let said = writeln!(std::io::stderr(), "SKIPPED: there is no {program} here");
+        said.unwrap();
         return None;
     }
     let child = Command::new("timeout")

@@ -1,5 +1,6 @@
 //! Their servers, and our client.
 
+use std::convert::Infallible;
 use std::io::{BufRead, BufReader};
 use std::process::Child;
 
@@ -10,10 +11,13 @@ use torsade_tls::{TlsClient, TlsClientBuilder, TlsExt, TlsVersion};
 
 use crate::peer::{Files, start};
 
+/// What was answered, what was agreed upon, and how it ended.
+type Outcome = (Vec<u8>, String, Disconnect);
+
 /// Says a line, waits for as long an answer, half-closes, and waits for the end.
 struct Asker {
     answer: Vec<u8>,
-    done: Option<Resolver<(Vec<u8>, String, Disconnect), std::convert::Infallible>>,
+    done: Option<Resolver<Outcome, Infallible>>,
     agreed: String,
 }
 
@@ -40,7 +44,7 @@ impl Protocol for Asker {
 }
 
 /// Ask a server that answers `olleh`, or the same.
-fn ask(tls: &TlsClient, port: u16) -> (Vec<u8>, String, Disconnect) {
+fn ask(tls: &TlsClient, port: u16) -> Outcome {
     let mut reactor = Reactor::new().unwrap();
     let (done, outcome) = Deferred::new();
     let asker = Asker {
