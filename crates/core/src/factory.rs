@@ -137,6 +137,7 @@ pub fn factory<B: Built>(
 /// });
 /// # let _ = by_language;
 /// ```
+#[doc(alias = "IProtocolNegotiationFactory")]
 pub fn connection_factory<B: Built>(
     build: impl FnMut(&Connection) -> B + 'static,
 ) -> impl Factory<Protocol = B::Protocol> {

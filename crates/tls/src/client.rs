@@ -99,6 +99,7 @@ impl TlsClient {
     /// # Errors
     /// Those of the place, and [`TlsConfigError::Name`].
     #[doc(alias = "wrapClientTLS")]
+    #[doc(alias = "connectSSL")]
     pub fn endpoint(&self, to: &str) -> Result<Endpoint, TlsConfigError> {
         let place = to.to_endpoint()?;
         let host = to.rsplit_once(':').map_or(to, |(host, _)| host);

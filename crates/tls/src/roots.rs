@@ -18,6 +18,7 @@ use crate::{TlsConfigError, platform_roots};
 /// ```
 #[doc(alias = "trustRoot")]
 #[doc(alias = "platformTrust")]
+#[doc(alias = "trustRootFromCertificates")]
 #[doc(alias = "load_verify_locations")]
 #[doc(alias = "create_default_context")]
 #[derive(Clone)]
@@ -43,7 +44,6 @@ impl Roots {
     ///
     /// # Errors
     /// [`TlsConfigError::Certificate`] if there is none, or one of them is not what it should be.
-    #[doc(alias = "trustRootFromCertificates")]
     pub fn from_pem(pem: impl AsRef<[u8]>) -> Result<Self, TlsConfigError> {
         Self::new(certificates(pem.as_ref())?)
     }

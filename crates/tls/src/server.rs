@@ -74,6 +74,7 @@ impl TlsServer {
     /// # Errors
     /// Those of the place.
     #[doc(alias = "wrapServerTLS")]
+    #[doc(alias = "listenSSL")]
     pub fn endpoint(&self, at: impl ToEndpoint) -> Result<Endpoint, EndpointError> {
         let server = self.clone();
         Ok(at.to_endpoint()?.filter(move |_| server.tls_filter()))
