@@ -20,7 +20,7 @@ use torsade_testing::{Clock, Xor};
 
 use crate::logged;
 use crate::runner::elsewhere;
-use crate::tls::{self, Far};
+use crate::tls::{self, FarTls};
 
 /// The column of real TCP, on the driver that every system has.
 pub const TCP: Column = Column {
@@ -142,7 +142,7 @@ struct Raw {
     sent: u64,
     finishes: bool,
     key: Option<u8>,
-    far: Option<Far>,
+    far: Option<FarTls>,
     offered: u64,
 }
 
@@ -207,7 +207,7 @@ impl TcpHarness {
         match self.dress {
             Dress::Nothing => {}
             Dress::Xor(key) => raw.key = Some(key),
-            Dress::Tls => raw.far = Some(Far::of(role)),
+            Dress::Tls => raw.far = Some(FarTls::of(role)),
         }
     }
 
@@ -303,7 +303,7 @@ impl Raw {
                 Err(_) => self.unsent.clear(),
             }
         }
-        let may_finish = self.far.as_ref().is_none_or(Far::has_finished);
+        let may_finish = self.far.as_ref().is_none_or(FarTls::has_finished);
         if self.unsent.is_empty() && may_finish && std::mem::take(&mut self.finishes) {
             stream.shutdown(Shutdown::Write).unwrap_or_default();
             moved = true;

@@ -22,7 +22,7 @@ struct Ends {
 }
 
 /// The peer's end of a connection, which is opened by one of ours.
-pub(crate) struct Far {
+pub(crate) struct FarTls {
     session: Connection,
     /// The peer ends its side as soon as it can say so.
     ends: bool,
@@ -47,7 +47,7 @@ pub(crate) fn dress(endpoint: Endpoint, role: Role) -> Endpoint {
     }
 }
 
-impl Far {
+impl FarTls {
     /// The peer of a probe of this role.
     pub(crate) fn of(role: Role) -> Self {
         let ends = ends();
