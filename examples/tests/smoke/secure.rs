@@ -40,7 +40,7 @@ fn starttls() {
 fn talk(path: &str, name: &str, more: &[&str], say: &str, until: &str) -> Option<String> {
     let file = std::env::temp_dir().join(format!("{name}-{}.pem", std::process::id()));
     let file = file.to_str().expect("a path");
-    let program = Program::start_with(path, &["127.0.0.1:0", file]);
+    let program = Program::start_with(path, &[file]);
     let place = program.address.to_string();
     let usual = [
         "60",

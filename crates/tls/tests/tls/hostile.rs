@@ -81,7 +81,7 @@ fn shaken(version: TlsVersion) -> (ClientConnection, StringTransport<Talker>, Lo
 
 /// The connection is over, and the peer was told by a fatal alert of this number.
 #[track_caller]
-fn expect_broken(victim: &mut StringTransport<Talker>) -> String {
+fn expect_broken(victim: &StringTransport<Talker>) -> String {
     let Some(Disconnect::Tls(failure)) = victim.lost() else {
         panic!("{:?}", victim.lost());
     };
@@ -105,7 +105,7 @@ fn garbage_ends_the_connection_and_the_peer_is_told() {
     ] {
         let (mut victim, log) = victim(&tls);
         victim.feed(garbage);
-        expect_broken(&mut victim);
+        expect_broken(&victim);
         let sent = victim.take_sent();
         assert_eq!((sent[0], sent.len()), (21, 7), "an alert for {garbage:?}");
         assert_eq!(sent[5], 2, "a fatal one");
@@ -122,7 +122,7 @@ fn a_changed_byte_is_noticed() {
         let last = bytes.len() - 1;
         bytes[last] ^= 1;
         victim.feed(bytes);
-        assert_eq!(expect_broken(&mut victim), "a record cannot be decrypted");
+        assert_eq!(expect_broken(&victim), "a record cannot be decrypted");
         assert_eq!(log.received(), b"");
         assert_eq!(log.notes().len(), 2);
     }
@@ -135,7 +135,7 @@ fn what_came_before_the_changed_byte_is_delivered() {
     let good = take(&mut raw);
     victim.feed([&good[..], &good[..]].concat());
     assert_eq!(log.received(), b"hello");
-    assert_eq!(expect_broken(&mut victim), "a record cannot be decrypted");
+    assert_eq!(expect_broken(&victim), "a record cannot be decrypted");
 }
 
 #[test]
@@ -147,7 +147,7 @@ fn garbage_after_half_a_close_ends_the_connection_too() {
         let mut bytes = take(&mut raw);
         bytes[7] ^= 1;
         victim.feed(bytes);
-        assert_eq!(expect_broken(&mut victim), "a record cannot be decrypted");
+        assert_eq!(expect_broken(&victim), "a record cannot be decrypted");
     }
 }
 
@@ -156,7 +156,7 @@ fn oversized_records_are_refused() {
     for version in VERSIONS {
         let (_, mut victim, _) = shaken(version);
         victim.feed([&[23, 3, 3, 0x48, 0x01][..], &[0; 0x4801]].concat());
-        assert_eq!(expect_broken(&mut victim), "no TLS: MessageTooLarge");
+        assert_eq!(expect_broken(&victim), "no TLS: MessageTooLarge");
     }
 }
 
@@ -166,7 +166,7 @@ fn empty_records_are_refused_when_they_are_many() {
     for _ in 0..10_000 {
         victim.feed([20, 3, 3, 0, 1, 1]);
     }
-    expect_broken(&mut victim);
+    expect_broken(&victim);
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn key_updates_are_refused_when_they_are_many() {
         );
     }
     assert!(sent < 100, "{sent} were taken");
-    assert_eq!(expect_broken(&mut victim), "TooManyKeyUpdateRequests");
+    assert_eq!(expect_broken(&victim), "TooManyKeyUpdateRequests");
 }
 
 #[test]
@@ -245,7 +245,7 @@ fn a_greeting_that_never_ends_is_refused() {
         fed += 6;
         assert!(fed < 512 * 1024, "it takes and takes");
     }
-    expect_broken(&mut victim);
+    expect_broken(&victim);
 }
 
 /// The `R` of `openssl s_client`: a greeting within an open connection of TLS 1.2.
@@ -254,7 +254,7 @@ fn nothing_is_renegotiated() {
     let (_, mut victim, _) = shaken(TlsVersion::Tls12);
     let mut other = raw_client(TlsVersion::Tls12);
     victim.feed(take(&mut other));
-    expect_broken(&mut victim);
+    expect_broken(&victim);
 }
 
 /// Notes what a listener's factory is told.

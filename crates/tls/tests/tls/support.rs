@@ -150,7 +150,7 @@ impl Pair {
     }
 
     #[track_caller]
-    pub(crate) fn expect_open(&mut self) {
+    pub(crate) fn expect_open(&self) {
         assert_eq!((self.client.lost(), self.server.lost()), (None, None));
         assert_eq!(self.at_client.notes(), ["made"]);
         assert_eq!(self.at_server.notes(), ["made"]);
