@@ -7,8 +7,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection, RootCertStore};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection};
 use torsade_core::{Disconnect, Factory, Limits, Peer, Protocol, TlsFailure, Transport};
 use torsade_testing::{MemoryReactor, StringTransport};
 use torsade_tls::{TlsEnd, TlsExt, TlsServer, TlsVersion};
@@ -29,7 +30,7 @@ fn victim(tls: &TlsServer) -> (StringTransport<Talker>, Log) {
 fn raw_client(version: TlsVersion) -> ClientConnection {
     let mut roots = RootCertStore::empty();
     let pem = authority().certificate_pem();
-    let der = rustls::pki_types::pem::PemObject::from_pem_slice(pem.as_bytes()).unwrap();
+    let der = CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
     roots.add(der).unwrap();
     let version = match version {
         TlsVersion::Tls12 => &rustls::version::TLS12,
@@ -202,8 +203,7 @@ fn a_key_update_or_two_are_followed() {
     }
 }
 
-/// A message after the handshake, in two records: what is written between them must not be lost,
-/// and nothing may be read out of its place.
+/// A greeting in many records: what is written meanwhile waits, and nothing is read out of its place.
 #[test]
 fn a_message_in_pieces_waits_for_its_rest() {
     let tls = server().build().unwrap();
@@ -232,6 +232,63 @@ fn a_message_in_pieces_waits_for_its_rest() {
         raw.reader().read_exact(&mut early).unwrap();
         assert_eq!(early, b"early ");
     }
+}
+
+/// A server that cuts what it says after the handshake into small records: rustls keeps the place of
+/// a message that is there in part, and what is written meanwhile must not disturb it.
+#[test]
+fn what_is_written_between_the_pieces_of_a_message_leaves() {
+    let made = authority().issue(["localhost"]);
+    let chain = made
+        .chain_der()
+        .iter()
+        .map(|der| CertificateDer::from(der.clone()));
+    let key = PrivateKeyDer::from_pem_slice(made.key_pem().as_bytes()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .unwrap();
+    let config = config
+        .with_no_client_auth()
+        .with_single_cert(chain.collect(), key);
+    let mut config = config.unwrap();
+    config.max_fragment_size = Some(40);
+    let mut raw = ServerConnection::new(Arc::new(config)).unwrap();
+    let (tls, log) = (
+        client().build().unwrap().to("localhost").unwrap(),
+        Log::default(),
+    );
+    let mut victim = StringTransport::builder()
+        .filter(move |_| tls.tls_filter())
+        .connect(Talker(log.clone()));
+    let mut heard = Vec::new();
+    for _ in 0..4 {
+        let there = victim.take_sent();
+        let mut rest = &there[..];
+        while !rest.is_empty() {
+            raw.read_tls(&mut rest).unwrap();
+            raw.process_new_packets().unwrap();
+        }
+        let mut back = Vec::new();
+        while raw.wants_write() {
+            raw.write_tls(&mut back).unwrap();
+        }
+        // A record at a time, and a word after each that comes when hands are shaken.
+        let mut back = &back[..];
+        while let [_, _, _, high, low, ..] = back {
+            let (record, more) = back.split_at(5 + usize::from(*high) * 256 + usize::from(*low));
+            victim.feed(record);
+            if log.notes() == ["made"] {
+                victim.connection().write("word ");
+                assert_eq!(victim.lost(), None);
+            }
+            back = more;
+        }
+        raw.reader().read_to_end(&mut heard).unwrap_or_default();
+    }
+    assert_eq!(log.notes(), ["made"]);
+    assert!(heard.len() > 5 * 5, "the tickets came in several pieces");
+    assert!(heard.chunks(5).all(|word| word == b"word "));
 }
 
 #[test]
