@@ -23,11 +23,12 @@ use torsade_testing::{Clock, Xor};
 
 use crate::logged;
 use crate::runner::elsewhere;
+use crate::tls::{self, FarTls};
 
 /// The column of real TCP, on the driver that every system has.
 pub const TCP: Column = Column {
     name: "tcp",
-    make: |limits| Box::new(TcpHarness::new(Driver::Polling, limits, None)),
+    make: |limits| Box::new(TcpHarness::new(Driver::Polling, limits, Dress::Nothing)),
     elsewhere: Some(elsewhere),
     cannot: &[],
 };
@@ -36,7 +37,7 @@ pub const TCP: Column = Column {
 #[cfg(target_os = "linux")]
 pub const EPOLL: Column = Column {
     name: "epoll",
-    make: |limits| Box::new(TcpHarness::new(Driver::Epoll, limits, None)),
+    make: |limits| Box::new(TcpHarness::new(Driver::Epoll, limits, Dress::Nothing)),
     elsewhere: Some(elsewhere),
     cannot: &[],
 };
@@ -45,7 +46,7 @@ pub const EPOLL: Column = Column {
 #[cfg(target_os = "linux")]
 pub const IO_URING: Column = Column {
     name: "io_uring",
-    make: |limits| Box::new(TcpHarness::new(Driver::IoUring, limits, None)),
+    make: |limits| Box::new(TcpHarness::new(Driver::IoUring, limits, Dress::Nothing)),
     elsewhere: Some(elsewhere),
     cannot: &[],
 };
@@ -55,7 +56,7 @@ pub const FILTERED_TCP: Column = Column {
     name: "tcp+filter",
     make: |limits| {
         let limits = nothing_ahead(limits);
-        Box::new(TcpHarness::new(Driver::Polling, limits, Some(7)))
+        Box::new(TcpHarness::new(Driver::Polling, limits, Dress::Xor(7)))
     },
     elsewhere: Some(elsewhere),
     cannot: THROUGH_A_FILTER,
@@ -64,7 +65,7 @@ pub const FILTERED_TCP: Column = Column {
 /// The column of Unix sockets, on the driver that a reactor takes by itself.
 pub const UNIX: Column = Column {
     name: "unix",
-    make: |limits| Box::new(TcpHarness::of(Family::Unix, DEFAULT, limits, None)),
+    make: |limits| Box::new(TcpHarness::of(Family::Unix, DEFAULT, limits, Dress::Nothing)),
     elsewhere: Some(elsewhere),
     cannot: &[],
 };
@@ -73,7 +74,14 @@ pub const UNIX: Column = Column {
 #[cfg(target_os = "linux")]
 pub const UNIX_IO_URING: Column = Column {
     name: "unix/uring",
-    make: |limits| Box::new(TcpHarness::of(Family::Unix, Driver::IoUring, limits, None)),
+    make: |limits| {
+        Box::new(TcpHarness::of(
+            Family::Unix,
+            Driver::IoUring,
+            limits,
+            Dress::Nothing,
+        ))
+    },
     ..UNIX
 };
 
@@ -81,7 +89,14 @@ pub const UNIX_IO_URING: Column = Column {
 #[cfg(target_os = "linux")]
 pub const UNIX_POLLING: Column = Column {
     name: "unix/polling",
-    make: |limits| Box::new(TcpHarness::of(Family::Unix, Driver::Polling, limits, None)),
+    make: |limits| {
+        Box::new(TcpHarness::of(
+            Family::Unix,
+            Driver::Polling,
+            limits,
+            Dress::Nothing,
+        ))
+    },
     ..UNIX
 };
 
@@ -91,6 +106,39 @@ const DEFAULT: Driver = if cfg!(target_os = "linux") {
 } else {
     Driver::Polling
 };
+
+/// The first, with TLS on every opened connection; its raw ends speak it with rustls's own buffers.
+pub const TLS: Column = Column {
+    name: "tls",
+    make: |limits| {
+        let limits = nothing_ahead(limits);
+        Box::new(TcpHarness::new(Driver::Polling, limits, Dress::Tls))
+    },
+    elsewhere: Some(elsewhere),
+    cannot: THROUGH_TLS,
+};
+
+/// What bytes that come by the record cannot show.
+const THROUGH_TLS: &[(&str, &str)] = &[
+    THROUGH_A_FILTER[0],
+    THROUGH_A_FILTER[1],
+    ("continuations_come_before_facts", BY_THE_RECORD),
+    ("results_come_before_facts", BY_THE_RECORD),
+    ("the_end_comes_after_the_data", BY_THE_RECORD),
+    (
+        "nothing_is_called_after_a_panic_but_the_loss",
+        BY_THE_RECORD,
+    ),
+    ("a_zero_delay_waits_for_input", BY_THE_RECORD),
+    ("input_that_never_comes_keeps_no_timer", BY_THE_RECORD),
+    (
+        "bytes_of_one_connection_in_a_turn_are_bounded",
+        "a record is delivered whole: 16 KiB, where the cell reads less in a turn",
+    ),
+];
+
+const BY_THE_RECORD: &str =
+    "what the peer sends at once is one record and one delivery, however little a turn reads";
 
 /// More than a kernel holds on loopback between a socket of the reactor and one of ours, whose
 /// receive buffer is small.
@@ -117,8 +165,17 @@ struct TcpHarness {
     /// Addresses that are taken, and that nobody listens on.
     closed_doors: Vec<Socket>,
     expected: Vec<String>,
-    /// Of the filter of connections that are opened.
-    key: Option<u8>,
+    /// On connections that are opened.
+    dress: Dress,
+}
+
+/// What lies between a probe and the wire.
+#[derive(Clone, Copy)]
+enum Dress {
+    Nothing,
+    /// A filter with this key.
+    Xor(u8),
+    Tls,
 }
 
 /// One raw end.
@@ -134,6 +191,7 @@ struct Raw {
     sent: u64,
     finishes: bool,
     key: Option<u8>,
+    far: Option<FarTls>,
     offered: u64,
 }
 
@@ -151,11 +209,11 @@ enum Family {
 }
 
 impl TcpHarness {
-    fn new(driver: Driver, limits: Limits, key: Option<u8>) -> Self {
-        Self::of(Family::Inet, driver, limits, key)
+    fn new(driver: Driver, limits: Limits, dress: Dress) -> Self {
+        Self::of(Family::Inet, driver, limits, dress)
     }
 
-    fn of(family: Family, driver: Driver, limits: Limits, key: Option<u8>) -> Self {
+    fn of(family: Family, driver: Driver, limits: Limits, dress: Dress) -> Self {
         logged::begin();
         let builder = Reactor::builder().driver(driver);
         let reactor = builder.limits(limits).clock(Clock::now).build();
@@ -173,7 +231,7 @@ impl TcpHarness {
             marker: (here, there),
             closed_doors: Vec::new(),
             expected: Vec::new(),
-            key,
+            dress,
         }
     }
 
@@ -188,17 +246,29 @@ impl TcpHarness {
             sent: 0,
             finishes: false,
             key: None,
+            far: None,
             offered: 0,
         });
         End(self.raw.len() - 1)
     }
 
     /// This address, through the harness's filter if it has one.
-    fn filtered(&self, address: Address) -> Endpoint {
+    fn filtered(&self, address: Address, role: Role) -> Endpoint {
         let endpoint = Endpoint::new([address]);
-        match self.key {
-            None => endpoint,
-            Some(key) => endpoint.filter(move |_| Xor::new(key)),
+        match self.dress {
+            Dress::Nothing => endpoint,
+            Dress::Xor(key) => endpoint.filter(move |_| Xor::new(key)),
+            Dress::Tls => tls::dress(endpoint, role),
+        }
+    }
+
+    /// The other side of it.
+    fn undress(&mut self, end: End, role: Role) {
+        let raw = &mut self.raw[end.0];
+        match self.dress {
+            Dress::Nothing => {}
+            Dress::Xor(key) => raw.key = Some(key),
+            Dress::Tls => raw.far = Some(FarTls::of(role)),
         }
     }
 
@@ -291,6 +361,9 @@ impl Raw {
             return false;
         };
         let mut moved = false;
+        if let Some(far) = &mut self.far {
+            self.unsent.extend(far.outgoing());
+        }
         while !self.unsent.is_empty() {
             match stream.write(&self.unsent) {
                 Ok(n) => {
@@ -303,7 +376,8 @@ impl Raw {
                 Err(_) => self.unsent.clear(),
             }
         }
-        if self.unsent.is_empty() && std::mem::take(&mut self.finishes) {
+        let may_finish = self.far.as_ref().is_none_or(FarTls::has_finished);
+        if self.unsent.is_empty() && may_finish && std::mem::take(&mut self.finishes) {
             stream.shutdown(Shutdown::Write).unwrap_or_default();
             moved = true;
         }
@@ -324,7 +398,16 @@ impl Raw {
                     read += 1;
                 }
                 Ok(n) => {
-                    self.received.extend_from_slice(&buffer[..n]);
+                    match &mut self.far {
+                        None => self.received.extend_from_slice(&buffer[..n]),
+                        Some(far) => {
+                            let taken = far.take(&buffer[..n]);
+                            self.received.extend(taken.plain);
+                            if taken.ended {
+                                self.seen = Seen::Ended;
+                            }
+                        }
+                    }
                     read += n;
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
@@ -335,6 +418,14 @@ impl Raw {
             }
         }
         read
+    }
+
+    /// How many bytes a probe has received when it has received all.
+    fn on_their_way(&self) -> u64 {
+        match self.far {
+            None => self.sent + self.unsent.len() as u64,
+            Some(_) => self.offered,
+        }
     }
 
     /// Whether bytes are known to be on their way to somebody who reads.
@@ -352,7 +443,7 @@ impl Raw {
         let inward = probe.is_open()
             && probe.wants_input()
             && self.seen != Seen::Reset
-            && probe.bytes_received() < self.sent + self.unsent.len() as u64;
+            && probe.bytes_received() < self.on_their_way();
         outward || inward
     }
 }
@@ -367,23 +458,25 @@ impl Harness for TcpHarness {
         let end = match role {
             Role::Accepted => {
                 let mut probe = Some(probe);
-                let here = self.filtered(self.anywhere());
+                let here = self.filtered(self.anywhere(), role);
                 let listener = self.net.listen(here, factory(move |_: &Peer| probe.take()));
                 let listener = need(listener, "a listener");
                 let end = self.dial(&listener);
+                self.undress(end, role);
                 self.settle();
                 listener.close();
                 end
             }
             Role::Connecting => {
                 let (address, end) = self.door();
-                self.net.connect(self.filtered(address), probe).detach();
+                self.undress(end, role);
+                let endpoint = self.filtered(address, role);
+                self.net.connect(endpoint, probe).detach();
                 self.settle();
                 end
             }
         };
         self.raw[end.0].probe = seat;
-        self.raw[end.0].key = self.key;
         self.settle();
         end
     }
@@ -429,9 +522,10 @@ impl Harness for TcpHarness {
 
     fn send(&mut self, end: End, data: &[u8]) {
         let raw = &mut self.raw[end.0];
-        match raw.key {
-            None => raw.unsent.extend_from_slice(data),
-            Some(key) => raw.unsent.extend(Xor::scrambled(key, raw.offered, data)),
+        match (raw.key, &mut raw.far) {
+            (None, None) => raw.unsent.extend_from_slice(data),
+            (None, Some(far)) => far.say(data),
+            (Some(key), _) => raw.unsent.extend(Xor::scrambled(key, raw.offered, data)),
         }
         raw.offered += data.len() as u64;
         raw.write();
@@ -440,6 +534,9 @@ impl Harness for TcpHarness {
     fn finish(&mut self, end: End) {
         let raw = &mut self.raw[end.0];
         raw.finishes = true;
+        if let Some(far) = &mut raw.far {
+            far.finish();
+        }
         raw.write();
     }
 

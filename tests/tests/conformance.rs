@@ -36,6 +36,8 @@ fn main() -> io::Result<ExitCode> {
         with_threads(FILTERED_STRING),
         #[cfg(unix)]
         torsade_tests::tcp::FILTERED_TCP,
+        #[cfg(unix)]
+        torsade_tests::tcp::TLS,
     ];
     let asked = Asked::read(&columns);
     let report = runner::run(&columns, asked.patience, |cell, column| {

@@ -1,3 +1,4 @@
+use std::any::Any;
 use std::convert::Infallible;
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -72,6 +73,15 @@ impl Connection {
     /// The reactor it lives on.
     pub fn net(&self) -> Net {
         Net(Rc::clone(self.0.shared()))
+    }
+
+    /// What a [filter](Filter) of this connection found out, by its type: what TLS negotiated, for
+    /// instance. `None` where no filter has [published](crate::Sides::publish) such a thing, so
+    /// always on a plain connection. It is there when `connection_made` is called, and still there
+    /// after the loss.
+    #[doc(alias = "get_extra_info")]
+    pub fn fact<T: Any>(&self) -> Option<Rc<T>> {
+        self.0.watches.fact()
     }
 
     /// Bytes handed to the kernel so far.
@@ -564,6 +574,35 @@ impl Connection {
     #[doc(alias = "start_tls")]
     pub fn push_filter(&self, filter: impl Filter) {
         self.0.push_filter(Box::new(filter));
+    }
+
+    /// Resolves when all [filters](Filter) of this connection are in place and ready: those that
+    /// shake hands have done so. At once where there are none.
+    ///
+    /// Rejected with the reason if the connection ends before that.
+    ///
+    /// ```
+    /// # use torsade_core::{Protocol, Transport};
+    /// # struct Quiet;
+    /// # impl Protocol for Quiet {
+    /// #     fn data_received(&mut self, _: &Transport<Self>, _: &[u8]) {}
+    /// # }
+    /// let t = torsade_testing::StringTransport::serve(Quiet);
+    /// assert!(t.connection().filters_ready().try_take().unwrap().is_ok());
+    /// ```
+    #[doc(alias = "handshakeCompleted")]
+    #[doc(alias = "IHandshakeListener")]
+    #[track_caller]
+    pub fn filters_ready(&self) -> Deferred<(), Disconnect> {
+        match self.0.watches.reason() {
+            Some(reason) if self.0.phase() == Phase::Lost => Deferred::fail(reason),
+            _ if !self.0.is_filtered() => Deferred::succeed(()),
+            _ => {
+                let ready = self.0.watches.watch_filters();
+                self.0.touch();
+                ready
+            }
+        }
     }
 }
 

@@ -1,11 +1,14 @@
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::mem;
+use std::rc::Rc;
 use std::time::Duration;
 
 use torsade_deferred::{Deferred, Resolver};
 
+use crate::guard;
 use crate::held::Held;
 use crate::outbox::{Outbox, Pool};
 use crate::{Descriptor, Disconnect, Filter, Time};
@@ -37,6 +40,24 @@ struct Rare {
     held: Held,
     /// Received, and not taken.
     descriptors: Vec<Descriptor>,
+    /// What filters found out, one of a type.
+    facts: Facts,
+    /// Who waits for filters to be ready.
+    readies: Vec<Resolver<(), Disconnect>>,
+}
+
+/// What filters found out, dropped one by one: that is user code.
+#[derive(Default)]
+struct Facts(Vec<Rc<dyn Any>>);
+
+impl Drop for Facts {
+    fn drop(&mut self) {
+        for fact in self.0.drain(..) {
+            if guard::run(|| drop(fact)).is_err() {
+                log::error!("the drop of a filter's fact panicked");
+            }
+        }
+    }
 }
 
 impl Watches {
@@ -156,6 +177,49 @@ impl Watches {
         Some(filter)
     }
 
+    /// Whether a filter is still to be put in place.
+    pub(crate) fn is_filter_due(&self) -> bool {
+        self.next_filter().is_some()
+    }
+
+    /// A filter found something out, which takes the place of what was known of this type.
+    pub(crate) fn learn(&self, fact: Rc<dyn Any>) {
+        let known = (*fact).type_id();
+        // Dropped when the borrow is over: it is the user's.
+        let _before = self.with(|rare| {
+            let facts = &mut rare.facts.0;
+            let place = facts.iter().position(|it| (**it).type_id() == known);
+            let before = Facts(place.map(|at| facts.remove(at)).into_iter().collect());
+            facts.push(fact);
+            before
+        });
+    }
+
+    pub(crate) fn fact<T: Any>(&self) -> Option<Rc<T>> {
+        let rare = self.rare.borrow();
+        let mut facts = rare.as_ref()?.facts.0.iter();
+        facts.find_map(|fact| Rc::clone(fact).downcast().ok())
+    }
+
+    /// Resolved when all filters are ready.
+    #[track_caller]
+    pub(crate) fn watch_filters(&self) -> Deferred<(), Disconnect> {
+        let (resolver, deferred) = Deferred::new();
+        self.with(|rare| rare.readies.push(resolver));
+        deferred
+    }
+
+    /// All filters are ready.
+    pub(crate) fn filters_ready(&self) {
+        let waiting = match &mut *self.rare.borrow_mut() {
+            Some(rare) => mem::take(&mut rare.readies),
+            None => return,
+        };
+        for resolver in waiting {
+            resolver.resolve(());
+        }
+    }
+
     /// `sent` bytes have been sent in all. Returns whether somebody waits for more.
     pub(crate) fn flushed(&self, sent: u64) -> bool {
         loop {
@@ -191,12 +255,18 @@ impl Watches {
             flushes,
             closes,
             held,
+            facts,
+            readies,
             ..
         } = *rare;
+        if !facts.0.is_empty() {
+            // They stay readable, too.
+            self.with(|rare| rare.facts = facts);
+        }
         for (_, resolver) in flushes {
             resolver.reject(reason.clone());
         }
-        for resolver in held.into_waiting() {
+        for resolver in held.into_waiting().into_iter().chain(readies) {
             resolver.reject(reason.clone());
         }
         for resolver in closes {

@@ -58,6 +58,7 @@
 //! | do something later, or again and again | [`Transport::call_later`], [`Net::call_later`], [`LoopingCall`] |
 //! | write `async` and `await` | [`futures`], [`manual::coroutines`] |
 //! | come in from another thread | [`Remote`] |
+//! | encrypt, from the beginning or in the middle | [`tls`], [`manual::tls`] |
 //! | know why a connection ended | [`Disconnect`] |
 //! | bound something | [`Limits`] |
 //! | port a program | [`manual::coming_from_twisted`], [`manual::coming_from_asyncio`] |
@@ -80,6 +81,7 @@
 //! ```
 //!
 //! # Features
+//! - `tls`: the module [`tls`]; `tls-throw-away`: certificates made on the spot, for tests.
 //! - `testing`: the module `testing` with the fakes. Turn it on in `[dev-dependencies]`.
 #![forbid(unsafe_code)]
 
@@ -87,13 +89,13 @@ pub mod contracts;
 pub mod manual;
 
 pub use torsade_core::{
-    Address, Adopted, AnyProtocol, Built, ConnectError, Connection, ConnectionId, CooperativeTask,
-    Cooperator, Credentials, DatagramError, DatagramOptions, DatagramPort, DatagramProtocol,
-    DatagramTransport, Descriptor, DescriptorError, Disconnect, Endpoint, EndpointError, Factory,
-    Filter, Gone, Interface, IoFailure, Layered, Limit, Limits, ListenError, Listener, ListenerId,
-    LoopingCall, Net, Pass, Peer, PortId, Protocol, Remote, Sides, ThreadError, Ticked, Time,
-    Timeout, Timer, ToEndpoint, Transport, UnixAddress, UnixListen, WhenFull, WireEnd, Wrapper,
-    factory,
+    Address, Adopted, AnyProtocol, Built, CertificateFault, ConnectError, Connection, ConnectionId,
+    CooperativeTask, Cooperator, Credentials, DatagramError, DatagramOptions, DatagramPort,
+    DatagramProtocol, DatagramTransport, Descriptor, DescriptorError, Disconnect, Endpoint,
+    EndpointError, Factory, Filter, Gone, Interface, IoFailure, Layered, Limit, Limits,
+    ListenError, Listener, ListenerId, LoopingCall, Net, Pass, Peer, PortId, Protocol, Remote,
+    Sides, ThreadError, Ticked, Time, Timeout, Timer, TlsFailure, ToEndpoint, Transport,
+    UnixAddress, UnixListen, WhenFull, WireEnd, Wrapper, connection_factory, factory,
 };
 pub use torsade_deferred::{
     Deferred, DeferredLock, DeferredQueue, DeferredSemaphore, Failure, Group, Panic, Resolver,
@@ -115,6 +117,10 @@ pub use torsade_deferred as deferred;
 pub use torsade_futures as futures;
 /// Messages out of bytes.
 pub use torsade_wire as wire;
+
+/// TLS, from the beginning of a connection or in the middle of its stream. Feature `tls`.
+#[cfg(feature = "tls")]
+pub use torsade_tls as tls;
 
 /// Plain threads: pools of one's own, in the shape of Python's `concurrent.futures`, and the errors
 /// of calls into a reactor.

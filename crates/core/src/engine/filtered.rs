@@ -274,6 +274,9 @@ impl<S> Slot<S> {
             return;
         };
         let decoded = mem::take(&mut chain.decoded);
+        for fact in mem::take(&mut chain.facts) {
+            self.link.watches.learn(fact);
+        }
         if self.link.phase() == Phase::Open {
             if !decoded.is_empty() {
                 self.link.count_received(decoded.len());
@@ -299,6 +302,11 @@ impl<S> Slot<S> {
 
     /// Filters cannot go on. What they decoded is delivered, what they encoded is sent.
     fn filters_failed(&mut self, reason: Disconnect) {
+        // Who failed first is to blame: a filter that misses the peer's end after a reset is not.
+        let reason = match &self.failure {
+            Some(first) => Disconnect::clone(first),
+            None => reason,
+        };
         if let Some(chain) = &mut self.filters {
             chain.fail(self.link.shared());
         }
@@ -344,6 +352,9 @@ impl<S> Slot<S> {
             });
         }
         let waits = !chain.is_ready() && !chain.failed && self.link.phase() == Phase::Open;
+        if chain.is_ready() && !self.link.watches.is_filter_due() {
+            self.link.watches.filters_ready();
+        }
         match (waits, chain.handshake) {
             (true, None) => {
                 let timeout = shared.limits().handshake_timeout;

@@ -176,7 +176,7 @@
 //! | `Server.is_serving` | [`is_open`](crate::Listener::is_open) | |
 //! | `Server.sockets` | [`address`](crate::Listener::address) | |
 //! | `start_serving`, `serve_forever` | [`listen`](crate::Net::listen) | it serves from the start |
-//! | `start_tls` | [`push_filter`](crate::Connection::push_filter) | TLS itself comes later |
+//! | `start_tls` | [`start_tls`](crate::tls::TlsExt::start_tls) | [`tls`](super::tls) |
 //! | `add_signal_handler`, `remove_signal_handler` | [`stop_on_signals`](crate::Reactor::stop_on_signals) | for a stop; others come later |
 //! | `add_reader` | [`add_reader`](crate::Watcher::add_reader) | [of a duplicate](super::differences#descriptors-of-others-are-duplicated) |
 //! | `add_writer` | [`add_writer`](crate::Watcher::add_writer) | |

@@ -132,6 +132,12 @@
 //! assert_eq!(connection.bytes_dropped(), 7);
 //! ```
 //!
+//! ## TLS closes as everything does
+//! (R10, R12) Twisted's TLS drops what is written after a close unless a producer is registered, and
+//! goes on delivering what comes. Here it is as on any connection: nothing that is written after the
+//! close leaves, and nothing is delivered. What comes after `connection_made` is known then, too:
+//! it is called when hands are shaken.
+//!
 //! ## A close has a deadline
 //! (R13) All that was written before `close` reaches the kernel, in order, however slowly the peer
 //! reads. But if it takes nothing at all for 120 s
@@ -581,7 +587,6 @@
 //!   [`Net`](crate::Net) is passed.
 //!
 //! # Not there yet
-//! Looking up names and racing their addresses; TLS, whose `connection_made` will come after the
-//! handshake, so that it knows its peer; processes, which will inherit
+//! Looking up names and racing their addresses; processes, which will inherit
 //! the environment as `std` has it; endpoint strings and services. The list of rules says
 //! which of them wait for what.

@@ -35,12 +35,12 @@
 //! | `ProcessProtocol`, `outReceived`, `errReceived`, `childDataReceived`, `inConnectionLost`, `outConnectionLost`, `errConnectionLost`, `childConnectionLost`, `processExited`, `processEnded` | later: processes | |
 //! | `IHalfCloseableProtocol`, `readConnectionLost` | [`eof_received`](crate::Protocol::eof_received) | |
 //! | `writeConnectionLost` | [`flushed`](crate::Connection::flushed) | [whoever asks](super::differences#a-half-close-tells-whoever-asks) |
-//! | `IHandshakeListener`, `handshakeCompleted` | later: TLS, whose `connection_made` comes after the handshake | |
+//! | `IHandshakeListener`, `handshakeCompleted` | [`filters_ready`](crate::Connection::filters_ready) | of `start_tls`; else `connection_made` comes after the handshake |
 //! | `IFileDescriptorReceiver`, `fileDescriptorReceived` | [`take_descriptors`](crate::Connection::take_descriptors) | [pulled](super::differences#descriptors-are-pulled), by who said [`receive_descriptors`](crate::Connection::receive_descriptors) |
 //! | `ILoggingContext`, `logPrefix` | [`id`](crate::Connection::id) | names a connection in logs |
 //! | `ProtocolToConsumerAdapter`, `ConsumerToProtocolAdapter` | never: what consumes is a protocol or has a [`Connection`](crate::Connection) to write to | |
 //! | `FileWrapper` | never: [`testing`](super::testing) has transports that close and pause as sockets do | |
-//! | `IProtocolNegotiationFactory`, `acceptableProtocols` | later: TLS | |
+//! | `IProtocolNegotiationFactory`, `acceptableProtocols` | [`alpn`](crate::tls::TlsServerBuilder::alpn), [`connection_factory`](crate::connection_factory()) | what is offered, and who answers |
 //!
 //! # Transports
 //! | Twisted | here | |
@@ -63,7 +63,12 @@
 //! | `setTcpNoDelay`, `getTcpNoDelay` | never: it is on, and what a callback writes leaves together | |
 //! | `setTcpKeepAlive`, `getTcpKeepAlive`, `getHandle` | later: options of sockets | |
 //! | `SEND_LIMIT`, `bufferSize` | [`Limits`](crate::Limits) | for each turn |
-//! | `startTLS` | [`push_filter`](crate::Connection::push_filter) | TLS itself comes later |
+//! | `startTLS` | [`start_tls`](crate::tls::TlsExt::start_tls) | [`tls`](super::tls) |
+//! | `negotiatedProtocol`, `getPeerCertificate` | [`TlsInfo`](crate::tls::TlsInfo) | [`tls`](crate::tls::TlsExt::tls) of a connection gives it |
+//! | `optionsForClientTLS` | [`TlsClient`](crate::tls::TlsClient) | |
+//! | `CertificateOptions`, `PrivateCertificate` | [`TlsServer`](crate::tls::TlsServer), [`Identity`](crate::tls::Identity) | |
+//! | `trustRoot`, `platformTrust`, `trustRootFromCertificates` | [`Roots`](crate::tls::Roots) | |
+//! | `listenSSL`, `connectSSL`, `wrapClientTLS`, `wrapServerTLS` | [`TlsServer::endpoint`](crate::tls::TlsServer::endpoint), [`TlsClient::endpoint`](crate::tls::TlsClient::endpoint) | an endpoint for `listen` and `connect` |
 //! | `ConnectionDone`, `ConnectionLost`, `ConnectionAborted` | [`Disconnect`](crate::Disconnect) | [by blame](super::differences#reasons-say-who-is-to-blame) |
 //!
 //! # The reactor
