@@ -3,7 +3,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 use torsade_deferred::Deferred;
 
-use super::{Ending, Link, Output, Phase, Queued};
+use super::{Ending, Link, Mark, Output, Phase, Queued};
 use crate::flow::Flow;
 use crate::gate::hold;
 use crate::staging::Staged;
@@ -242,7 +242,7 @@ impl Link {
     #[inline(always)]
     fn count_written(self: &Rc<Self>, buffered: usize) {
         self.buffered.set(buffered);
-        if buffered > self.high.get() {
+        if self.high.get().may_be_below(buffered) {
             self.evaluate_flow();
         }
     }
@@ -317,7 +317,8 @@ impl Link {
     #[cold]
     fn evaluate_flow(self: &Rc<Self>) {
         let flow = self.flow.get();
-        if let Some(next) = flow.evaluate(self.buffered.get(), self.low.get(), self.high.get()) {
+        let (low, high) = (self.low.get().bytes(), self.high.get().bytes());
+        if let Some(next) = flow.evaluate(self.buffered.get(), low, high) {
             let (next, call) = next.call();
             self.flow.set(next);
             self.throttle();
@@ -348,8 +349,8 @@ impl Link {
 
     pub(crate) fn set_write_limits(self: &Rc<Self>, low: usize, high: usize) {
         let high = high.min(self.shared.limits().write_cap);
-        self.low.set(low.min(high));
-        self.high.set(high);
+        self.low.set(Mark::new(low.min(high)));
+        self.high.set(Mark::new(high));
         self.evaluate_flow();
         self.touch();
     }
