@@ -104,7 +104,7 @@ impl Ready {
 
     #[inline]
     pub(crate) fn new(key: u64, readable: bool, writable: bool) -> Self {
-        let flags = u32::from(readable) * Self::IN | u32::from(writable) * Self::OUT;
+        let flags = (u32::from(readable) * Self::IN) | (u32::from(writable) * Self::OUT);
         Self { key, flags }
     }
 

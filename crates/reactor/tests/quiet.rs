@@ -65,7 +65,8 @@ fn serve<R: Send + 'static>(
         end: Rc::clone(&end),
     });
     let listener = reactor.net().listen("127.0.0.1:0", tells).unwrap();
-    let (address, remote): (SocketAddr, _) = (listener.address(), reactor.remote());
+    let address: SocketAddr = listener.address().inet().unwrap();
+    let remote = reactor.remote();
     let client = thread::spawn(move || {
         let mut stream = TcpStream::connect(address).unwrap();
         stream.set_nodelay(true).unwrap();
