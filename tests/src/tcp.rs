@@ -65,7 +65,14 @@ pub const FILTERED_TCP: Column = Column {
 /// The column of Unix sockets, on the driver that a reactor takes by itself.
 pub const UNIX: Column = Column {
     name: "unix",
-    make: |limits| Box::new(TcpHarness::of(Family::Unix, DEFAULT, limits, Dress::Nothing)),
+    make: |limits| {
+        Box::new(TcpHarness::of(
+            Family::Unix,
+            DEFAULT,
+            limits,
+            Dress::Nothing,
+        ))
+    },
     elsewhere: Some(elsewhere),
     cannot: &[],
 };

@@ -110,8 +110,14 @@ impl Connection {
     /// [`Limit::WriteBuffer`](crate::Limit::WriteBuffer); a producer that asks
     /// [`wants_output`](Self::wants_output) never comes there.
     #[doc(alias = "send")]
+    #[inline]
     pub fn write(&self, data: impl AsRef<[u8]>) {
-        self.0.write(data.as_ref());
+        if is_slice(&data) {
+            self.0.write(data.as_ref());
+        } else {
+            // A constant, or an owner of its bytes.
+            self.0.write_owned(data.as_ref());
+        }
     }
 
     /// Send these pieces one after the other, as if they were one.
@@ -648,6 +654,12 @@ impl Hash for Connection {
     fn hash<H: Hasher>(&self, state: &mut H) {
         Rc::as_ptr(&self.0).hash(state);
     }
+}
+
+/// Whether this may be a slice of the delivery: by its size, as nothing else can be asked of a type.
+#[inline(always)]
+fn is_slice<D>(_: &D) -> bool {
+    const { size_of::<D>() == size_of::<&[u8]>() }
 }
 
 impl fmt::Debug for Connection {

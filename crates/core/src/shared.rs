@@ -199,6 +199,12 @@ impl Shared {
         self.now.set(None);
     }
 
+    /// Another turn has begun: its time has not been asked for.
+    #[inline]
+    pub(crate) fn forget_now(&self) {
+        self.now.set(None);
+    }
+
     /// There is work for the engine. If it sleeps, its driver is woken, once a sleep.
     #[inline]
     pub(crate) fn work(&self) {
@@ -325,6 +331,15 @@ impl Shared {
 
     pub(crate) fn buffered(&self) -> usize {
         self.buffered.get() + self.staging.len()
+    }
+
+    /// So many staged pieces, of so many bytes, are not needed any more.
+    #[inline]
+    pub(crate) fn release_staged(&self, pieces: usize, bytes: usize) {
+        self.staging.release(pieces, bytes);
+        if !self.lending.has_lent() {
+            self.staging.rewind();
+        }
     }
 
     /// Take a chunk back. Drops the shared bytes it carried, which may run user code.

@@ -13,6 +13,9 @@ use std::ops::Range;
 /// they cost no chunk each. When nobody has anything here, the buffer begins again. Each
 /// connection has one piece at most, and bytes go here only while nothing else of it waits, so
 /// they always go first.
+///
+/// The connection that is given a delivery has its piece here, too, but only until its callback has
+/// returned: it belongs to [`Lending`](crate::lending::Lending), and is counted nowhere.
 #[derive(Default)]
 pub(crate) struct Staging {
     /// Made when it is first needed, and never larger or smaller from then on.
@@ -58,6 +61,7 @@ impl Staging {
         let start = self.end.get();
         self.put(start, parts, len).then(|| {
             self.pieces.set(self.pieces.get() + 1);
+            self.waiting.set(self.waiting.get() + len);
             start as u32
         })
     }
@@ -65,36 +69,52 @@ impl Staging {
     /// Add bytes to the piece that ends here, if it is the last one and there is room.
     #[inline(always)]
     pub(crate) fn grow(&self, end: usize, parts: &[&[u8]], len: usize) -> bool {
-        end == self.end.get() && self.put(end, parts, len)
+        let is_put = end == self.end.get() && self.put(end, parts, len);
+        if is_put {
+            self.waiting.set(self.waiting.get() + len);
+        }
+        is_put
     }
 
+    /// Where the next piece goes.
     #[inline(always)]
-    fn put(&self, end: usize, parts: &[&[u8]], len: usize) -> bool {
+    pub(crate) fn end(&self) -> usize {
+        self.end.get()
+    }
+
+    /// Put bytes, `len` in all, behind all others, which end there, if there is room.
+    #[inline(always)]
+    pub(crate) fn put(&self, end: usize, parts: &[&[u8]], len: usize) -> bool {
         let mut buffer = self.buffer.borrow_mut();
-        if len > buffer.len() - end && !Self::make_room(&mut buffer, len) {
+        let Some(mut room) = buffer.get_mut(end..) else {
             return false;
-        }
-        let mut room = &mut buffer[end..];
+        };
         for part in parts {
             let Some((place, rest)) = room.split_at_mut_checked(part.len()) else {
-                return false;
+                drop(buffer);
+                return self.make_room() && self.put_first(parts, len);
             };
             place.copy_from_slice(part);
             room = rest;
         }
         self.end.set(end + len);
-        self.waiting.set(self.waiting.get() + len);
         true
     }
 
-    /// Whether there is room after all, because there was no buffer yet.
+    /// There is no room yet, but will be.
     #[cold]
-    fn make_room(buffer: &mut Box<[u8]>, len: usize) -> bool {
+    fn make_room(&self) -> bool {
+        let mut buffer = self.buffer.borrow_mut();
         let is_first = buffer.is_empty();
         if is_first {
             *buffer = vec![0; Self::ROOM].into();
         }
-        is_first && len <= Self::ROOM
+        is_first
+    }
+
+    #[cold]
+    fn put_first(&self, parts: &[&[u8]], len: usize) -> bool {
+        len <= Self::ROOM && self.put(0, parts, len)
     }
 
     /// How many bytes wait here.
@@ -116,10 +136,14 @@ impl Staging {
     /// So many pieces, of so many bytes, are not needed any more.
     #[inline(always)]
     pub(crate) fn release(&self, pieces: usize, bytes: usize) {
-        let left = self.pieces.get() - pieces;
-        self.pieces.set(left);
+        self.pieces.set(self.pieces.get() - pieces);
         self.waiting.set(self.waiting.get() - bytes);
-        if left == 0 {
+    }
+
+    /// Begin again, if nobody has anything here: to be called while nothing is lent from here.
+    #[inline(always)]
+    pub(crate) fn rewind(&self) {
+        if self.pieces.get() == 0 {
             self.end.set(0);
         }
     }

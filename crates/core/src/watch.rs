@@ -11,7 +11,7 @@ use torsade_deferred::{Deferred, Resolver};
 use crate::guard;
 use crate::held::Held;
 use crate::outbox::{Outbox, Pool};
-use crate::{Descriptor, Disconnect, Filter, Time};
+use crate::{Descriptor, Disconnect, Filter, Limit, Time, Timeout};
 
 /// The reason a connection ended, and who wants to know of that or of a flush.
 ///
@@ -24,12 +24,27 @@ pub(crate) struct Watches {
     passes: Cell<bool>,
     /// Whether output was given up that nobody will ever send.
     gave_up: Cell<bool>,
-    reason: RefCell<Option<Disconnect>>,
+    brief: Cell<Option<Brief>>,
     rare: RefCell<Option<Box<Rare>>>,
+}
+
+/// A reason that says nothing in words of its own: most connections end for one of these, and
+/// that costs them no room.
+#[derive(Clone, Copy)]
+enum Brief {
+    Closed,
+    PeerClosed,
+    Reset,
+    Aborted,
+    TimedOut(Timeout),
+    LimitPassed(Limit),
+    ReactorGone,
 }
 
 #[derive(Default)]
 struct Rare {
+    /// Why the connection ended, if it takes more to say that.
+    reason: Option<Disconnect>,
     /// By the number of bytes that must have been sent.
     flushes: VecDeque<(u64, Resolver<(), Disconnect>)>,
     closes: Vec<Resolver<Disconnect, Infallible>>,
@@ -66,12 +81,19 @@ impl Watches {
     }
 
     pub(crate) fn set_reason(&self, reason: Disconnect) {
-        let before = self.reason.replace(Some(reason));
-        drop(before);
+        let brief = Brief::of(&reason);
+        self.brief.set(brief);
+        if brief.is_none() {
+            let before = self.with(|rare| rare.reason.replace(reason));
+            drop(before);
+        }
     }
 
     pub(crate) fn reason(&self) -> Option<Disconnect> {
-        self.reason.borrow().clone()
+        match self.brief.get() {
+            Some(brief) => Some(brief.into()),
+            None => self.rare.borrow().as_ref()?.reason.clone(),
+        }
     }
 
     /// Resolved when `sent` bytes have been sent in all.
@@ -246,9 +268,10 @@ impl Watches {
 
     /// The connection is over: nothing more is flushed, and it is closed.
     pub(crate) fn lost(&self, reason: &Disconnect) {
+        let rare = self.rare.take();
         // It stays readable for whoever asks afterwards.
         self.set_reason(reason.clone());
-        let Some(rare) = self.rare.take() else {
+        let Some(rare) = rare else {
             return;
         };
         let Rare {
@@ -271,6 +294,35 @@ impl Watches {
         }
         for resolver in closes {
             resolver.resolve(reason.clone());
+        }
+    }
+}
+
+impl Brief {
+    fn of(reason: &Disconnect) -> Option<Self> {
+        Some(match reason {
+            Disconnect::Closed => Self::Closed,
+            Disconnect::PeerClosed => Self::PeerClosed,
+            Disconnect::Reset => Self::Reset,
+            Disconnect::Aborted => Self::Aborted,
+            Disconnect::TimedOut(timeout) => Self::TimedOut(*timeout),
+            Disconnect::LimitPassed(limit) => Self::LimitPassed(*limit),
+            Disconnect::ReactorGone => Self::ReactorGone,
+            _ => return None,
+        })
+    }
+}
+
+impl From<Brief> for Disconnect {
+    fn from(brief: Brief) -> Self {
+        match brief {
+            Brief::Closed => Self::Closed,
+            Brief::PeerClosed => Self::PeerClosed,
+            Brief::Reset => Self::Reset,
+            Brief::Aborted => Self::Aborted,
+            Brief::TimedOut(timeout) => Self::TimedOut(timeout),
+            Brief::LimitPassed(limit) => Self::LimitPassed(limit),
+            Brief::ReactorGone => Self::ReactorGone,
         }
     }
 }

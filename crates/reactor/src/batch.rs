@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::io;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use crate::poller::{Poller, Ready};
 pub(crate) struct Batch<P: Poller> {
     events: P::Events,
     /// How many were told.
-    told: usize,
+    told: Cell<usize>,
     len: usize,
     /// Over all waits.
     all: u64,
@@ -26,7 +27,7 @@ impl<P: Poller> Batch<P> {
     pub(crate) fn new() -> Self {
         Self {
             events: P::events(),
-            told: 0,
+            told: Cell::new(0),
             len: 0,
             all: 0,
         }
@@ -34,7 +35,7 @@ impl<P: Poller> Batch<P> {
 
     #[inline]
     pub(crate) fn is_done(&self) -> bool {
-        self.told >= self.len
+        self.told.get() >= self.len
     }
 
     /// Whether there may have been more events than fit.
@@ -49,32 +50,18 @@ impl<P: Poller> Batch<P> {
     }
 
     /// Wait for events. With no timeout, for as long as it takes.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn wait(&mut self, poller: &P, timeout: Option<Duration>) -> io::Result<()> {
-        self.told = 0;
+        self.told.set(0);
         self.len = 0;
         self.len = poller.wait(&mut self.events, timeout)?;
         self.all += self.len as u64;
         Ok(())
     }
 
-    /// Tell what is left, until `tell` wants no more in this turn.
-    #[inline]
-    pub(crate) fn tell(&mut self, mut tell: impl FnMut(Ready) -> Budget) {
-        let mut told = self.told;
-        for event in P::ready(&self.events, told) {
-            told += 1;
-            if tell(event) == Budget::Spent {
-                break;
-            }
-        }
-        self.told = told;
+    /// The events that are left. One that was had is one that was told.
+    #[inline(always)]
+    pub(crate) fn untold(&self) -> impl Iterator<Item = Ready> {
+        P::ready(&self.events, self.told.get()).inspect(|_| self.told.set(self.told.get() + 1))
     }
-}
-
-/// Whether a turn may go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Budget {
-    Left,
-    Spent,
 }

@@ -132,7 +132,7 @@ impl Poller for Epoll {
     #[inline]
     fn closes(&self, _: &Socket) {}
 
-    #[inline]
+    #[inline(always)]
     fn wait(&self, batch: &mut Batch, timeout: Option<Duration>) -> io::Result<usize> {
         batch.make_room();
         let waited = self.fill(&mut batch.events, timeout);
@@ -152,14 +152,8 @@ impl Poller for Epoll {
 
     #[inline]
     fn ready(batch: &Batch, from: usize) -> impl Iterator<Item = Ready> {
-        batch.events[from..].iter().map(|event| {
-            let flags = event.flags;
-            Ready {
-                key: event.data.u64(),
-                readable: flags.intersects(READABLE),
-                writable: flags.intersects(WRITABLE),
-            }
-        })
+        let events = batch.events[from..].iter();
+        events.map(|event| Ready::of_epoll(event.data.u64(), { event.flags }.bits()))
     }
 
     #[inline]
@@ -176,13 +170,6 @@ impl fmt::Debug for Batch {
             .finish()
     }
 }
-
-/// Reading finds out what an end or an error is.
-const READABLE: EventFlags = EventFlags::IN.union(EventFlags::HUP).union(EventFlags::ERR);
-/// So does writing, where nothing is read.
-const WRITABLE: EventFlags = EventFlags::OUT
-    .union(EventFlags::HUP)
-    .union(EventFlags::ERR);
 
 fn flags(interest: Interest, often: Often) -> EventFlags {
     let mut flags = EventFlags::empty();
@@ -211,7 +198,7 @@ impl Epoll {
     }
 
     /// Wait, and put what there is behind `events`, which are none.
-    #[inline]
+    #[inline(always)]
     fn fill(&self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()> {
         let Some(timeout) = timeout else {
             return self.fill_plainly(events, None);
@@ -226,7 +213,7 @@ impl Epoll {
     }
 
     /// With `epoll_pwait`, which counts in milliseconds.
-    #[inline]
+    #[inline(always)]
     fn fill_plainly(&self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()> {
         /// What fits, and with it no call but this one is made.
         const LONGEST: Duration = Duration::from_millis(i32::MAX as u64);
@@ -237,7 +224,7 @@ impl Epoll {
     }
 
     /// With `epoll_pwait2`, which counts in nanoseconds.
-    #[inline]
+    #[inline(never)]
     fn fill_exactly(&self, events: &mut Vec<Event>, timeout: Duration) -> io::Result<()> {
         let timeout = libc::timespec {
             tv_sec: timeout.as_secs().try_into().unwrap_or(libc::time_t::MAX),

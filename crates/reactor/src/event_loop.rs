@@ -30,6 +30,11 @@ pub(crate) trait EventLoop: fmt::Debug {
     /// Wait for events, no longer than `longest`, and take one turn.
     fn turn(&mut self, longest: Option<Duration>) -> io::Result<Next>;
 
+    /// Take turns until one had more in it than messages that came and were answered, or one.
+    fn turns(&mut self) -> io::Result<Next> {
+        self.turn(None)
+    }
+
     /// The next turn is not known to follow at once: what was asked for goes to the system now.
     fn rest(&mut self) -> io::Result<()> {
         Ok(())

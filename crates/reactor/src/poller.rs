@@ -82,8 +82,47 @@ pub(crate) enum Often {
 pub(crate) struct Ready {
     /// The key of a [`Token`].
     pub(crate) key: u64,
+    /// What is ready, as epoll says it, so that its events are taken as they are.
+    flags: u32,
+}
+
+impl Ready {
+    /// Bytes, or an end that was reported as if it were some.
+    const IN: u32 = 1;
+    const OUT: u32 = 4;
+    /// An error, or a hang-up: whoever reads or writes finds out what it is.
+    const BROKEN: u32 = 8 | 16;
+
+    #[cfg_attr(
+        not(target_os = "linux"),
+        expect(dead_code, reason = "there is no epoll")
+    )]
+    #[inline(always)]
+    pub(crate) fn of_epoll(key: u64, flags: u32) -> Self {
+        Self { key, flags }
+    }
+
+    #[inline]
+    pub(crate) fn new(key: u64, readable: bool, writable: bool) -> Self {
+        let flags = (u32::from(readable) * Self::IN) | (u32::from(writable) * Self::OUT);
+        Self { key, flags }
+    }
+
+    /// Whether there are bytes, and nothing else is said: the usual case.
+    #[inline(always)]
+    pub(crate) fn is_input(self) -> bool {
+        self.flags == Self::IN
+    }
+
     /// Bytes, an end, or an error.
-    pub(crate) readable: bool,
+    #[inline]
+    pub(crate) fn is_readable(self) -> bool {
+        self.flags & (Self::IN | Self::BROKEN) != 0
+    }
+
     /// Room, or an error.
-    pub(crate) writable: bool,
+    #[inline]
+    pub(crate) fn is_writable(self) -> bool {
+        self.flags & (Self::OUT | Self::BROKEN) != 0
+    }
 }

@@ -99,11 +99,7 @@ impl Poller for Portable {
         if from > 0 {
             events.nth(from - 1);
         }
-        events.map(|event| Ready {
-            key: event.key as u64,
-            readable: event.readable,
-            writable: event.writable,
-        })
+        events.map(|event| Ready::new(event.key as u64, event.readable, event.writable))
     }
 
     #[inline]

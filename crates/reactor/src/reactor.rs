@@ -210,7 +210,7 @@ impl Reactor {
     #[doc(alias = "ReactorNotRestartable")]
     pub fn run(&mut self) -> io::Result<()> {
         refuse_inside_callbacks();
-        while self.step(None)? == Next::Turn {}
+        while self.steps()? == Next::Turn {}
         self.rest()
     }
 
@@ -258,7 +258,7 @@ impl Reactor {
                 self.rest()?;
                 return Ok(Err(Failure::Abandoned));
             }
-            next = self.step(None)?;
+            next = self.steps()?;
         }
     }
 
@@ -354,6 +354,14 @@ impl Reactor {
 
     fn rest(&mut self) -> io::Result<()> {
         self.inner.as_mut().map_or(Ok(()), |inner| inner.rest())
+    }
+
+    /// Several turns, of which only the last can have brought what a run waits for.
+    fn steps(&mut self) -> io::Result<Next> {
+        match &mut self.inner {
+            Some(inner) => inner.turns(),
+            None => Ok(Next::Stop),
+        }
     }
 
     fn step(&mut self, longest: Option<Duration>) -> io::Result<Next> {

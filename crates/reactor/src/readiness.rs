@@ -8,7 +8,7 @@ use torsade_core::driver::{Engine, Op};
 use torsade_core::{Limits, Net, Time};
 
 use crate::Driver;
-use crate::batch::{Batch, Budget};
+use crate::batch::Batch;
 use crate::clock::Clock;
 use crate::counters::Counters;
 use crate::event_loop::{Doorbell, EventLoop, Next, waker};
@@ -70,19 +70,20 @@ impl<P: Poller> EventLoop for ReadinessLoop<P> {
         self.in_turn = true;
         self.teller.tell_answers();
         self.tell_events();
-        let Teller { engine, system, .. } = &mut self.teller;
-        system.strike();
-        // What came in since a wait that is a turn old is not known either.
-        let unknown = !waited || !self.batch.is_done() || self.batch.was_full();
-        if unknown && !planted!("unread_events_untold") {
-            engine.facts_left();
+        Ok(self.finish(waited))
+    }
+
+    fn turns(&mut self) -> io::Result<Next> {
+        match self.quiet_turns()? {
+            Quiet::Never => return self.turn(None),
+            Quiet::UntilWoken => {
+                let Teller { engine, system, .. } = &mut self.teller;
+                engine.wake(system);
+                self.tell_events();
+            }
+            Quiet::UntilDisturbed => {}
         }
-        engine.end(system);
-        self.in_turn = false;
-        if system.accepting.is_waiting() && engine.may_accept() {
-            system.accepting.there_is_room();
-        }
-        Ok(self.carry_out())
+        Ok(self.finish(true))
     }
 
     fn counters(&self) -> Counters {
@@ -145,20 +146,78 @@ impl<P: Poller> EventLoop for ReadinessLoop<P> {
     }
 }
 
+/// For how long turns were quiet. Unless they never were, the last one is still to be ended.
+enum Quiet {
+    Never,
+    /// The events of the last wait are still to be told.
+    UntilWoken,
+    /// They are told.
+    UntilDisturbed,
+}
+
 /// The parts of a turn.
 impl<P: Poller> ReadinessLoop<P> {
-    fn tell_events(&mut self) {
-        let turn = self.turns;
-        let Self { teller, batch, .. } = self;
-        let mut bytes = 0;
-        batch.tell(|event| {
-            bytes += teller.tell(event, turn);
-            if bytes < self.turn_bytes {
-                Budget::Left
-            } else {
-                Budget::Spent
+    /// Take turns without ending them, for as long as nothing happens but that messages come and
+    /// are answered.
+    fn quiet_turns(&mut self) -> io::Result<Quiet> {
+        let deadline = self.deadline();
+        let is_quiet = self.batch.is_done() && self.teller.system.is_quiet();
+        if !is_quiet || !self.teller.engine.begin_quiet() {
+            return Ok(Quiet::Never);
+        }
+        self.in_turn = true;
+        loop {
+            let Teller { engine, system, .. } = &mut self.teller;
+            let timeout = deadline.map(|deadline| deadline - system.host.clock.now());
+            if let Err(error) = self.batch.wait(&system.poller, timeout) {
+                engine.end(system);
+                self.in_turn = false;
+                return Err(error);
             }
-        });
+            self.turns += 1;
+            if !engine.is_still_quiet() || deadline.is_some_and(|it| it <= engine.net().now()) {
+                return Ok(Quiet::UntilWoken);
+            }
+            self.tell_events_here();
+            let was_undisturbed = self.teller.engine.was_undisturbed();
+            if !was_undisturbed || !self.batch.is_done() || self.batch.was_full() {
+                return Ok(Quiet::UntilDisturbed);
+            }
+        }
+    }
+
+    /// What follows the events of a turn.
+    fn finish(&mut self, waited: bool) -> Next {
+        let Teller { engine, system, .. } = &mut self.teller;
+        system.strike();
+        // What came in since a wait that is a turn old is not known either.
+        let unknown = !waited || !self.batch.is_done() || self.batch.was_full();
+        if unknown && !planted!("unread_events_untold") {
+            engine.facts_left();
+        }
+        engine.end(system);
+        self.in_turn = false;
+        if system.accepting.is_waiting() && engine.may_accept() {
+            system.accepting.there_is_room();
+        }
+        self.carry_out()
+    }
+
+    #[inline(never)]
+    fn tell_events(&mut self) {
+        self.tell_events_here();
+    }
+
+    /// The same as a part of its caller.
+    #[inline(always)]
+    fn tell_events_here(&mut self) {
+        let mut bytes = 0;
+        for event in self.batch.untold() {
+            bytes += self.teller.tell(event, self.turns);
+            if bytes >= self.turn_bytes {
+                break;
+            }
+        }
     }
 
     fn has_queued(&self) -> bool {

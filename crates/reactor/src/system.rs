@@ -83,6 +83,11 @@ impl<P: Poller> System<P> {
         });
     }
 
+    /// Whether there is nothing to do here but what the engine asks for, or what is due.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.answers.is_empty() && !self.accepting.is_waiting()
+    }
+
     /// When something of the driver's own is due.
     pub(crate) fn deadline(&self) -> Option<Time> {
         earlier(self.accepting.deadline(), self.lingering.deadline())

@@ -82,9 +82,11 @@ impl<P: Poller> Teller<P> {
     }
 
     /// Tell one event; returns how many bytes were read.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn tell(&mut self, event: Ready, turn: u64) -> usize {
         match Token::connection(event.key) {
+            // The usual case.
+            Some(id) if event.is_input() => self.tell_readable(id),
             Some(id) => self.tell_connection(event, id),
             None => self.tell_other(event, turn),
         }
@@ -92,6 +94,7 @@ impl<P: Poller> Teller<P> {
 
     #[inline(never)]
     fn tell_other(&mut self, event: Ready, turn: u64) -> usize {
+        self.engine.disturb();
         match Token::from_key(event.key) {
             Some(Token::Listener(id)) => self.accept(id, turn),
             Some(Token::Attempt(attempt)) => match self.system.connecting.writable(attempt) {
@@ -123,10 +126,10 @@ impl<P: Poller> Teller<P> {
         let Some(interest) = self.system.host.ports.interest(port) else {
             return 0;
         };
-        if event.writable && interest.writable {
+        if event.is_writable() && interest.writable {
             self.engine.datagram_writable(&mut self.system, port);
         }
-        if !event.readable || !interest.readable {
+        if !event.is_readable() || !interest.readable {
             return 0;
         }
         match self.system.host.ports.receive(port, &mut self.receiver) {
@@ -145,26 +148,39 @@ impl<P: Poller> Teller<P> {
 
     /// An event of a connection. What it says counts only as far as it is still wanted: the
     /// batch may be older than the last pause, and a hang-up is reported with every interest.
-    #[inline]
+    #[inline(never)]
     fn tell_connection(&mut self, event: Ready, id: ConnectionId) -> usize {
         let mut bytes = 0;
-        if event.readable {
-            bytes =
-                self.engine
-                    .readable(&mut self.system, id, &mut self.buffer, |socket, buffer| {
-                        transfer::receive(socket.socket(), buffer)
-                    });
-            if bytes == 0 && self.system.lingering.len() > 0 {
-                bytes = self.system.lingering.readable(id, &mut self.buffer);
-            }
+        if event.is_readable() {
+            bytes = self.tell_readable(id);
         }
-        if event.writable
+        if event.is_writable()
             && let Some(socket) = self.engine.socket(id)
             && socket.interest().writable
         {
             self.engine.writable(&mut self.system, id);
         }
         bytes
+    }
+
+    #[inline(always)]
+    fn tell_readable(&mut self, id: ConnectionId) -> usize {
+        let (engine, system) = (&mut self.engine, &mut self.system);
+        let bytes = engine.readable(system, id, &mut self.buffer, |socket, buffer| {
+            transfer::receive(socket.socket(), buffer)
+        });
+        match bytes {
+            Some(bytes) => bytes,
+            None => self.tell_lingering(id),
+        }
+    }
+
+    #[cold]
+    fn tell_lingering(&mut self, id: ConnectionId) -> usize {
+        if self.system.lingering.len() == 0 {
+            return 0;
+        }
+        self.system.lingering.readable(id, &mut self.buffer)
     }
 
     fn accept(&mut self, listener: ListenerId, turn: u64) {

@@ -117,6 +117,9 @@ impl<P: LineProtocol> Protocol for Lines<P> {
         let mut rest = data;
         while let Some(used) = self.step(transport, &inner, rest) {
             rest = &rest[used..];
+            if rest.is_empty() && transport.is_undisturbed() {
+                return;
+            }
         }
         transport.unread(rest.len());
     }
@@ -159,8 +162,11 @@ impl<P: LineProtocol> Lines<P> {
         if rest.is_empty() || !transport.wants_input() {
             return None;
         }
+        if self.mode == Mode::Lines {
+            return self.lines(transport, inner, rest);
+        }
         match self.mode {
-            Mode::Lines => self.lines(transport, inner, rest),
+            Mode::Lines => None,
             Mode::Raw => Some(self.raw(transport, inner, rest)),
             Mode::Skipping => self.skip(rest, Mode::Lines),
             Mode::SkippingToRaw => self.skip(rest, Mode::Raw),
@@ -206,6 +212,9 @@ impl<P: LineProtocol> Lines<P> {
                     return Some(rest.len() - line.len());
                 }
             }
+        }
+        if line.is_empty() {
+            return Some(rest.len());
         }
         let used = rest.len() - line.len();
         match self.unfinished(inner, line) {

@@ -10,11 +10,17 @@
 /// ```
 #[derive(Default)]
 pub(super) struct Inbox {
+    unread: Option<Box<Unread>>,
+    tail: Tail,
+}
+
+/// What an inbox holds while it holds anything.
+#[derive(Default)]
+struct Unread {
     bytes: Vec<u8>,
     /// Bytes before this one were consumed. They are moved away only when they are the larger
     /// part, so that consuming bit by bit stays linear.
     start: usize,
-    tail: Tail,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -31,21 +37,41 @@ pub(super) enum Tail {
 /// Buffers for inboxes, so that a message cut in two costs no allocation and an idle connection
 /// holds no buffer.
 #[derive(Default)]
-pub(crate) struct Spare(Vec<Vec<u8>>);
+pub(crate) struct Spare {
+    buffers: Vec<Vec<u8>>,
+    #[expect(clippy::vec_box, reason = "an inbox holds one pointer")]
+    inboxes: Vec<Box<Unread>>,
+}
 
 impl Spare {
     const KEPT: usize = 64;
     const KEPT_BYTES: usize = 64 * 1024;
 
     pub(super) fn take(&mut self) -> Vec<u8> {
-        self.0.pop().unwrap_or_default()
+        self.buffers.pop().unwrap_or_default()
     }
 
     pub(super) fn give(&mut self, mut bytes: Vec<u8>) {
-        if self.0.len() < Self::KEPT && (1..=Self::KEPT_BYTES).contains(&bytes.capacity()) {
+        if self.buffers.len() < Self::KEPT && Self::keeps(&bytes) {
             bytes.clear();
-            self.0.push(bytes);
+            self.buffers.push(bytes);
         }
+    }
+
+    fn take_inbox(&mut self) -> Box<Unread> {
+        self.inboxes.pop().unwrap_or_default()
+    }
+
+    fn give_inbox(&mut self, mut unread: Box<Unread>) {
+        if self.inboxes.len() < Self::KEPT && Self::keeps(&unread.bytes) {
+            unread.bytes.clear();
+            unread.start = 0;
+            self.inboxes.push(unread);
+        }
+    }
+
+    fn keeps(bytes: &Vec<u8>) -> bool {
+        (1..=Self::KEPT_BYTES).contains(&bytes.capacity())
     }
 }
 
@@ -56,24 +82,25 @@ impl Inbox {
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
-        &self.bytes[self.start..]
+        match &self.unread {
+            Some(unread) => &unread.bytes[unread.start..],
+            None => &[],
+        }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.bytes.len() - self.start
+        self.bytes().len()
     }
 
     /// More bytes came; they are due together with what was left.
     pub(super) fn append(&mut self, bytes: &[u8], spare: &mut Spare) {
-        if self.tail == Tail::Empty {
-            self.bytes = spare.take();
+        let unread = self.unread.get_or_insert_with(|| spare.take_inbox());
+        if unread.start > unread.bytes.len() / 2 {
+            unread.bytes.copy_within(unread.start.., 0);
+            unread.bytes.truncate(unread.bytes.len() - unread.start);
+            unread.start = 0;
         }
-        if self.start > self.bytes.len() / 2 {
-            self.bytes.copy_within(self.start.., 0);
-            self.bytes.truncate(self.bytes.len() - self.start);
-            self.start = 0;
-        }
-        self.bytes.extend_from_slice(bytes);
+        unread.bytes.extend_from_slice(bytes);
         self.tail = Tail::Again;
     }
 
@@ -87,10 +114,10 @@ impl Inbox {
 
     /// The protocol consumed all but the last `rest` bytes.
     pub(super) fn consume(&mut self, rest: usize, tail: Tail, spare: &mut Spare) {
-        self.start = self.bytes.len() - rest;
         self.tail = tail;
-        if rest == 0 {
-            self.clear(spare);
+        match &mut self.unread {
+            Some(unread) if rest > 0 => unread.start = unread.bytes.len() - rest,
+            _ => self.clear(spare),
         }
     }
 
@@ -99,10 +126,9 @@ impl Inbox {
         if bytes.is_empty() {
             return;
         }
-        let mut all = bytes.into_vec();
-        all.extend_from_slice(self.bytes());
-        self.bytes = all;
-        self.start = 0;
+        let mut bytes = bytes.into_vec();
+        bytes.extend_from_slice(self.bytes());
+        self.unread = Some(Box::new(Unread { bytes, start: 0 }));
         self.tail = Tail::Again;
     }
 
@@ -114,19 +140,20 @@ impl Inbox {
     }
 
     pub(super) fn clear(&mut self, spare: &mut Spare) {
-        if self.tail != Tail::Empty || self.bytes.capacity() > 0 {
-            spare.give(std::mem::take(&mut self.bytes));
-            self.start = 0;
-            self.tail = Tail::Empty;
+        self.tail = Tail::Empty;
+        if let Some(unread) = self.unread.take() {
+            spare.give_inbox(unread);
         }
     }
 
     /// Take everything out, for `with_unread` at the end.
     pub(super) fn take(&mut self) -> Vec<u8> {
-        let mut bytes = std::mem::take(&mut self.bytes);
-        bytes.drain(..self.start);
-        self.start = 0;
         self.tail = Tail::Empty;
+        let Some(unread) = self.unread.take() else {
+            return Vec::new();
+        };
+        let Unread { mut bytes, start } = *unread;
+        bytes.drain(..start);
         bytes
     }
 }
@@ -159,10 +186,10 @@ mod tests {
         let mut one = Inbox::default();
         one.append(b"abc", &mut spare);
         one.consume(0, Tail::Waits, &mut spare);
-        assert_eq!((one.tail(), one.bytes.capacity()), (Tail::Empty, 0));
-        assert_eq!(spare.0.len(), 1);
+        assert!(one.tail() == Tail::Empty && one.unread.is_none());
+        assert_eq!(spare.inboxes.len(), 1);
         let mut two = Inbox::default();
         two.append(b"de", &mut spare);
-        assert_eq!((two.bytes(), spare.0.len()), (&b"de"[..], 0));
+        assert_eq!((two.bytes(), spare.inboxes.len()), (&b"de"[..], 0));
     }
 }

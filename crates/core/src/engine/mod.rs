@@ -85,6 +85,8 @@ pub struct Engine<S> {
     late_ports: Vec<PortId>,
     /// Whether events of this poll are known to be missing from this turn.
     facts_left: bool,
+    /// Whether this turn had more in it than messages that came and were answered.
+    stirred: bool,
     stopping: Stopping,
     shed_log: ShedLog,
 }
@@ -115,6 +117,7 @@ impl<S> Engine<S> {
             closed_ports: Vec::new(),
             late_ports: Vec::new(),
             facts_left: false,
+            stirred: false,
             stopping: Stopping::No,
             shed_log: ShedLog::default(),
         }
@@ -275,6 +278,7 @@ impl<S> Engine<S> {
         if let Some(slot) = self.slots.get_mut(id.0)
             && slot.link.phase() == Phase::Ended
         {
+            self.stirred = true;
             self.losses.push(id);
         }
     }
@@ -348,6 +352,7 @@ impl<S> Engine<S> {
     #[inline(never)]
     fn after_fact<W: Wire<S>>(&mut self, wire: &mut W, id: ConnectionId) {
         self.in_turn();
+        self.stirred = true;
         loop {
             if self.has_queued() {
                 self.run_queue(wire);

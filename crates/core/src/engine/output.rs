@@ -9,6 +9,7 @@ use crate::continuation::Continuation;
 use crate::flow::FlowCall;
 use crate::guard;
 use crate::layer::Place;
+use crate::lending::Lent;
 use crate::link::{Ending, Link, Output, Phase, Queued};
 use crate::shared::Shared;
 use crate::stack::{Stack, Unplaced};
@@ -58,8 +59,8 @@ impl<S> Slot<S> {
             && !self.link.watches.passes()
     }
 
-    /// The usual end of a delivery: what it wrote is sent whole, bytes of the delivery itself from
-    /// where they lie. Returns whether all went.
+    /// The usual end of a delivery: what it wrote is sent whole from where it lies. Returns whether
+    /// all went.
     #[inline(always)]
     pub(super) fn flush_calm<W: Wire<S>>(
         &mut self,
@@ -70,17 +71,20 @@ impl<S> Slot<S> {
         let lent = shared.lending.end();
         let waiting = self.link.buffered();
         if waiting > 0 {
-            // Bytes written behind lent ones go along, in one send of a chunk.
-            let sent = if lent.len == waiting
-                && let Some(bytes) = lent.of(data)
+            if lent.len != waiting {
+                // Bytes written behind lent ones go along, in one send of a chunk.
+                self.keep_lent(shared, data, lent);
+                return false;
+            }
+            if let Some(bytes) = lent.of(data)
                 && let Some(socket) = &mut self.socket
             {
-                wire.send_lent(socket, self.link.id(), bytes)
-            } else {
-                self.send_staged(wire, shared)
-            };
-            if sent < waiting {
-                self.copy_unsent(lent.of(data), sent);
+                let sent = wire.send_lent(socket, self.link.id(), bytes);
+                if sent < bytes.len() {
+                    self.copy_unsent(bytes, sent);
+                    return false;
+                }
+            } else if !self.send_staged(wire, shared, data, lent) {
                 return false;
             }
             self.link.sent_all(waiting);
@@ -91,28 +95,34 @@ impl<S> Slot<S> {
         true
     }
 
-    /// Send what is staged, if that is all that waits and all of it goes. Returns how much went.
-    #[inline(never)]
-    fn send_staged<W: Wire<S>>(&mut self, wire: &mut W, shared: &Shared) -> usize {
-        let (Some(staged), Some(socket)) = (self.link.staged(), &mut self.socket) else {
-            return 0;
+    /// Send what was lent from where output is staged. Returns whether all went.
+    #[inline(always)]
+    fn send_staged<W: Wire<S>>(
+        &mut self,
+        wire: &mut W,
+        shared: &Shared,
+        data: &[u8],
+        lent: Lent,
+    ) -> bool {
+        let staging = &shared.staging;
+        let buffer = staging.borrow();
+        let (Some(bytes), Some(socket)) = (lent.staged(&buffer), &mut self.socket) else {
+            drop(buffer);
+            self.keep_lent(shared, data, lent);
+            return false;
         };
-        let id = self.link.id();
-        let sent = shared
-            .staging
-            .with(staged, |bytes| wire.send_lent(socket, id, bytes));
-        if sent < staged.len() {
-            self.link.took_staged(staged, sent);
-            return 0;
+        let sent = wire.send_lent(socket, self.link.id(), bytes);
+        let all = sent == bytes.len();
+        if !all {
+            self.copy_unsent(bytes, sent);
         }
-        self.link.forget_staged();
-        shared.staging.release(1, sent);
-        sent
+        staging.rewind();
+        all
     }
 
     /// Not all of what was lent was sent: the rest is copied.
     #[cold]
-    fn copy_unsent(&self, lent: Option<&[u8]>, sent: usize) {
+    fn copy_unsent(&self, bytes: &[u8], sent: usize) {
         let sent = if planted!("lent_piece_whole") {
             0
         } else {
@@ -121,7 +131,21 @@ impl<S> Slot<S> {
         if sent > 0 {
             self.link.sent_some(sent);
         }
-        self.link.copy_lent(&lent.unwrap_or_default()[sent..]);
+        self.link.copy_lent(&bytes[sent..]);
+    }
+
+    /// What was lent goes where it may stay.
+    #[cold]
+    pub(super) fn keep_lent(&self, shared: &Shared, data: &[u8], lent: Lent) {
+        if lent.len == 0 {
+            return;
+        }
+        if let Some(bytes) = lent.of(data) {
+            self.link.copy_lent(bytes);
+        } else if let Some(bytes) = lent.staged(&shared.staging.borrow()) {
+            self.link.copy_lent(bytes);
+        }
+        shared.staging.rewind();
     }
 
     /// Offer the driver what waits, until it takes no more.

@@ -8,43 +8,51 @@ use crate::{ConnectionId, Descriptor};
 /// Facts of input, all of them in a turn.
 impl<S> Engine<S> {
     /// The socket of a connection can be read: `read` it once into `buffer`, and take what comes
-    /// of it. Returns how many bytes that was.
+    /// of it. Returns how many bytes that was, and nothing if the connection has no socket any more.
     ///
     /// For readiness drivers, so that they need no look-up of their own. Nothing is read unless
     /// input is wanted, because an event may be older than the last pause. A buffer that was
     /// filled counts as [`input_left`](Self::input_left); `WouldBlock` and `Interrupted` are no
     /// failures.
-    // By itself, so that what it has in registers stays there.
-    #[inline(never)]
+    // A part of the driver's loop over events, so that what that has in registers stays there.
+    #[inline(always)]
     pub fn readable<W: Wire<S>>(
         &mut self,
         wire: &mut W,
         id: ConnectionId,
         buffer: &mut [u8],
         read: impl FnOnce(&mut S, &mut [u8]) -> io::Result<usize>,
-    ) -> usize {
-        let Some(slot) = self.slots.get_mut(id.0) else {
-            return 0;
-        };
-        let Some(socket) = &mut slot.socket else {
-            return 0;
-        };
+    ) -> Option<usize> {
+        let slot = self.slots.get_mut(id.0)?;
+        let socket = slot.socket.as_mut()?;
         if !slot.link.is_calm() {
-            return self.readable_long(wire, id, buffer, read);
+            return Some(self.readable_long(wire, id, buffer, read));
         }
+        // From here on the connection's own word for who it is: what was told need not be kept.
         let len = match read(socket, buffer) {
-            Ok(0) => return self.not_read(wire, id, None),
+            Ok(0) => {
+                let id = slot.link.id();
+                return Some(self.not_read(wire, id, None));
+            }
             Ok(len) => len,
-            Err(error) => return self.not_read(wire, id, Some(error)),
+            Err(error) => {
+                let id = slot.link.id();
+                return Some(self.not_read(wire, id, Some(error)));
+            }
         };
-        let data = &buffer[..len];
+        let data = match buffer.get(..len) {
+            Some(data) if len < buffer.len() => data,
+            _ => {
+                slot.more = self.number;
+                self.stirred = true;
+                buffer
+            }
+        };
         if !slot.take_calm(wire, &self.shared, &self.turn, &mut self.spare, data) {
+            let id = slot.link.id();
             self.after_fact(wire, id);
         }
-        if len == buffer.len() {
-            self.input_left(id);
-        }
-        len
+        Some(len)
     }
 
     /// The same for a connection that needs more than to be told and its answer sent.
@@ -127,6 +135,7 @@ impl<S> Engine<S> {
     /// This turn's budget ended before the connection's input did, as far as the driver can see.
     /// Timers of the connection wait for the rest until the next turn, which tells it or not.
     pub fn input_left(&mut self, id: ConnectionId) {
+        self.stirred = true;
         if let Some(slot) = self.slots.get_mut(id.0) {
             slot.more = self.number;
         }

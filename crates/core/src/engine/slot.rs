@@ -87,6 +87,11 @@ impl<S> Slot<S> {
     pub(super) fn callback(&mut self, place: &'static str, call: impl FnOnce(&mut dyn Stack)) {
         self.link.begin_callback();
         self.link.shared().note_call(self.link.id(), place);
+        self.call(place, call);
+    }
+
+    #[inline(always)]
+    fn call(&mut self, place: &'static str, call: impl FnOnce(&mut dyn Stack)) {
         let stack = &mut self.stack;
         if let Err(panic) = guard::run(|| call(&mut **stack)) {
             self.panicked(place, panic);
@@ -145,7 +150,10 @@ impl<S> Slot<S> {
     fn deliver(&mut self, shared: &Shared, data: &[u8]) {
         self.link.count_received(data.len());
         shared.lending.begin(data);
-        self.callback("data_received", |stack| stack.data(data));
+        self.link.begin_callback();
+        let place = "data_received";
+        shared.note_call(self.link.id(), place);
+        self.call(place, |stack| stack.data(data));
     }
 
     /// The delivery is over, and not all was sent or read: keep what is needed of it.
@@ -156,7 +164,7 @@ impl<S> Slot<S> {
             self.leave(data, unread, spare);
         }
         let lent = shared.lending.end();
-        self.link.copy_lent(lent.of(data).unwrap_or_default());
+        self.keep_lent(shared, data, lent);
     }
 
     /// The protocol left the last `unread` bytes of a fresh delivery for later.

@@ -17,6 +17,60 @@ use crate::{ConnectionId, Disconnect, Time};
 /// After so many rounds of writing to each other within one turn, connections wait for the next.
 const ROUNDS: usize = 8;
 
+/// Turns in which nothing happens but that messages come and are answered need no end between
+/// them: there is nothing to be done in it, and nobody but the driver runs before the next.
+///
+/// ```text
+///                                    +--- undisturbed, the next wait ---+
+///                                    v                                  |
+///   begin_quiet --> the wait --> is_still_quiet --> facts --> was_undisturbed
+///                                    | no                               | no
+///                                    v                                  v
+///                                   wake ------------> facts --------> end
+/// ```
+impl<S> Engine<S> {
+    /// Begin a row of quiet turns, before the driver's wait, if there is nothing to do but to wait.
+    ///
+    /// For a driver that was asked to run, not to take one turn. It must call nobody in its waits.
+    ///
+    /// # Panics
+    /// If a turn is under way on this thread.
+    pub fn begin_quiet(&mut self) -> bool {
+        let is_quiet = !self.has_work() && matches!(self.stopping, Stopping::No);
+        if is_quiet {
+            self.enter();
+        }
+        is_quiet
+    }
+
+    /// After a wait: whether nobody posted a call meanwhile. Otherwise the turn has to
+    /// [`wake`](Self::wake) before facts are told, as it has if a deadline has passed.
+    #[inline]
+    pub fn is_still_quiet(&self) -> bool {
+        self.shared.forget_now();
+        self.shared.mailbox.is_empty()
+    }
+
+    /// The turn is to be like any other from its beginning on, as after [`begin`](Self::begin).
+    pub fn wake<W: Wire<S>>(&mut self, wire: &mut W) {
+        self.in_turn();
+        self.begin_entered(wire);
+    }
+
+    /// After the facts: whether they were messages that came and were answered, and nothing else.
+    /// Otherwise the turn has to [`end`](Self::end).
+    #[inline]
+    pub fn was_undisturbed(&self) -> bool {
+        !self.stirred && !self.shared.is_busy()
+    }
+
+    /// The driver did something of its own in this turn.
+    #[inline]
+    pub fn disturb(&mut self) {
+        self.stirred = true;
+    }
+}
+
 impl<S> Engine<S> {
     /// Begin a turn, right after the driver's wait, and run the calls that other threads posted.
     ///
@@ -24,6 +78,10 @@ impl<S> Engine<S> {
     /// If a turn is under way on this thread: a reactor was run from inside a callback.
     pub fn begin<W: Wire<S>>(&mut self, wire: &mut W) {
         self.enter();
+        self.begin_entered(wire);
+    }
+
+    fn begin_entered<W: Wire<S>>(&mut self, wire: &mut W) {
         // Timers due are those due now, before callbacks take their time: what arrived during a
         // long callback is read in the next turn, in front of the timers it delayed.
         if !self.shared.timers.borrow().is_empty() {
@@ -48,6 +106,7 @@ impl<S> Engine<S> {
         self.budget = self.shared.limits().turn_continuations;
         self.redeliveries = self.budget;
         self.facts_left = false;
+        self.stirred = false;
     }
 
     /// End the turn: timers, what a budget left over, output that others wrote, losses.
@@ -144,7 +203,7 @@ impl<S> Engine<S> {
             }
         }
         self.settling = touched;
-        self.shared.staging.release(pieces, bytes);
+        self.shared.release_staged(pieces, bytes);
         self.run_queue(wire);
         if self.shared.is_over_cap() {
             self.shed_output(wire);

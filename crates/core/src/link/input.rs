@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{Ending, Link, Phase};
+use super::{Ending, Link, Mark, Phase};
 use crate::gate::{Gate, hold};
 use crate::{Descriptor, Disconnect, Limit};
 
@@ -54,6 +54,8 @@ impl Link {
     }
 
     pub(crate) fn unread(&self, n: usize) {
+        // No delivery is longer.
+        let n = u32::try_from(n).unwrap_or(u32::MAX);
         if n > self.unread.get() {
             self.unread.set(n);
             self.gate.set(hold::UNREAD, true);
@@ -63,15 +65,15 @@ impl Link {
     #[inline]
     pub(crate) fn take_unread(&self) -> usize {
         self.gate.set(hold::UNREAD, false);
-        self.unread.replace(0)
+        self.unread.replace(0) as usize
     }
 
     pub(crate) fn unread_limit(&self) -> usize {
-        self.unread_limit.get()
+        self.unread_limit.get().bytes()
     }
 
     pub(crate) fn set_unread_limit(&self, bytes: usize) {
-        self.unread_limit.set(bytes);
+        self.unread_limit.set(Mark::new(bytes));
     }
 
     #[inline]

@@ -3,16 +3,18 @@
 mod end;
 mod filters;
 mod input;
+mod mark;
 mod output;
 mod queued;
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::rc::Rc;
 
 use torsade_deferred::queue;
 
 pub(crate) use self::end::Ending;
+use self::mark::Mark;
+use self::queued::Pending;
 pub(crate) use self::queued::Queued;
 use crate::continuation::Seats;
 use crate::flow::Flow;
@@ -41,18 +43,17 @@ pub(crate) struct Link {
     received: Cell<u64>,
     dropped: Cell<u64>,
     flow: Cell<Flow>,
-    low: Cell<usize>,
-    high: Cell<usize>,
+    low: Cell<Mark>,
+    high: Cell<Mark>,
     /// Whether output above the high mark holds back input.
     throttled: Cell<bool>,
     gate: Gate,
     peer_ended: Cell<bool>,
-    unread: Cell<usize>,
-    unread_limit: Cell<usize>,
+    unread: Cell<u32>,
+    unread_limit: Cell<Mark>,
     pub(crate) layers: Layers,
-    /// What is to run on this connection. For each there is an entry in the thread's queue, which
-    /// says when.
-    queued: RefCell<VecDeque<Queued>>,
+    /// What is to run on this connection, once there was any.
+    pending: RefCell<Option<Box<Pending>>>,
     pub(crate) waits: Seats<Self>,
     pub(crate) watches: Watches,
 }
@@ -113,15 +114,15 @@ impl Link {
             received: Cell::new(0),
             dropped: Cell::new(0),
             flow: Cell::default(),
-            low: Cell::new(low),
-            high: Cell::new(high),
+            low: Cell::new(Mark::new(low)),
+            high: Cell::new(Mark::new(high)),
             throttled: Cell::new(throttled),
             gate: Gate::unsettled(),
             peer_ended: Cell::new(false),
             unread: Cell::new(0),
-            unread_limit: Cell::new(unread_limit),
+            unread_limit: Cell::new(Mark::new(unread_limit)),
             layers: Layers::default(),
-            queued: RefCell::default(),
+            pending: RefCell::default(),
             waits: Seats::default(),
             watches: Watches::default(),
         }

@@ -3,7 +3,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 use torsade_deferred::Deferred;
 
-use super::{Ending, Link, Output, Phase, Queued};
+use super::{Ending, Link, Mark, Output, Phase, Queued};
 use crate::flow::Flow;
 use crate::gate::hold;
 use crate::staging::Staged;
@@ -12,9 +12,9 @@ use crate::{Descriptor, DescriptorError, Disconnect, Limit};
 /// Output.
 ///
 /// ```text
-///           part of the delivery that is made, nothing else waits          the callback returned
+///           by the callback that is given a delivery, nothing else waits   the callback returned
 ///   write -------------------------------------------------------> lent ----------+--------> sent
-///     |     nothing else but such bytes waits                                     |
+///     |     by others, nothing else waits                                         |
 ///     +----------------------------------------------------------> staged --------+
 ///     |     anything else                                            | what is    |
 ///     +----------------------------------------------------------> in chunks <----+ not sent
@@ -23,9 +23,25 @@ use crate::{Descriptor, DescriptorError, Disconnect, Limit};
 /// What is lent or staged stays so until the engine comes by, which is soon, and is bounded; only
 /// what lies in chunks counts as waiting in the reactor.
 impl Link {
+    /// Write bytes that may be a part of the delivery.
     #[inline]
     pub(crate) fn write(self: &Rc<Self>, bytes: &[u8]) {
         if !(self.gate.is(hold::RUNNING) && self.lend(bytes)) {
+            self.write_other(bytes);
+        }
+    }
+
+    /// By itself, so that what is lent costs little.
+    #[inline(never)]
+    fn write_other(self: &Rc<Self>, bytes: &[u8]) {
+        self.write_owned(bytes);
+    }
+
+    /// Write bytes that are no part of the delivery, or may be copied though they are. A part of
+    /// the callback, which knows how long constants are.
+    #[inline(always)]
+    pub(crate) fn write_owned(self: &Rc<Self>, bytes: &[u8]) {
+        if !(self.gate.is(hold::RUNNING) && self.lend_copy(&[bytes])) {
             self.write_copied(bytes);
         }
     }
@@ -41,8 +57,19 @@ impl Link {
         true
     }
 
-    /// The same for bytes that are no part of a delivery. By itself, so that what is lent costs
-    /// little.
+    /// The same for bytes that are no part of the delivery.
+    #[inline(always)]
+    fn lend_copy(self: &Rc<Self>, parts: &[&[u8]]) -> bool {
+        let len = parts.iter().map(|part| part.len()).sum();
+        let (shared, buffered) = (&self.shared, self.buffered.get());
+        if !shared.lending.stage(&shared.staging, parts, len, buffered) {
+            return false;
+        }
+        self.count_written(buffered + len);
+        true
+    }
+
+    /// Write from outside the delivery that is being made, or where something else waits.
     #[inline(never)]
     pub(crate) fn write_copied(self: &Rc<Self>, bytes: &[u8]) {
         if self.gate.is(0) && self.stage(&[bytes], bytes.len()) {
@@ -57,26 +84,18 @@ impl Link {
     /// Write these pieces, accepted or refused as one.
     #[inline(always)]
     pub(crate) fn write_parts(self: &Rc<Self>, parts: &[&[u8]]) {
-        let len = parts.iter().map(|part| part.len()).sum();
-        if self.gate.is(hold::RUNNING | hold::STAGED) && self.grow(parts, len) {
-            self.count_written(self.buffered.get() + len);
-        } else {
-            self.write_first(parts, len);
+        if !(self.gate.is(hold::RUNNING) && self.lend_copy(parts)) {
+            self.write_anyhow(parts);
         }
     }
 
-    /// What a callback writes first, if that is no part of its delivery.
+    /// Write whatever the connection is at.
     #[inline(never)]
-    fn write_first(self: &Rc<Self>, parts: &[&[u8]], len: usize) {
-        if self.gate.is(hold::RUNNING) && self.stage(parts, len) {
-            self.count_written(len);
-        } else if len > 0 && self.may_write(len) {
-            self.write_from_outside(parts, len);
+    fn write_anyhow(self: &Rc<Self>, parts: &[&[u8]]) {
+        let len = parts.iter().map(|part| part.len()).sum();
+        if len == 0 || !self.may_write(len) {
+            return;
         }
-    }
-
-    /// Write from outside the connection's own callbacks, or where something else waits.
-    fn write_from_outside(self: &Rc<Self>, parts: &[&[u8]], len: usize) {
         let staged = match self.gate.has(hold::STAGED) {
             true => self.grow(parts, len),
             // What has a filter in front of it need not be encoded at once.
@@ -127,6 +146,7 @@ impl Link {
     }
 
     /// Lent bytes could not be sent from where they lay.
+    #[cold]
     pub(crate) fn copy_lent(&self, bytes: &[u8]) {
         if bytes.is_empty() {
             return;
@@ -148,7 +168,7 @@ impl Link {
         if let Some(staged) = self.staged() {
             self.keep_unsent(staged, 0);
             self.forget_staged();
-            self.shared.staging.release(1, staged.len());
+            self.shared.release_staged(1, staged.len());
         }
     }
 
@@ -172,7 +192,7 @@ impl Link {
             self.keep_unsent(staged, sent);
         }
         self.forget_staged();
-        self.shared.staging.release(1, staged.len());
+        self.shared.release_staged(1, staged.len());
         self.sent_some(sent);
     }
 
@@ -251,7 +271,7 @@ impl Link {
     #[inline(always)]
     fn count_written(self: &Rc<Self>, buffered: usize) {
         self.buffered.set(buffered);
-        if buffered > self.high.get() {
+        if self.high.get().may_be_below(buffered) {
             self.evaluate_flow();
         }
     }
@@ -326,7 +346,8 @@ impl Link {
     #[cold]
     fn evaluate_flow(self: &Rc<Self>) {
         let flow = self.flow.get();
-        if let Some(next) = flow.evaluate(self.buffered.get(), self.low.get(), self.high.get()) {
+        let (low, high) = (self.low.get().bytes(), self.high.get().bytes());
+        if let Some(next) = flow.evaluate(self.buffered.get(), low, high) {
             let (next, call) = next.call();
             self.flow.set(next);
             self.throttle();
@@ -357,8 +378,8 @@ impl Link {
 
     pub(crate) fn set_write_limits(self: &Rc<Self>, low: usize, high: usize) {
         let high = high.min(self.shared.limits().write_cap);
-        self.low.set(low.min(high));
-        self.high.set(high);
+        self.low.set(Mark::new(low.min(high)));
+        self.high.set(Mark::new(high));
         self.evaluate_flow();
         self.touch();
     }

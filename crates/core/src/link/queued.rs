@@ -1,3 +1,4 @@
+use std::collections::VecDeque;
 use std::mem;
 use std::rc::Rc;
 
@@ -27,13 +28,24 @@ pub(crate) enum Queued {
     Nothing,
 }
 
+/// What is to run on a connection.
+#[derive(Default)]
+pub(super) struct Pending {
+    /// For each there is an entry in the thread's queue, which says when.
+    queued: VecDeque<Queued>,
+}
+
 /// The queue.
 impl Link {
+    fn with_pending<R>(&self, f: impl FnOnce(&mut Pending) -> R) -> R {
+        f(self.pending.borrow_mut().get_or_insert_default())
+    }
+
     /// Put something at the end of the thread's queue. Facts wait until it has run.
     pub(crate) fn enqueue(self: &Rc<Self>, what: Queued) {
         if self.phase.get() != Phase::Lost {
             self.gate.set(hold::QUEUED, true);
-            self.queued.borrow_mut().push_back(what);
+            self.with_pending(|pending| pending.queued.push_back(what));
             // Outside a turn nothing is run here: that is for the engine's next one.
             queue::leave(Rc::<Self>::clone(self));
             self.shared.work();
@@ -42,7 +54,8 @@ impl Link {
 
     /// What the next entry of the thread's queue stands for.
     pub(crate) fn dequeue(&self) -> Option<Queued> {
-        let mut queued = self.queued.borrow_mut();
+        let mut pending = self.pending.borrow_mut();
+        let queued = &mut pending.as_mut()?.queued;
         let next = queued.pop_front();
         if queued.is_empty() {
             self.gate.set(hold::QUEUED, false);
@@ -108,7 +121,9 @@ impl Link {
         which: impl Fn(Place) -> bool,
     ) -> Vec<Rc<dyn Continuation<Self>>> {
         let mut taken = self.waits.take(&which);
-        for queued in self.queued.borrow_mut().iter_mut() {
+        let mut pending = self.pending.borrow_mut();
+        let queued = pending.iter_mut().flat_map(|pending| &mut pending.queued);
+        for queued in queued {
             if let Queued::Call(continuation) = queued
                 && which(continuation.place())
             {
@@ -116,6 +131,7 @@ impl Link {
                 *queued = Queued::Nothing;
             }
         }
+        drop(pending);
         for continuation in &taken {
             self.finish_call(&**continuation);
         }
@@ -178,12 +194,12 @@ impl Link {
             log::debug!("connection {}: not switching, it has ended", self.id);
             return;
         }
-        let mut queued = self.queued.borrow_mut();
-        let before = queued.iter_mut().find(
-            |queued| matches!(queued, Queued::Switch(other, ..) if other.depth == place.depth),
-        );
-        let unused = before.map(|before| mem::replace(before, Queued::Nothing));
-        drop(queued);
+        let unused = self.with_pending(|pending| {
+            let before = pending.queued.iter_mut().find(
+                |queued| matches!(queued, Queued::Switch(other, ..) if other.depth == place.depth),
+            );
+            before.map(|before| mem::replace(before, Queued::Nothing))
+        });
         self.gate.set(hold::SWITCH, true);
         self.enqueue(Queued::Switch(place, protocol, ahead));
         drop(unused);
@@ -191,8 +207,10 @@ impl Link {
 
     /// A switch takes effect, or came too late. What it replaces is outdated from here on.
     pub(crate) fn begin_switch(self: &Rc<Self>, place: Place) -> Option<Place> {
-        let more = self.queued.borrow();
-        let more = more.iter().any(|one| matches!(one, Queued::Switch(..)));
+        let more = self.with_pending(|pending| {
+            let mut queued = pending.queued.iter();
+            queued.any(|one| matches!(one, Queued::Switch(..)))
+        });
         self.gate.set(hold::SWITCH, more);
         self.touch();
         if !self.is_current(place) {

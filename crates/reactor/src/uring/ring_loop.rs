@@ -417,7 +417,7 @@ impl RingLoop {
         let read = self
             .engine
             .readable(&mut self.system, id, &mut self.buffer, not_now);
-        self.left = self.left.saturating_sub(read);
+        self.left = self.left.saturating_sub(read.unwrap_or(0));
         self.system.streams.receive(place);
     }
 

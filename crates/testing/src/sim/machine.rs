@@ -217,8 +217,9 @@ impl Machine {
             true => engine.readable(wire, id, buffer, |socket, buffer| {
                 self.kernel.borrow_mut().receive(socket.key, buffer)
             }),
-            false => 0,
+            false => None,
         };
+        let read = read.unwrap_or(0);
         // Level-triggered: what is left is said again.
         self.kernel.borrow_mut().note(key);
         read
