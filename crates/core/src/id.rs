@@ -44,6 +44,10 @@ id! {
     ListenerId
 }
 id! {
-    /// Names an attempt to connect.
+    /// Names an attempt to connect to one address.
     AttemptId
+}
+id! {
+    /// Names a look-up of a name.
+    LookupId
 }

@@ -92,11 +92,14 @@ mod lending;
 mod limits;
 mod link;
 mod listener;
+mod lookup;
 mod looping_call;
 mod net;
 mod outbox;
+mod place;
 mod pooled;
 mod protocol;
+mod race;
 mod remote;
 mod shared;
 mod slots;
@@ -118,16 +121,19 @@ pub use self::any::AnyProtocol;
 pub use self::connection::Connection;
 pub use self::cooperator::{CooperativeTask, Cooperator};
 pub use self::disconnect::{Disconnect, IoFailure, Limit, Timeout};
-pub use self::endpoint::{Endpoint, ToEndpoint};
-pub use self::error::{ConnectError, EndpointError, Gone, ListenError};
+pub use self::endpoint::{Endpoint, Family, ToEndpoint};
+pub use self::error::{
+    AttemptError, ConnectError, EndpointError, FailedAttempt, Gone, ListenError, ResolveError,
+};
 pub use self::factory::{Built, Factory, factory};
 pub use self::filter::{Filter, Sides, WireEnd};
-pub use self::id::{AttemptId, ConnectionId, ListenerId};
+pub use self::id::{AttemptId, ConnectionId, ListenerId, LookupId};
 pub use self::layer::Layered;
 pub use self::limits::{Limits, WhenFull};
 pub use self::listener::Listener;
 pub use self::looping_call::{LoopingCall, Ticked};
 pub use self::net::Net;
+pub use self::place::{NameError, Place};
 pub use self::protocol::Protocol;
 pub use self::remote::Remote;
 pub use self::threads::ThreadError;
@@ -143,6 +149,7 @@ pub mod driver {
     pub use crate::extension::Extension;
     pub use crate::guard::Caught;
     pub use crate::host::Host;
+    pub use crate::lookup::resolved;
     pub use crate::threads::{NoThreads, NotTaken, Work, defer_to};
     pub use crate::wire::{Close, Closing, Interest, Op, Sending, Wire};
 }

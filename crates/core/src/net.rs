@@ -1,6 +1,5 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
-use std::net::SocketAddr;
 use std::panic::Location;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -12,8 +11,8 @@ use crate::listener::{Listening, News};
 use crate::shared::{Shared, State, StopAsked};
 use crate::timers::Action;
 use crate::{
-    Address, ConnectError, Endpoint, EndpointError, Factory, Gone, Limits, ListenError, Listener,
-    ListenerId, Protocol, Remote, Time, Timer, ToEndpoint, Transport, connect, hooks,
+    Address, ConnectError, EndpointError, Factory, Gone, Limits, ListenError, Listener, ListenerId,
+    Place, Protocol, Remote, Time, Timer, ToEndpoint, Transport, connect, hooks,
 };
 
 /// The local handle of a reactor, and what programs are written against: a real reactor gives
@@ -48,8 +47,9 @@ impl Net {
     /// closed, whether its handle is kept or not.
     ///
     /// # Errors
-    /// [`ListenError::Endpoint`] if `at` names no address, [`ListenError::System`] if the system
-    /// refuses it, because it is in use for instance.
+    /// [`ListenError::Endpoint`] if `at` names no address, [`ListenError::Name`] if it is the name
+    /// of a host other than `localhost`, [`ListenError::System`] if the system refuses it, because
+    /// it is in use for instance.
     #[doc(alias = "listenTCP")]
     #[doc(alias = "create_server")]
     #[doc(alias = "start_serving")]
@@ -66,8 +66,9 @@ impl Net {
         }
         let id = ListenerId(shared.listening.borrow().next_key());
         let mut refused = None;
-        let endpoint = self.endpoint(&at)?;
-        for wanted in endpoint.addresses() {
+        let endpoint = at.to_endpoint()?;
+        for place in endpoint.places() {
+            let wanted = &self.here(place)?;
             match shared.host().listen(wanted, id) {
                 Ok(address) => {
                     let listening = Rc::new(Listening {
@@ -94,12 +95,56 @@ impl Net {
         Err(refused.unwrap_or(ListenError::Endpoint(EndpointError::Empty)))
     }
 
-    /// Connect `protocol` to `to`, trying its addresses in order.
+    /// The address of a place to listen at.
+    fn here(&self, place: &Place) -> Result<Address, ListenError> {
+        match place {
+            Place::Address(address) => Ok(address.clone()),
+            Place::Scoped { ip, zone, port } => Ok(connect::scoped(&self.0, *ip, zone, *port)?),
+            Place::Name { host, port } => Err(ListenError::Name {
+                host: host.as_ref().into(),
+                port: *port,
+            }),
+        }
+    }
+
+    /// Connect `protocol` to `to`: to the first of its places that answers.
     ///
-    /// Resolves with the transport after `connection_made` has returned. Cancelling it gives the
-    /// attempt up. All addresses together have `Limits::connect_timeout`. If none answers, the
-    /// Deferred is rejected and the protocol dropped without a callback.
+    /// Names are [looked up](Self::resolve). Addresses are tried in order, those of one name with
+    /// the families by turns, and raced as RFC 8305 has it: the next one is tried when one has
+    /// failed, or has not answered within `Limits::connect_attempt_delay`, and the first connection
+    /// ends the other attempts. A name that has no answer yet delays the places behind it no longer
+    /// than that either. Filters are no part of the race: if a handshake fails then, that is the
+    /// outcome.
+    ///
+    /// Resolves with the transport after `connection_made` has returned. Cancelling it gives
+    /// everything up, look-ups too. All of it together has `Limits::connect_timeout`, up to the
+    /// connection; the handshakes of filters have their own. If nobody answers, the Deferred is
+    /// rejected with what came of [each place](ConnectError::attempts), and the protocol dropped
+    /// without a callback.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// use torsade_core::{Protocol, Transport};
+    /// use torsade_testing::MemoryReactor;
+    ///
+    /// # struct Quiet;
+    /// # impl Protocol for Quiet {
+    /// #     fn data_received(&mut self, _: &Transport<Self>, _: &[u8]) {}
+    /// # }
+    /// let mut reactor = MemoryReactor::new();
+    /// reactor.name("example.org", ["2001:db8::1", "192.0.2.1"].map(|ip| ip.parse().unwrap()));
+    /// let connecting = reactor.net().connect("example.org:80", Quiet);
+    /// assert_eq!(reactor.pending_connects().len(), 1); // to the IPv6 address, which is silent
+    /// reactor.advance(Duration::from_millis(250));
+    /// let other = reactor.pending_connects().pop().unwrap();
+    /// assert_eq!(other.address().to_string(), "192.0.2.1:80");
+    /// let server = other.succeed();
+    /// assert!(connecting.try_take().unwrap().is_ok());
+    /// assert!(reactor.pending_connects().is_empty());
+    /// # drop(server);
+    /// ```
     #[doc(alias = "connectTCP")]
+    #[doc(alias = "HostnameEndpoint.connect")]
     #[doc(alias = "create_connection")]
     #[doc(alias = "ClientFactory")]
     #[doc(alias = "ClientCreator")]
@@ -109,26 +154,10 @@ impl Net {
         to: impl ToEndpoint,
         protocol: P,
     ) -> Deferred<Transport<P>, ConnectError> {
-        match self.endpoint(&to) {
+        match to.to_endpoint() {
             Ok(endpoint) => connect::connect(&self.0, endpoint, protocol),
             Err(error) => Deferred::fail(error.into()),
         }
-    }
-
-    /// What is meant, with a name looked up where the host knows it.
-    fn endpoint(&self, meant: &impl ToEndpoint) -> Result<Endpoint, EndpointError> {
-        let error = match meant.to_endpoint() {
-            Err(EndpointError::Name { host, port }) => {
-                let found = self.0.host().resolve(&host);
-                if !found.is_empty() {
-                    let addresses = found.into_iter().map(|ip| SocketAddr::new(ip, port).into());
-                    return Ok(Endpoint::new(addresses.collect::<Vec<Address>>()));
-                }
-                EndpointError::Name { host, port }
-            }
-            other => return other,
-        };
-        Err(error)
     }
 
     /// Run `f` after this long. It belongs to no connection; see

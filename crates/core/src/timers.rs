@@ -1,12 +1,13 @@
 use std::panic::Location;
 use std::rc::Rc;
 
+use crate::connect::ConnectId;
 use crate::continuation::Continuation;
 use crate::link::Link;
 use crate::pooled::Pooled;
 use crate::slots::Key;
 use crate::wheel::Wheel;
-use crate::{AttemptId, ConnectionId};
+use crate::{ConnectionId, LookupId};
 
 /// All timers of an engine.
 pub(crate) type Timers = Wheel<Action>;
@@ -18,8 +19,12 @@ pub(crate) enum Action {
     Free(Pooled, &'static Location<'static>),
     /// The user's, belonging to a connection.
     Connection(Rc<Link>, Rc<dyn Continuation>),
-    /// The deadline of an attempt to connect.
-    Attempt(AttemptId),
+    /// The deadline of a connect.
+    Connect(ConnectId),
+    /// When a connect tries its next place.
+    NextAttempt(ConnectId),
+    /// The deadline of a look-up.
+    Lookup(LookupId),
     /// The deadline of a close that is being flushed.
     Flush(ConnectionId),
     /// What a connection's filters wait for.

@@ -9,8 +9,7 @@ use crate::poller::Poller;
 use crate::socket::Registered;
 use crate::token::Token;
 
-/// Sockets on their way to the other end. The engine tries one address at a time for an attempt,
-/// and says when it gives the attempt up.
+/// Sockets on their way to the other end, one for an attempt. The engine says when it gives one up.
 #[derive(Debug)]
 pub(crate) struct Connecting<P: Poller> {
     sockets: HashMap<AttemptId, Registered<P>>,
@@ -30,8 +29,16 @@ impl<P: Poller> Connecting<P> {
     }
 
     /// Begin to connect. How it ended is known when the socket turns writable.
-    pub(crate) fn begin(&mut self, attempt: AttemptId, address: SocketAddr) -> io::Result<()> {
+    pub(crate) fn begin(
+        &mut self,
+        attempt: AttemptId,
+        address: SocketAddr,
+        local: Option<SocketAddr>,
+    ) -> io::Result<()> {
         let socket = open(address)?;
+        if let Some(local) = local {
+            socket.bind(&local.into())?;
+        }
         // Without it the connection is slower, not wrong.
         let _ = socket.set_tcp_nodelay(true);
         loop {
@@ -60,7 +67,7 @@ impl<P: Poller> Connecting<P> {
         let socket = self.sockets.get_mut(&attempt)?;
         let outcome = match outcome(socket.socket()) {
             Some(outcome) => outcome,
-            // The event was an older socket's of this attempt.
+            // The poller said so for another reason, or too early.
             None => Err(socket.want_writable_once(Token::Attempt(attempt)).err()?),
         };
         let socket = self.sockets.remove(&attempt)?;

@@ -7,6 +7,7 @@ use torsade_core::{Address, Limits, ListenerId, Time};
 use crate::accepting::{Accept, Doors};
 use crate::clock::Clock;
 use crate::listener::Listeners;
+use crate::names::{self, Names};
 use crate::poller::Poller;
 use crate::reserve::Reserve;
 use crate::socket::Registered;
@@ -18,14 +19,16 @@ use crate::threads::{Bounds, Pool};
 pub(crate) struct SystemHost<P: Poller> {
     pub(crate) clock: Clock,
     pub(crate) listeners: Listeners<P>,
+    pub(crate) names: Names,
     pool: Pool,
 }
 
 impl<P: Poller> SystemHost<P> {
-    pub(crate) fn new(clock: Clock, poller: &P, limits: &Limits) -> Self {
+    pub(crate) fn new(clock: Clock, names: Names, poller: &P, limits: &Limits) -> Self {
         Self {
             clock,
             listeners: Listeners::new(poller, limits),
+            names,
             pool: Pool::new(Bounds::of(limits)),
         }
     }
@@ -50,7 +53,12 @@ impl<P: Poller> Host for SystemHost<P> {
     }
 
     fn join_threads(&self) {
+        self.names.end();
         self.pool.end();
+    }
+
+    fn interface(&self, name: &str) -> Option<u32> {
+        names::interface(name)
     }
 }
 

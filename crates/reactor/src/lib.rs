@@ -138,6 +138,7 @@ mod event_loop;
 mod host;
 mod linger;
 mod listener;
+mod names;
 mod poller;
 mod portable;
 mod ports;

@@ -63,16 +63,23 @@ impl<P: Poller> System<P> {
     }
 
     /// Begin to connect. If descriptors are short, sockets that only linger go first.
-    pub(crate) fn connect(&mut self, attempt: AttemptId, address: &Address) {
-        let Some(address) = address.inet() else {
+    pub(crate) fn connect(
+        &mut self,
+        attempt: AttemptId,
+        address: &Address,
+        local: Option<&Address>,
+    ) {
+        let local = local.map(Address::inet);
+        let (Some(address), None | Some(Some(_))) = (address.inet(), local) else {
             let refused = ErrorKind::Unsupported.into();
             self.answers
                 .push_back(Answer::ConnectFailed(attempt, refused));
             return;
         };
-        let mut begun = self.connecting.begin(attempt, address);
+        let local = local.flatten();
+        let mut begun = self.connecting.begin(attempt, address, local);
         if matches!(&begun, Err(error) if is_for_descriptors(error)) && self.lingering.give_way() {
-            begun = self.connecting.begin(attempt, address);
+            begun = self.connecting.begin(attempt, address, local);
         }
         if let Err(error) = begun {
             self.answers

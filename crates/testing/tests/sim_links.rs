@@ -85,7 +85,7 @@ fn pair(net: &mut Sim) -> (Seat, Seat) {
     let seat = server.clone();
     let listening = net.host("server").net();
     listening
-        .listen("server:7", factory(move |_| seat.protocol()))
+        .listen("0.0.0.0:7", factory(move |_| seat.protocol()))
         .unwrap();
     let connecting = net.host("client").net();
     connecting.connect("server:7", client.protocol()).detach();
@@ -105,7 +105,7 @@ fn connect(net: &Sim, to: &str) -> torsade_deferred::Deferred<(), ConnectError> 
 
 fn refused_with(result: Option<Result<(), Failure<ConnectError>>>) -> Option<ErrorKind> {
     match result? {
-        Err(Failure::Error(ConnectError::System { error, .. })) => Some(error.kind()),
+        Err(Failure::Error(error @ ConnectError::Failed { .. })) => Some(error.kind()),
         _ => None,
     }
 }
@@ -482,7 +482,7 @@ fn pair_again(net: &mut Sim) -> (Seat, Seat) {
     let listener = net
         .host("server")
         .net()
-        .listen("server:7", factory(move |_| seat.protocol()))
+        .listen("0.0.0.0:7", factory(move |_| seat.protocol()))
         .unwrap();
     net.host("client")
         .net()

@@ -11,8 +11,7 @@ use super::ring::{Completion, OpId, Ring};
 use super::tag::Tag;
 use crate::connecting::outcome;
 
-/// Sockets on their way to the other end. The engine tries one address at a time for an attempt,
-/// and says when it gives the attempt up.
+/// Sockets on their way to the other end, one for an attempt. The engine says when it gives one up.
 #[derive(Debug)]
 pub(crate) struct Connecting {
     attempts: HashMap<AttemptId, (Rc<File>, OpId)>,
@@ -32,9 +31,17 @@ impl Connecting {
     }
 
     /// Begin to connect.
-    pub(crate) fn begin(&mut self, attempt: AttemptId, address: SocketAddr) -> io::Result<()> {
+    pub(crate) fn begin(
+        &mut self,
+        attempt: AttemptId,
+        address: SocketAddr,
+        local: Option<SocketAddr>,
+    ) -> io::Result<()> {
         let domain = Domain::for_address(address);
         let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+        if let Some(local) = local {
+            socket.bind(&local.into())?;
+        }
         // Without it the connection is slower, not wrong.
         let _ = socket.set_tcp_nodelay(true);
         let file = Rc::new(File::Descriptor(socket));

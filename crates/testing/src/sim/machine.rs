@@ -3,7 +3,7 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Wake, Waker};
 
-use torsade_core::driver::{Engine, Op};
+use torsade_core::driver::{self, Engine, Op};
 use torsade_core::{Limits, ListenerId, Net, WhenFull};
 use torsade_deferred::queue::Turn;
 
@@ -225,6 +225,7 @@ impl Machine {
 
     fn tell_answer(&self, engine: &mut Engine<Socket>, wire: &mut SimWire, answer: Answer) {
         match answer {
+            Answer::Resolved(lookup, result) => driver::resolved(engine.net(), lookup, result),
             Answer::Failed(attempt, error) => engine.connect_failed(wire, attempt, error),
             Answer::Connected(attempt, key) => {
                 let Some(peer) = peer_of(&self.kernel, key) else {
@@ -299,12 +300,22 @@ impl Machine {
         let mut kernel = self.kernel.borrow_mut();
         while let Some(op) = engine.poll_op() {
             match op {
-                Op::Connect { attempt, address } => match address.inet() {
-                    Some(address) => {
-                        kernel.connect(self.number, Some(attempt), address);
+                Op::Connect {
+                    attempt,
+                    address,
+                    local,
+                } => {
+                    let local = local.map(|local| local.inet());
+                    match (address.inet(), local) {
+                        (Some(address), None | Some(Some(_))) => {
+                            let to = (address, local.flatten());
+                            kernel.connect(self.number, Some(attempt), to);
+                        }
+                        _ => kernel.refuse_family(self.number, attempt),
                     }
-                    None => kernel.refuse_family(self.number, attempt),
-                },
+                }
+                Op::Resolve { lookup, name } => kernel.resolve(self.number, lookup, &name),
+                Op::CancelResolve { lookup } => kernel.cancel_resolve(self.number, lookup),
                 Op::CancelConnect { attempt } => kernel.cancel_connect(self.number, attempt),
                 Op::Stop => self.stopped.set(true),
                 // The enum may grow; an engine that asks for more comes with a simulator that can.
@@ -359,6 +370,7 @@ impl Machine {
             || net.connections() > 0
             || !node.listening.is_empty()
             || !node.attempts.is_empty()
+            || !node.questions.is_empty()
         {
             return Vec::new();
         }

@@ -142,6 +142,7 @@ mod host;
 mod kernel;
 mod links;
 mod machine;
+mod names;
 mod node;
 mod pcap;
 mod random;

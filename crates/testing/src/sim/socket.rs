@@ -1,6 +1,5 @@
 use std::cell::Cell;
 use std::io;
-use std::net::IpAddr;
 use std::rc::Rc;
 
 use torsade_core::driver::{Caught, Chunk, Close, Closing, Host, Interest, Sending, Wire};
@@ -121,14 +120,6 @@ impl Host for SimHost {
 
     fn close_listener(&self, listener: ListenerId) {
         self.kernel.borrow_mut().close_listener(self.host, listener);
-    }
-
-    fn resolve(&self, name: &str) -> Vec<IpAddr> {
-        let kernel = self.kernel.borrow();
-        let host = kernel.host(name);
-        host.map(|host| IpAddr::V4(kernel.ip(host)))
-            .into_iter()
-            .collect()
     }
 
     fn notes_calls(&self) -> bool {

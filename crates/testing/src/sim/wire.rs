@@ -172,6 +172,7 @@ impl Kernel {
             Event::Reset { to, from } => self.was_reset(to, from),
             Event::LingerOver { .. }
             | Event::Wake { .. }
+            | Event::Lookup { .. }
             | Event::FaultBegins { .. }
             | Event::FaultEnds { .. } => {}
         }
