@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use torsade_core::{
-    ConnectError, Disconnect, Limits, ListenError, Net, Protocol, Transport, factory,
+    AttemptError, ConnectError, Disconnect, Limits, ListenError, Net, Protocol, Transport, factory,
 };
 use torsade_deferred::Failure;
 use torsade_testing::sim::{FaultKind, Faults, Links, Sim};
