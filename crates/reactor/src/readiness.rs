@@ -227,6 +227,7 @@ impl<P: Poller> fmt::Debug for ReadinessLoop<P> {
             .field("engine", &self.teller.engine)
             .field("listeners", &self.teller.system.host.listeners.len())
             .field("connecting", &self.teller.system.connecting.len())
+            .field("names", &self.teller.system.host.names)
             .field("lingering", &self.teller.system.lingering.len())
             .field("has_work", &self.has_work())
             .finish()

@@ -494,6 +494,7 @@ impl fmt::Debug for RingLoop {
             .field("engine", &self.engine)
             .field("listeners", &self.system.host.listeners.len())
             .field("connecting", &self.system.connecting.len())
+            .field("names", &self.system.host.names)
             .field("lingering", &self.system.streams.lingering())
             .field("has_work", &self.need_not_wait())
             .finish()
