@@ -9,7 +9,7 @@ use std::io::{self, Write};
 
 use torsade_tests::named::{exists, root};
 
-const RULES: usize = 84;
+const RULES: usize = 86;
 const LIST: &str = include_str!("../rules.txt");
 const PAGE: &str = "crates/torsade/src/manual/differences.rs";
 

@@ -86,11 +86,12 @@ pub mod contracts;
 pub mod manual;
 
 pub use torsade_core::{
-    Address, AnyProtocol, Built, ConnectError, Connection, ConnectionId, CooperativeTask,
-    Cooperator, Disconnect, Endpoint, EndpointError, Factory, Filter, Gone, IoFailure, Layered,
-    Limit, Limits, ListenError, Listener, ListenerId, LoopingCall, Net, Pass, Peer, Protocol,
-    Remote, Sides, ThreadError, Ticked, Time, Timeout, Timer, ToEndpoint, Transport, UnixAddress,
-    WhenFull, WireEnd, Wrapper, factory,
+    Address, AnyProtocol, AttemptError, Built, ConnectError, Connection, ConnectionId,
+    CooperativeTask, Cooperator, Disconnect, Endpoint, EndpointError, Factory, FailedAttempt,
+    Family, Filter, Gone, IoFailure, Layered, Limit, Limits, ListenError, Listener, ListenerId,
+    LoopingCall, NameError, Net, Pass, Peer, Place, Protocol, Remote, ResolveError, Sides,
+    ThreadError, Ticked, Time, Timeout, Timer, ToEndpoint, Transport, UnixAddress, WhenFull,
+    WireEnd, Wrapper, factory,
 };
 pub use torsade_deferred::{
     Deferred, DeferredLock, DeferredQueue, DeferredSemaphore, Failure, Group, Panic, Resolver,
