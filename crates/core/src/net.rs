@@ -145,6 +145,7 @@ impl Net {
     /// ```
     #[doc(alias = "connectTCP")]
     #[doc(alias = "HostnameEndpoint.connect")]
+    #[doc(alias = "interleave")]
     #[doc(alias = "create_connection")]
     #[doc(alias = "ClientFactory")]
     #[doc(alias = "ClientCreator")]

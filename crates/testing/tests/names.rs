@@ -1,4 +1,8 @@
 //! Names and racing: what `connect` makes of places, on virtual time.
+#![expect(
+    clippy::unwrap_used,
+    reason = "the tests' own helper functions are not marked as tests"
+)]
 
 use std::cell::{Cell, RefCell};
 use std::io::ErrorKind;
