@@ -541,12 +541,18 @@ fn simulated_look_ups_are_slow_fail_or_stay_unanswered() {
     net.advance(Duration::from_secs(2));
     assert!(soon.try_take().unwrap().is_ok());
     // A host that is killed while it asks has no answers later.
-    let silent = net.silence_lookups("ann");
-    let lost = net.host("ann").net().connect("server:7", Quiet);
+    let silent = net.silence_lookups("eve");
+    let lost = net.host("eve").net().connect("server:7", Quiet);
     net.advance(Duration::from_secs(1));
-    net.kill("ann").heal();
+    net.kill("eve").heal();
+    net.advance(Duration::from_millis(1));
+    // Its new program asks for another name, and gets no old answer.
+    let bob = net.host("bob").address();
+    let other = net.host("eve").net().resolve("bob");
+    net.advance(Duration::from_secs(1));
     drop(silent);
     net.advance(Duration::from_secs(60));
+    assert_eq!(other.try_take().unwrap().unwrap(), [bob]);
     assert!(matches!(
         lost.try_take().unwrap().map(drop),
         Err(Failure::Abandoned)
