@@ -18,4 +18,6 @@ pub mod runner;
 pub mod simulated;
 #[cfg(unix)]
 pub mod tcp;
+#[cfg(unix)]
+mod tls;
 pub mod twisted;

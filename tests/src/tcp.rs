@@ -1,30 +1,34 @@
-//! The harness on real sockets: a reactor whose clock is turned by hand, and raw ends that are
+//! The harness on real sockets, of the internet and of this machine: a reactor whose clock is turned by hand, and raw ends that are
 //! plain sockets of the test.
 //!
 //! Nothing here waits for time to pass. What a kernel does on loopback it does in order, so a byte
 //! that was sent over a pair of sockets of the harness's own, and has arrived, says that what was
 //! sent before has arrived too. Bytes that are known to be under way are waited for by `poll`.
 
+use std::ffi::OsStr;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::os::unix::ffi::OsStrExt;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use socket2::{Domain, Socket, Type};
-use torsade_core::{Address, Endpoint, Limits, Listener, Net, Peer, factory};
+use socket2::{Domain, SockAddr, Socket, Type};
+use torsade_core::{Address, Endpoint, Limits, Listener, Net, Peer, UnixAddress, factory};
 use torsade_reactor::{Driver, Reactor};
 use torsade_testing::conformance::{
-    Column, End, Harness, Probe, Role, Seat, Seen, THROUGH_A_FILTER, not_here, nothing_ahead,
+    Column, End, Far, Harness, Probe, Role, Seat, Seen, THROUGH_A_FILTER, not_here, nothing_ahead,
 };
 use torsade_testing::{Clock, Xor};
 
 use crate::logged;
 use crate::runner::elsewhere;
+use crate::tls::{self, FarTls};
 
 /// The column of real TCP, on the driver that every system has.
 pub const TCP: Column = Column {
     name: "tcp",
-    make: |limits| Box::new(TcpHarness::new(Driver::Polling, limits, None)),
+    make: |limits| Box::new(TcpHarness::new(Driver::Polling, limits, Dress::Nothing)),
     elsewhere: Some(elsewhere),
     cannot: &[],
 };
@@ -33,7 +37,7 @@ pub const TCP: Column = Column {
 #[cfg(target_os = "linux")]
 pub const EPOLL: Column = Column {
     name: "epoll",
-    make: |limits| Box::new(TcpHarness::new(Driver::Epoll, limits, None)),
+    make: |limits| Box::new(TcpHarness::new(Driver::Epoll, limits, Dress::Nothing)),
     elsewhere: Some(elsewhere),
     cannot: &[],
 };
@@ -42,7 +46,7 @@ pub const EPOLL: Column = Column {
 #[cfg(target_os = "linux")]
 pub const IO_URING: Column = Column {
     name: "io_uring",
-    make: |limits| Box::new(TcpHarness::new(Driver::IoUring, limits, None)),
+    make: |limits| Box::new(TcpHarness::new(Driver::IoUring, limits, Dress::Nothing)),
     elsewhere: Some(elsewhere),
     cannot: &[],
 };
@@ -52,11 +56,96 @@ pub const FILTERED_TCP: Column = Column {
     name: "tcp+filter",
     make: |limits| {
         let limits = nothing_ahead(limits);
-        Box::new(TcpHarness::new(Driver::Polling, limits, Some(7)))
+        Box::new(TcpHarness::new(Driver::Polling, limits, Dress::Xor(7)))
     },
     elsewhere: Some(elsewhere),
     cannot: THROUGH_A_FILTER,
 };
+
+/// The column of Unix sockets, on the driver that a reactor takes by itself.
+pub const UNIX: Column = Column {
+    name: "unix",
+    make: |limits| {
+        Box::new(TcpHarness::of(
+            Family::Unix,
+            DEFAULT,
+            limits,
+            Dress::Nothing,
+        ))
+    },
+    elsewhere: Some(elsewhere),
+    cannot: &[],
+};
+
+/// The same on io_uring.
+#[cfg(target_os = "linux")]
+pub const UNIX_IO_URING: Column = Column {
+    name: "unix/uring",
+    make: |limits| {
+        Box::new(TcpHarness::of(
+            Family::Unix,
+            Driver::IoUring,
+            limits,
+            Dress::Nothing,
+        ))
+    },
+    ..UNIX
+};
+
+/// The same on the driver that every system has.
+#[cfg(target_os = "linux")]
+pub const UNIX_POLLING: Column = Column {
+    name: "unix/polling",
+    make: |limits| {
+        Box::new(TcpHarness::of(
+            Family::Unix,
+            Driver::Polling,
+            limits,
+            Dress::Nothing,
+        ))
+    },
+    ..UNIX
+};
+
+/// What a reactor takes by itself.
+const DEFAULT: Driver = if cfg!(target_os = "linux") {
+    Driver::Epoll
+} else {
+    Driver::Polling
+};
+
+/// The first, with TLS on every opened connection; its raw ends speak it with rustls's own buffers.
+pub const TLS: Column = Column {
+    name: "tls",
+    make: |limits| {
+        let limits = nothing_ahead(limits);
+        Box::new(TcpHarness::new(Driver::Polling, limits, Dress::Tls))
+    },
+    elsewhere: Some(elsewhere),
+    cannot: THROUGH_TLS,
+};
+
+/// What bytes that come by the record cannot show.
+const THROUGH_TLS: &[(&str, &str)] = &[
+    THROUGH_A_FILTER[0],
+    THROUGH_A_FILTER[1],
+    ("continuations_come_before_facts", BY_THE_RECORD),
+    ("results_come_before_facts", BY_THE_RECORD),
+    ("the_end_comes_after_the_data", BY_THE_RECORD),
+    (
+        "nothing_is_called_after_a_panic_but_the_loss",
+        BY_THE_RECORD,
+    ),
+    ("a_zero_delay_waits_for_input", BY_THE_RECORD),
+    ("input_that_never_comes_keeps_no_timer", BY_THE_RECORD),
+    (
+        "bytes_of_one_connection_in_a_turn_are_bounded",
+        "a record is delivered whole: 16 KiB, where the cell reads less in a turn",
+    ),
+];
+
+const BY_THE_RECORD: &str =
+    "what the peer sends at once is one record and one delivery, however little a turn reads";
 
 /// More than a kernel holds on loopback between a socket of the reactor and one of ours, whose
 /// receive buffer is small.
@@ -73,16 +162,27 @@ const PATIENCE: Timespec = Timespec {
 };
 
 struct TcpHarness {
+    family: Family,
     /// None after the shutdown.
     reactor: Option<Reactor>,
     net: Net,
     raw: Vec<Raw>,
+    far: Vec<UdpSocket>,
     marker: (TcpStream, TcpStream),
     /// Addresses that are taken, and that nobody listens on.
     closed_doors: Vec<Socket>,
     expected: Vec<String>,
-    /// Of the filter of connections that are opened.
-    key: Option<u8>,
+    /// On connections that are opened.
+    dress: Dress,
+}
+
+/// What lies between a probe and the wire.
+#[derive(Clone, Copy)]
+enum Dress {
+    Nothing,
+    /// A filter with this key.
+    Xor(u8),
+    Tls,
 }
 
 /// One raw end.
@@ -98,17 +198,29 @@ struct Raw {
     sent: u64,
     finishes: bool,
     key: Option<u8>,
+    far: Option<FarTls>,
     offered: u64,
 }
 
 enum RawSocket {
-    Waiting(TcpListener),
-    Open(TcpStream),
+    Waiting(Socket),
+    Open(Socket),
     Gone,
 }
 
+/// Which sockets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Family {
+    Inet,
+    Unix,
+}
+
 impl TcpHarness {
-    fn new(driver: Driver, limits: Limits, key: Option<u8>) -> Self {
+    fn new(driver: Driver, limits: Limits, dress: Dress) -> Self {
+        Self::of(Family::Inet, driver, limits, dress)
+    }
+
+    fn of(family: Family, driver: Driver, limits: Limits, dress: Dress) -> Self {
         logged::begin();
         let builder = Reactor::builder().driver(driver);
         let reactor = builder.limits(limits).clock(Clock::now).build();
@@ -118,13 +230,15 @@ impl TcpHarness {
         let (here, _) = need(door.accept(), "a pair");
         need(here.set_nodelay(true), "an option");
         Self {
+            family,
             net: reactor.net().clone(),
             reactor: Some(reactor),
             raw: Vec::new(),
+            far: Vec::new(),
             marker: (here, there),
             closed_doors: Vec::new(),
             expected: Vec::new(),
-            key,
+            dress,
         }
     }
 
@@ -139,18 +253,42 @@ impl TcpHarness {
             sent: 0,
             finishes: false,
             key: None,
+            far: None,
             offered: 0,
         });
         End(self.raw.len() - 1)
     }
 
     /// This address, through the harness's filter if it has one.
-    fn filtered(&self, address: Address) -> Endpoint {
+    fn filtered(&self, address: Address, role: Role) -> Endpoint {
         let endpoint = Endpoint::new([address]);
-        match self.key {
-            None => endpoint,
-            Some(key) => endpoint.filter(move |_| Xor::new(key)),
+        match self.dress {
+            Dress::Nothing => endpoint,
+            Dress::Xor(key) => endpoint.filter(move |_| Xor::new(key)),
+            Dress::Tls => tls::dress(endpoint, role),
         }
+    }
+
+    /// The other side of it.
+    fn undress(&mut self, end: End, role: Role) {
+        let raw = &mut self.raw[end.0];
+        match self.dress {
+            Dress::Nothing => {}
+            Dress::Xor(key) => raw.key = Some(key),
+            Dress::Tls => raw.far = Some(FarTls::of(role)),
+        }
+    }
+
+    /// A socket at a place of its own.
+    fn bound(&self) -> (Socket, Address) {
+        let socket = small_socket(self.family);
+        let mut address = self.anywhere();
+        need(socket.bind(&system(&address)), "an address");
+        if self.family == Family::Inet {
+            let port = need(socket.local_addr(), "an address").as_socket();
+            address = need(port.ok_or("no port"), "an address").into();
+        }
+        (socket, address)
     }
 
     /// Take turns while there is something to do without waiting. Returns whether there was.
@@ -218,10 +356,10 @@ impl Raw {
         let RawSocket::Waiting(listener) = &self.socket else {
             return false;
         };
-        let Ok((stream, _)) = listener.accept() else {
+        let Ok((socket, _)) = listener.accept() else {
             return false;
         };
-        self.socket = RawSocket::Open(prepare(stream));
+        self.socket = RawSocket::Open(prepare(socket));
         true
     }
 
@@ -230,6 +368,9 @@ impl Raw {
             return false;
         };
         let mut moved = false;
+        if let Some(far) = &mut self.far {
+            self.unsent.extend(far.outgoing());
+        }
         while !self.unsent.is_empty() {
             match stream.write(&self.unsent) {
                 Ok(n) => {
@@ -242,7 +383,8 @@ impl Raw {
                 Err(_) => self.unsent.clear(),
             }
         }
-        if self.unsent.is_empty() && std::mem::take(&mut self.finishes) {
+        let may_finish = self.far.as_ref().is_none_or(FarTls::has_finished);
+        if self.unsent.is_empty() && may_finish && std::mem::take(&mut self.finishes) {
             stream.shutdown(Shutdown::Write).unwrap_or_default();
             moved = true;
         }
@@ -263,7 +405,16 @@ impl Raw {
                     read += 1;
                 }
                 Ok(n) => {
-                    self.received.extend_from_slice(&buffer[..n]);
+                    match &mut self.far {
+                        None => self.received.extend_from_slice(&buffer[..n]),
+                        Some(far) => {
+                            let taken = far.take(&buffer[..n]);
+                            self.received.extend(taken.plain);
+                            if taken.ended {
+                                self.seen = Seen::Ended;
+                            }
+                        }
+                    }
                     read += n;
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
@@ -274,6 +425,14 @@ impl Raw {
             }
         }
         read
+    }
+
+    /// How many bytes a probe has received when it has received all.
+    fn on_their_way(&self) -> u64 {
+        match self.far {
+            None => self.sent + self.unsent.len() as u64,
+            Some(_) => self.offered,
+        }
     }
 
     /// Whether bytes are known to be on their way to somebody who reads.
@@ -291,7 +450,7 @@ impl Raw {
         let inward = probe.is_open()
             && probe.wants_input()
             && self.seen != Seen::Reset
-            && probe.bytes_received() < self.sent + self.unsent.len() as u64;
+            && probe.bytes_received() < self.on_their_way();
         outward || inward
     }
 }
@@ -306,66 +465,74 @@ impl Harness for TcpHarness {
         let end = match role {
             Role::Accepted => {
                 let mut probe = Some(probe);
-                let here = self.filtered(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into());
+                let here = self.filtered(self.anywhere(), role);
                 let listener = self.net.listen(here, factory(move |_: &Peer| probe.take()));
                 let listener = need(listener, "a listener");
                 let end = self.dial(&listener);
+                self.undress(end, role);
                 self.settle();
                 listener.close();
                 end
             }
             Role::Connecting => {
                 let (address, end) = self.door();
-                self.net.connect(self.filtered(address), probe).detach();
+                self.undress(end, role);
+                let endpoint = self.filtered(address, role);
+                self.net.connect(endpoint, probe).detach();
                 self.settle();
                 end
             }
         };
         self.raw[end.0].probe = seat;
-        self.raw[end.0].key = self.key;
         self.settle();
         end
     }
 
     fn dial(&mut self, listener: &Listener) -> End {
-        let socket = small_socket();
-        let address = listener.address().inet().ok_or("only Unix sockets");
-        need(
-            socket.connect(&need(address, "an address").into()),
-            "a connection",
-        );
-        self.add(RawSocket::Open(prepare(socket.into())), Seat::default())
+        let socket = small_socket(self.family);
+        let to = system(&listener.address());
+        need(socket.connect(&to), "a connection");
+        self.add(RawSocket::Open(prepare(socket)), Seat::default())
     }
 
     fn door(&mut self) -> (Address, End) {
-        let socket = small_socket();
-        let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        need(socket.bind(&anywhere.into()), "an address");
+        let (socket, address) = self.bound();
         need(socket.listen(1), "a listener");
-        let listener = TcpListener::from(socket);
-        need(listener.set_nonblocking(true), "an option");
-        let address = need(listener.local_addr(), "an address");
+        need(socket.set_nonblocking(true), "an option");
         (
-            address.into(),
-            self.add(RawSocket::Waiting(listener), Seat::default()),
+            address,
+            self.add(RawSocket::Waiting(socket), Seat::default()),
         )
     }
 
     fn closed_door(&mut self) -> Address {
         // Bound, so that nobody else gets it, but not listening.
-        let socket = small_socket();
-        let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        need(socket.bind(&anywhere.into()), "an address");
-        let address = need(socket.local_addr(), "an address");
+        let (socket, address) = self.bound();
         self.closed_doors.push(socket);
-        address.as_socket().unwrap_or(anywhere).into()
+        address
+    }
+
+    fn anywhere(&self) -> Address {
+        match self.family {
+            Family::Inet => SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into(),
+            Family::Unix => unix_place().into(),
+        }
+    }
+
+    fn aborted(&self) -> Seen {
+        match self.family {
+            Family::Inet => Seen::Reset,
+            // There is nothing that could be said with an end.
+            Family::Unix => Seen::Ended,
+        }
     }
 
     fn send(&mut self, end: End, data: &[u8]) {
         let raw = &mut self.raw[end.0];
-        match raw.key {
-            None => raw.unsent.extend_from_slice(data),
-            Some(key) => raw.unsent.extend(Xor::scrambled(key, raw.offered, data)),
+        match (raw.key, &mut raw.far) {
+            (None, None) => raw.unsent.extend_from_slice(data),
+            (None, Some(far)) => far.say(data),
+            (Some(key), _) => raw.unsent.extend(Xor::scrambled(key, raw.offered, data)),
         }
         raw.offered += data.len() as u64;
         raw.write();
@@ -374,14 +541,19 @@ impl Harness for TcpHarness {
     fn finish(&mut self, end: End) {
         let raw = &mut self.raw[end.0];
         raw.finishes = true;
+        if let Some(far) = &mut raw.far {
+            far.finish();
+        }
         raw.write();
     }
 
     fn reset(&mut self, end: End) {
+        if self.family == Family::Unix {
+            not_here("a Unix socket's peer has no reset to send");
+        }
         let raw = &mut self.raw[end.0];
         let socket = std::mem::replace(&mut raw.socket, RawSocket::Gone);
-        if let RawSocket::Open(stream) = socket {
-            let socket = Socket::from(stream);
+        if let RawSocket::Open(socket) = socket {
             need(socket.set_linger(Some(Duration::ZERO)), "an option");
         }
     }
@@ -461,6 +633,37 @@ impl Harness for TcpHarness {
         self.settle();
     }
 
+    fn far_port(&mut self) -> (Far, SocketAddr) {
+        let socket = need(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)), "a socket");
+        need(socket.set_nonblocking(true), "an option");
+        let address = need(socket.local_addr(), "an address");
+        self.far.push(socket);
+        (Far(self.far.len() - 1), address)
+    }
+
+    fn throw(&mut self, from: Far, to: SocketAddr, data: &[u8]) {
+        need(self.far[from.0].send_to(data, to), "a datagram on its way");
+    }
+
+    fn caught(&mut self, far: Far) -> Vec<(SocketAddr, Vec<u8>)> {
+        let mut caught = Vec::new();
+        let mut buffer = vec![0; 70_000];
+        loop {
+            match self.far[far.0].recv_from(&mut buffer) {
+                Ok((n, from)) => caught.push((from, buffer[..n].to_vec())),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return caught,
+                Err(error) => panic!("a raw socket received nothing: {error}"),
+            }
+        }
+    }
+
+    fn deaf_address(&mut self) -> SocketAddr {
+        let (far, address) = self.far_port();
+        // Connected to itself it hears nobody else, and nobody else gets its address.
+        need(self.far[far.0].connect(address), "a connection");
+        address
+    }
+
     fn expect_panic(&mut self, text: &str) {
         self.expected.push(text.to_owned());
     }
@@ -506,16 +709,45 @@ fn is_ready(reactor: &Reactor) -> bool {
     poll(&mut fds, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
 }
 
-fn small_socket() -> Socket {
-    let socket = need(Socket::new(Domain::IPV4, Type::STREAM, None), "a socket");
+fn small_socket(family: Family) -> Socket {
+    let domain = match family {
+        Family::Inet => Domain::IPV4,
+        Family::Unix => Domain::UNIX,
+    };
+    let socket = need(Socket::new(domain, Type::STREAM, None), "a socket");
     need(socket.set_recv_buffer_size(RECEIVE_BUFFER), "an option");
     socket
 }
 
-fn prepare(stream: TcpStream) -> TcpStream {
-    need(stream.set_nonblocking(true), "an option");
-    need(stream.set_nodelay(true), "an option");
-    stream
+fn prepare(socket: Socket) -> Socket {
+    need(socket.set_nonblocking(true), "an option");
+    // What has no such option needs none.
+    let _ = socket.set_tcp_nodelay(true);
+    socket
+}
+
+/// A name that nobody else in this process or another has: no file, where there is such a thing.
+fn unix_place() -> UnixAddress {
+    static PLACES: AtomicU32 = AtomicU32::new(0);
+    let number = PLACES.fetch_add(1, Ordering::Relaxed);
+    let name = format!("torsade-conformance-{}-{number}", std::process::id());
+    match cfg!(target_os = "linux") {
+        true => UnixAddress::abstract_name(name),
+        false => UnixAddress::path(std::env::temp_dir().join(name)),
+    }
+}
+
+/// The address as the system takes it.
+fn system(address: &Address) -> SockAddr {
+    match address {
+        Address::Inet(inet) => (*inet).into(),
+        Address::Unix(UnixAddress::Abstract(name)) => {
+            let name = [&[0], &name[..]].concat();
+            need(SockAddr::unix(OsStr::from_bytes(&name)), "an address")
+        }
+        Address::Unix(UnixAddress::Path(path)) => need(SockAddr::unix(path), "an address"),
+        other => panic!("nobody listens on {other}"),
+    }
 }
 
 #[track_caller]

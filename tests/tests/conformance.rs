@@ -27,9 +27,17 @@ fn main() -> io::Result<ExitCode> {
         torsade_tests::tcp::EPOLL,
         #[cfg(target_os = "linux")]
         torsade_tests::tcp::IO_URING,
+        #[cfg(unix)]
+        torsade_tests::tcp::UNIX,
+        #[cfg(target_os = "linux")]
+        torsade_tests::tcp::UNIX_IO_URING,
+        #[cfg(target_os = "linux")]
+        torsade_tests::tcp::UNIX_POLLING,
         with_threads(FILTERED_STRING),
         #[cfg(unix)]
         torsade_tests::tcp::FILTERED_TCP,
+        #[cfg(unix)]
+        torsade_tests::tcp::TLS,
     ];
     let asked = Asked::read(&columns);
     let report = runner::run(&columns, asked.patience, |cell, column| {

@@ -31,6 +31,7 @@
 //! - `figures`: how they are run and counted (Linux only).
 #![forbid(unsafe_code)]
 
+pub mod datagrams;
 pub mod feeds;
 #[cfg(target_os = "linux")]
 pub mod figures;

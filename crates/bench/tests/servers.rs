@@ -10,6 +10,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use torsade_bench::datagrams::Volley;
 use torsade_bench::load::{self, Ends, Message, Room, Session};
 use torsade_bench::servers::driver;
 use torsade_bench::{feeds, libuv, servers, tasks};
@@ -115,6 +116,10 @@ fn answers(server: SocketAddr, subject: &str) {
             let mut session = Session::open(server, Message::Constant, 3, 1).unwrap();
             session.play(5).unwrap();
             return load::visits(server, Message::Constant, Ends::Load, 5).unwrap();
+        }
+        "datagrams" => {
+            let mut volley = Volley::open(server, 3, 20).unwrap();
+            return volley.play(5).unwrap();
         }
         "lines" => Message::Line,
         "fanout" => {

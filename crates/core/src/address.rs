@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::vec;
 
-use crate::EndpointError;
+use crate::{Adopted, Credentials, EndpointError};
 
 /// One end of a connection, or the place of a listener.
 ///
@@ -36,6 +36,8 @@ pub enum Address {
     Inet(SocketAddr),
     /// A socket of this machine.
     Unix(UnixAddress),
+    /// A socket that the program has already; only to listen on or to connect to.
+    Adopted(Adopted),
     /// What has no address, by the name it is to be shown with: a pipe, the standard streams.
     Named(Arc<str>),
 }
@@ -85,6 +87,7 @@ impl fmt::Display for Address {
         match self {
             Self::Inet(address) => address.fmt(f),
             Self::Unix(address) => address.fmt(f),
+            Self::Adopted(_) => f.write_str("an adopted socket"),
             Self::Named(name) => f.write_str(name),
         }
     }
@@ -133,6 +136,12 @@ impl From<UnixAddress> for Address {
     }
 }
 
+impl From<Adopted> for Address {
+    fn from(adopted: Adopted) -> Self {
+        Self::Adopted(adopted)
+    }
+}
+
 impl PartialEq<SocketAddr> for Address {
     fn eq(&self, other: &SocketAddr) -> bool {
         self.inet() == Some(*other)
@@ -164,6 +173,10 @@ impl ToSocketAddrs for Address {
 /// assert_eq!(UnixAddress::Unnamed.to_string(), "unix:");
 /// ```
 #[doc(alias = "UNIXAddress")]
+#[doc(alias = "connectUNIX")]
+#[doc(alias = "UNIXClientEndpoint")]
+#[doc(alias = "create_unix_connection")]
+#[doc(alias = "open_unix_connection")]
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum UnixAddress {
@@ -192,6 +205,56 @@ impl UnixAddress {
             Self::Path(path) => Some(path),
             _ => None,
         }
+    }
+
+    /// Whether the system can have a socket there: a name must fit into its address.
+    pub(crate) fn check(&self) -> Result<(), EndpointError> {
+        let refused = |length, most| EndpointError::UnixName {
+            name: self.to_string(),
+            length,
+            most,
+        };
+        let (length, most, has_nul) = match self {
+            Self::Unnamed => return Err(refused(0, MOST)),
+            Self::Path(path) => {
+                let bytes = path.as_os_str().as_encoded_bytes();
+                (bytes.len(), MOST, bytes.contains(&0))
+            }
+            // A NUL goes in front of it, and none behind it.
+            Self::Abstract(name) => (name.len(), MOST, false),
+        };
+        if length == 0 || length > most || has_nul {
+            return Err(refused(length, most));
+        }
+        Ok(())
+    }
+}
+
+/// How long a name may be. The system's room for it has one byte more.
+const MOST: usize = if cfg!(any(target_os = "linux", target_os = "android")) {
+    107
+} else {
+    103
+};
+
+/// The socket that is this file.
+impl From<PathBuf> for UnixAddress {
+    fn from(path: PathBuf) -> Self {
+        Self::path(path)
+    }
+}
+
+/// The socket that is this file.
+impl From<&Path> for UnixAddress {
+    fn from(path: &Path) -> Self {
+        Self::path(path)
+    }
+}
+
+/// The socket that is this file.
+impl From<&str> for UnixAddress {
+    fn from(path: &str) -> Self {
+        Self::path(path)
     }
 }
 
@@ -223,6 +286,8 @@ impl fmt::Display for UnixAddress {
 pub struct Peer {
     remote: Address,
     local: Address,
+    /// In a box, because few connections have them.
+    credentials: Option<Box<Credentials>>,
 }
 
 impl Peer {
@@ -231,7 +296,21 @@ impl Peer {
         Self {
             remote: remote.into(),
             local: local.into(),
+            credentials: None,
         }
+    }
+
+    /// The same ends, with who is at the other one. Drivers and tests say so.
+    #[must_use]
+    pub fn with_credentials(mut self, credentials: Credentials) -> Self {
+        self.credentials = Some(Box::new(credentials));
+        self
+    }
+
+    /// Who is at the other end, where the system knows: on Unix sockets.
+    #[doc(alias = "peercred")]
+    pub fn credentials(&self) -> Option<Credentials> {
+        self.credentials.as_deref().copied()
     }
 
     /// The address of the other end.

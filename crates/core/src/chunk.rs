@@ -4,6 +4,8 @@ use std::mem;
 
 use bytes::{Buf, Bytes};
 
+use crate::Descriptor;
+
 /// Output on its way: made by the engine, sent by a driver, and returned to the engine.
 ///
 /// Bytes that were copied in lie in one buffer; shared [`Bytes`] are spliced in where they belong
@@ -25,6 +27,8 @@ struct Splice {
     /// The position in `copied` in front of which these bytes go.
     at: usize,
     bytes: Bytes,
+    /// What goes with the first of them.
+    descriptors: Vec<Descriptor>,
 }
 
 impl Chunk {
@@ -47,10 +51,11 @@ impl Chunk {
     }
 
     /// Fill `slices` with what is left to send, in order, and return how many were filled. What
-    /// does not fit follows in the next send.
+    /// does not fit follows in the next send, and so does what must not go together: bytes that
+    /// carry descriptors begin a send.
     pub fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let mut filled = 0;
-        for (slot, piece) in slices.iter_mut().zip(self.pieces()) {
+        for (slot, piece) in slices.iter_mut().zip(self.message()) {
             *slot = IoSlice::new(piece);
             filled += 1;
         }
@@ -59,7 +64,54 @@ impl Chunk {
 
     /// The pieces left to send, none of them empty.
     pub fn pieces(&self) -> impl Iterator<Item = &[u8]> {
-        let splices = &self.spliced[self.sent_splices..];
+        self.pieces_to(self.spliced.len(), self.copied.len())
+    }
+
+    /// Those of them that may go in one send, with the [`descriptors`](Self::descriptors).
+    pub fn message(&self) -> impl Iterator<Item = &[u8]> {
+        let splices = self.spliced.iter().enumerate().skip(self.sent_splices);
+        let carrying = splices.filter(|(_, splice)| !splice.descriptors.is_empty());
+        // One that lies at the front begins this send.
+        let mut others = carrying
+            .skip_while(|(place, splice)| *place == self.sent_splices && splice.at == self.sent);
+        match others.next() {
+            Some((place, splice)) => self.pieces_to(place, splice.at),
+            None => self.pieces_to(self.spliced.len(), self.copied.len()),
+        }
+    }
+
+    /// What must go with the next byte.
+    pub fn descriptors(&self) -> &[Descriptor] {
+        match self.spliced.get(self.sent_splices) {
+            Some(splice) if splice.at == self.sent => &splice.descriptors,
+            _ => &[],
+        }
+    }
+
+    /// The descriptors that go with the next `n` bytes, for who delivers them itself.
+    pub fn take_descriptors(&mut self, n: usize) -> Vec<Descriptor> {
+        let mut taken = Vec::new();
+        let (mut before, mut position) = (0, self.sent);
+        for splice in &mut self.spliced[self.sent_splices..] {
+            before += splice.at - position;
+            position = splice.at;
+            if before >= n {
+                break;
+            }
+            taken.append(&mut splice.descriptors);
+            before += splice.bytes.len();
+        }
+        taken
+    }
+
+    /// How many descriptors wait here.
+    pub(crate) fn count_descriptors(&self) -> usize {
+        self.spliced.iter().map(|it| it.descriptors.len()).sum()
+    }
+
+    /// The pieces before this splice and this position.
+    fn pieces_to(&self, splice: usize, end: usize) -> impl Iterator<Item = &[u8]> {
+        let splices = &self.spliced[self.sent_splices..splice];
         let mut position = self.sent;
         let mut next = 0;
         std::iter::from_fn(move || {
@@ -72,8 +124,8 @@ impl Chunk {
                 next += 1;
                 return Some(&splice.bytes[..]);
             }
-            let piece = &self.copied[position..];
-            position = self.copied.len();
+            let piece = &self.copied[position..end];
+            position = end;
             (!piece.is_empty()).then_some(piece)
         })
     }
@@ -109,6 +161,10 @@ impl Chunk {
             // `advance` to the end leaves an empty handle that still keeps the allocation; it is
             // dropped in `reset`.
             let within = splice.bytes.len().min(left);
+            if within > 0 {
+                // They went with the first byte; ours are closed.
+                splice.descriptors.clear();
+            }
             if within == splice.bytes.len() {
                 self.sent_splices += 1;
             } else {
@@ -135,10 +191,16 @@ impl Chunk {
     }
 
     pub(crate) fn push_shared(&mut self, bytes: Bytes) {
+        self.push_passing(bytes, Vec::new());
+    }
+
+    /// Bytes, and what goes with the first of them.
+    pub(crate) fn push_passing(&mut self, bytes: Bytes, descriptors: Vec<Descriptor>) {
         self.len += bytes.len();
         self.spliced.push(Splice {
             at: self.copied.len(),
             bytes,
+            descriptors,
         });
     }
 
@@ -215,6 +277,52 @@ mod tests {
                 assert!(chunk.pieces().all(|piece| !piece.is_empty()));
             }
         }
+    }
+
+    #[cfg(unix)]
+    fn descriptor() -> Descriptor {
+        std::io::pipe().unwrap().0.into()
+    }
+
+    /// `ab`, then `CD` with one, `e`, and `FG` with two.
+    #[cfg(unix)]
+    fn passing() -> Chunk {
+        let mut chunk = Chunk::default();
+        chunk.push(b"ab");
+        chunk.push_passing(Bytes::from_static(b"CD"), vec![descriptor()]);
+        chunk.push(b"e");
+        chunk.push_passing(Bytes::from_static(b"FG"), vec![descriptor(), descriptor()]);
+        chunk
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn bytes_that_carry_descriptors_begin_a_send() {
+        let mut chunk = passing();
+        let mut sends = Vec::new();
+        while !chunk.is_empty() {
+            let send: Vec<u8> = chunk.message().flatten().copied().collect();
+            sends.push((chunk.descriptors().len(), send.clone()));
+            chunk.advance(send.len());
+        }
+        assert_eq!(sends[0], (0, b"ab".to_vec()));
+        assert_eq!(sends[1], (1, b"CDe".to_vec()));
+        assert_eq!(sends[2], (2, b"FG".to_vec()));
+        assert_eq!(sends.len(), 3);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn descriptors_go_with_the_first_byte_and_only_once() {
+        let mut chunk = passing();
+        chunk.advance(3);
+        assert_eq!(chunk.descriptors().len(), 0, "C took them along");
+        let rest: Vec<u8> = chunk.message().flatten().copied().collect();
+        assert_eq!(rest, b"De");
+        assert_eq!(chunk.count_descriptors(), 2);
+        assert_eq!(chunk.take_descriptors(2).len(), 0);
+        assert_eq!(chunk.take_descriptors(3).len(), 2);
+        assert_eq!(chunk.count_descriptors(), 0);
     }
 
     #[test]

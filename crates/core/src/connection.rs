@@ -1,3 +1,4 @@
+use std::any::Any;
 use std::convert::Infallible;
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -9,7 +10,7 @@ use bytes::Bytes;
 use torsade_deferred::Deferred;
 
 use crate::link::{Ending, Link, Output, Phase};
-use crate::{ConnectionId, Disconnect, Filter, Net, Peer};
+use crate::{ConnectionId, Descriptor, DescriptorError, Disconnect, Filter, Net, Peer};
 
 /// An untyped handle of a connection: everything that needs no protocol type.
 ///
@@ -72,6 +73,15 @@ impl Connection {
     /// The reactor it lives on.
     pub fn net(&self) -> Net {
         Net(Rc::clone(self.0.shared()))
+    }
+
+    /// What a [filter](Filter) of this connection found out, by its type: what TLS negotiated, for
+    /// instance. `None` where no filter has [published](crate::Sides::publish) such a thing, so
+    /// always on a plain connection. It is there when `connection_made` is called, and still there
+    /// after the loss.
+    #[doc(alias = "get_extra_info")]
+    pub fn fact<T: Any>(&self) -> Option<Rc<T>> {
+        self.0.watches.fact()
     }
 
     /// Bytes handed to the kernel so far.
@@ -414,6 +424,101 @@ impl Connection {
     }
 }
 
+/// Descriptors, on Unix sockets.
+impl Connection {
+    /// Send these bytes, like [`write`](Self::write), and with them descriptors: the receiver has
+    /// each of them no later than the first of the bytes. Ours are closed when they have gone.
+    ///
+    /// What has to stay open here is cloned before: `file.try_clone()?`.
+    ///
+    /// ```
+    /// # #[cfg(unix)] {
+    /// use torsade_core::{Peer, Protocol, Transport, UnixAddress};
+    /// use torsade_testing::StringTransport;
+    ///
+    /// /// Whoever says anything gets one end of a pair.
+    /// struct Pairs;
+    /// impl Protocol for Pairs {
+    ///     fn data_received(&mut self, transport: &Transport<Self>, _: &[u8]) {
+    ///         let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+    ///         transport.write_with_descriptors("here\n", [theirs]).unwrap();
+    ///         // `ours` is the program's
+    /// #       drop(ours);
+    ///     }
+    /// }
+    ///
+    /// let peer = Peer::new(UnixAddress::Unnamed, UnixAddress::path("/run/pairs"));
+    /// let mut t = StringTransport::builder().peer(peer).serve(Pairs);
+    /// t.feed(b"?");
+    /// assert_eq!(t.take_sent(), b"here\n");
+    /// assert_eq!(t.take_sent_descriptors().len(), 1);
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Nothing is written, and the descriptors are closed, if they cannot go: see
+    /// [`DescriptorError`].
+    #[doc(alias = "sendFileDescriptor")]
+    #[doc(alias = "send_fds")]
+    #[doc(alias = "SCM_RIGHTS")]
+    pub fn write_with_descriptors<D: Into<Descriptor>>(
+        &self,
+        data: impl AsRef<[u8]>,
+        descriptors: impl IntoIterator<Item = D>,
+    ) -> Result<(), DescriptorError> {
+        // Collected first: the iterator is the user's.
+        let descriptors: Vec<Descriptor> = descriptors.into_iter().map(Into::into).collect();
+        self.0.write_passing(data.as_ref(), descriptors)
+    }
+
+    /// Have descriptors that the peer sends, from the next bytes on; called in `connection_made`,
+    /// from the first. [`take_descriptors`](Self::take_descriptors) has them then.
+    ///
+    /// Without it the system closes them as they come. When it is turned off, those that were not
+    /// taken are closed. Nothing comes on anything but a Unix socket.
+    pub fn receive_descriptors(&self, wanted: bool) {
+        self.0.want_descriptors(wanted);
+    }
+
+    /// The descriptors that came and were not taken, in the order in which they were sent: in
+    /// `data_received` all those are there that go with its bytes, and perhaps some that go with
+    /// bytes that are still to come. They are closed on `exec`.
+    ///
+    /// More than `Limits::descriptors` that nobody takes end the connection with
+    /// [`Limit::Descriptors`](crate::Limit::Descriptors); what is left at the loss is closed.
+    ///
+    /// ```
+    /// # #[cfg(unix)] {
+    /// use torsade_core::{Peer, Protocol, Transport, UnixAddress};
+    /// use torsade_testing::StringTransport;
+    ///
+    /// struct Counts;
+    /// impl Protocol for Counts {
+    ///     fn connection_made(&mut self, transport: &Transport<Self>) {
+    ///         transport.receive_descriptors(true);
+    ///     }
+    ///     fn data_received(&mut self, transport: &Transport<Self>, _: &[u8]) {
+    ///         let files = transport.take_descriptors();
+    ///         transport.write(format!("{}\n", files.len()));
+    ///     }
+    /// }
+    ///
+    /// let peer = Peer::new(UnixAddress::Unnamed, UnixAddress::path("/run/counts"));
+    /// let mut t = StringTransport::builder().peer(peer).serve(Counts);
+    /// let (one, other) = std::os::unix::net::UnixStream::pair()?;
+    /// t.feed_with_descriptors(b"two", [one, other]);
+    /// assert_eq!(t.take_sent(), b"2\n");
+    /// # }
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias = "IFileDescriptorReceiver")]
+    #[doc(alias = "fileDescriptorReceived")]
+    #[doc(alias = "recv_fds")]
+    pub fn take_descriptors(&self) -> Vec<Descriptor> {
+        self.0.watches.take_descriptors()
+    }
+}
+
 /// Filters.
 impl Connection {
     /// Put a filter between this connection's protocol and the wire, in the middle of the stream.
@@ -469,6 +574,35 @@ impl Connection {
     #[doc(alias = "start_tls")]
     pub fn push_filter(&self, filter: impl Filter) {
         self.0.push_filter(Box::new(filter));
+    }
+
+    /// Resolves when all [filters](Filter) of this connection are in place and ready: those that
+    /// shake hands have done so. At once where there are none.
+    ///
+    /// Rejected with the reason if the connection ends before that.
+    ///
+    /// ```
+    /// # use torsade_core::{Protocol, Transport};
+    /// # struct Quiet;
+    /// # impl Protocol for Quiet {
+    /// #     fn data_received(&mut self, _: &Transport<Self>, _: &[u8]) {}
+    /// # }
+    /// let t = torsade_testing::StringTransport::serve(Quiet);
+    /// assert!(t.connection().filters_ready().try_take().unwrap().is_ok());
+    /// ```
+    #[doc(alias = "handshakeCompleted")]
+    #[doc(alias = "IHandshakeListener")]
+    #[track_caller]
+    pub fn filters_ready(&self) -> Deferred<(), Disconnect> {
+        match self.0.watches.reason() {
+            Some(reason) if self.0.phase() == Phase::Lost => Deferred::fail(reason),
+            _ if !self.0.is_filtered() => Deferred::succeed(()),
+            _ => {
+                let ready = self.0.watches.watch_filters();
+                self.0.touch();
+                ready
+            }
+        }
     }
 }
 

@@ -4,6 +4,8 @@ use std::io;
 
 use torsade_deferred::Panic;
 
+use crate::TlsFailure;
+
 /// Why a connection ended, by blame: what `connection_lost` is told.
 ///
 /// Twisted tells it as a `Failure` of `ConnectionDone`, `ConnectionLost` or `ConnectionAborted`;
@@ -16,7 +18,9 @@ use torsade_deferred::Panic;
 /// | the peer or the network, rudely | [`Reset`](Self::Reset), [`Io`](Self::Io) |
 /// | we, rudely | [`Aborted`](Self::Aborted) |
 /// | a clock or a bound | [`TimedOut`](Self::TimedOut), [`LimitPassed`](Self::LimitPassed) |
+/// | the peer or somebody between us, by an end that TLS does not vouch for | [`TruncatedTls`](Self::TruncatedTls) |
 /// | what the peer said | [`Protocol`](Self::Protocol) |
+/// | who it is, or how it encrypts | [`Tls`](Self::Tls) |
 /// | our own code | [`Application`](Self::Application), [`Panicked`](Self::Panicked) |
 /// | the end of everything | [`ReactorGone`](Self::ReactorGone) |
 ///
@@ -47,6 +51,10 @@ pub enum Disconnect {
     TimedOut(Timeout),
     /// A bound was passed; which one is said.
     LimitPassed(Limit),
+    /// The stream ended without TLS's own word for it: it may have been cut off by somebody else.
+    TruncatedTls,
+    /// TLS could not be agreed upon, or kept up; why is said.
+    Tls(Box<TlsFailure>),
     /// The peer broke the protocol that is spoken; in words.
     Protocol(Cow<'static, str>),
     /// The application gave up the connection; in words.
@@ -89,6 +97,8 @@ pub enum Limit {
     Unread,
     /// A message of the peer, a line for instance, was longer than its framing allows.
     Message,
+    /// More descriptors came, or came at once, than `Limits::descriptors` and nobody took them.
+    Descriptors,
     /// There were `Limits::max_connections` already. Told to `Factory::failed`.
     Connections,
 }
@@ -163,12 +173,17 @@ impl fmt::Display for Disconnect {
             Self::LimitPassed(Limit::Unread) => {
                 f.write_str("limit passed: too much input left unread")
             }
+            Self::LimitPassed(Limit::Descriptors) => {
+                f.write_str("too many descriptors came and were not taken")
+            }
             Self::LimitPassed(Limit::Message) => {
                 f.write_str("limit passed: the peer sent too long a message")
             }
             Self::LimitPassed(Limit::Connections) => {
                 f.write_str("limit passed: there are as many connections as may be")
             }
+            Self::TruncatedTls => f.write_str("cut off: TLS was not ended by the peer"),
+            Self::Tls(failure) => write!(f, "no TLS: {failure}"),
             Self::Protocol(what) => write!(f, "the peer broke the protocol: {what}"),
             Self::Application(what) => write!(f, "the application failed: {what}"),
             Self::Panicked(panic) => write!(f, "a callback panicked: {}", panic.message()),
@@ -179,6 +194,12 @@ impl fmt::Display for Disconnect {
 }
 
 impl std::error::Error for Disconnect {}
+
+impl From<TlsFailure> for Disconnect {
+    fn from(failure: TlsFailure) -> Self {
+        Self::Tls(Box::new(failure))
+    }
+}
 
 /// Resets in all the spellings that systems have become [`Disconnect::Reset`].
 impl From<io::Error> for Disconnect {

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::place::check_name;
-use crate::{Address, EndpointError, Filter, Limits, Peer, Place, UnixAddress};
+use crate::{
+    Address, Adopted, EndpointError, Filter, Limits, ListenOptions, Peer, Place, UnixAddress,
+};
 
 /// Where to listen, or what to connect to, and through which filters.
 ///
@@ -48,6 +50,7 @@ use crate::{Address, EndpointError, Filter, Limits, Peer, Place, UnixAddress};
 pub struct Endpoint {
     places: Vec<Place>,
     filters: Vec<MakeFilter>,
+    options: ListenOptions,
     family: Family,
     bind: Option<Address>,
     timeout: Option<Duration>,
@@ -178,6 +181,18 @@ impl Endpoint {
         self
     }
 
+    /// Listen with these options.
+    #[must_use]
+    pub fn with_options(mut self, options: ListenOptions) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// What a listener there is asked for besides its address.
+    pub fn options(&self) -> &ListenOptions {
+        &self.options
+    }
+
     /// Whether there are no filters.
     pub(crate) fn is_plain(&self) -> bool {
         self.filters.is_empty()
@@ -296,6 +311,12 @@ impl ToEndpoint for Place {
 }
 
 impl ToEndpoint for UnixAddress {
+    fn to_endpoint(&self) -> Result<Endpoint, EndpointError> {
+        Ok(Endpoint::new([self.clone()]))
+    }
+}
+
+impl ToEndpoint for Adopted {
     fn to_endpoint(&self) -> Result<Endpoint, EndpointError> {
         Ok(Endpoint::new([self.clone()]))
     }

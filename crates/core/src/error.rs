@@ -209,6 +209,18 @@ pub enum EndpointError {
         /// What was given.
         text: String,
     },
+    /// No Unix socket can have this name: it is empty, too long, or a path with a NUL in it.
+    #[error(
+        "{name:?} is no name for a Unix socket: it has {length} bytes, and {most} are the most"
+    )]
+    UnixName {
+        /// What was given, as it is written.
+        name: String,
+        /// How long it is.
+        length: usize,
+        /// How long it may be on this system.
+        most: usize,
+    },
     /// Colons that are not the one before the port: an IPv6 address without brackets, or a
     /// description like `tcp:127.0.0.1:80`.
     #[error(

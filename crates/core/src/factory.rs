@@ -3,7 +3,7 @@ use std::rc::Rc;
 
 use crate::link::Link;
 use crate::stack::{Stack, stack};
-use crate::{Address, Disconnect, Peer, Protocol};
+use crate::{Address, Connection, Disconnect, Peer, Protocol};
 
 /// Makes a protocol for each connection that a listener accepts, and holds what they share.
 ///
@@ -50,6 +50,16 @@ pub trait Factory: 'static {
     /// else happens.
     #[doc(alias = "buildProtocol")]
     fn build(&mut self, peer: &Peer) -> Option<Self::Protocol>;
+
+    /// The same, for a factory that chooses by more than addresses: by what the connection's filters
+    /// [found out](Connection::fact), such as the protocol that TLS agreed upon. Called instead of
+    /// [`build`](Self::build), which is what it does by default.
+    ///
+    /// What is written to the connection here leaves before what its protocol writes.
+    #[doc(alias = "IProtocolNegotiationFactory")]
+    fn build_for(&mut self, connection: &Connection) -> Option<Self::Protocol> {
+        self.build(connection.peer())
+    }
 
     /// The listener accepts connections on `address`.
     #[doc(alias = "startFactory")]
@@ -106,6 +116,34 @@ pub fn factory<B: Built>(
     Closure(build)
 }
 
+/// A factory from a closure that is given the connection, and may ask it for what its filters
+/// [found out](Connection::fact).
+///
+/// ```
+/// use torsade_core::{Connection, Protocol, Transport, connection_factory};
+///
+/// # struct Quiet;
+/// # impl Protocol for Quiet {
+/// #     fn data_received(&mut self, _: &Transport<Self>, _: &[u8]) {}
+/// # }
+/// /// Known when the connection's filters are ready, if one of them says so.
+/// struct Spoken(&'static str);
+///
+/// let by_language = connection_factory(|connection: &Connection| {
+///     match connection.fact::<Spoken>()?.0 {
+///         "quiet" => Some(Quiet),
+///         _ => None, // refused
+///     }
+/// });
+/// # let _ = by_language;
+/// ```
+#[doc(alias = "IProtocolNegotiationFactory")]
+pub fn connection_factory<B: Built>(
+    build: impl FnMut(&Connection) -> B + 'static,
+) -> impl Factory<Protocol = B::Protocol> {
+    ByConnection(build)
+}
+
 /// What the closure of [`factory`] may return: a protocol, or an `Option` of one.
 pub trait Built {
     /// The protocol.
@@ -128,6 +166,21 @@ impl<P: Protocol> Built for Option<P> {
 
     fn built(self) -> Self {
         self
+    }
+}
+
+struct ByConnection<F>(F);
+
+impl<B: Built, F: FnMut(&Connection) -> B + 'static> Factory for ByConnection<F> {
+    type Protocol = B::Protocol;
+
+    /// Only the engine has connections, and it calls the other method.
+    fn build(&mut self, _: &Peer) -> Option<B::Protocol> {
+        None
+    }
+
+    fn build_for(&mut self, connection: &Connection) -> Option<B::Protocol> {
+        (self.0)(connection).built()
     }
 }
 
@@ -154,7 +207,7 @@ pub(crate) trait AnyFactory {
 
 impl<F: Factory> AnyFactory for RefCell<F> {
     fn build(&self, link: &Rc<Link>) -> Option<Box<dyn Stack>> {
-        let protocol = self.borrow_mut().build(link.peer())?;
+        let protocol = self.borrow_mut().build_for(&Connection(Rc::clone(link)))?;
         Some(stack(protocol, link, link.outermost()))
     }
 

@@ -1,4 +1,6 @@
+use std::any::Any;
 use std::fmt;
+use std::rc::Rc;
 
 use crate::{Disconnect, Time};
 
@@ -188,6 +190,7 @@ pub struct Sides<'a> {
     pub(crate) now: Time,
     pub(crate) wake_at: &'a mut Option<Time>,
     pub(crate) plain_ended: &'a mut bool,
+    pub(crate) facts: &'a mut Vec<Rc<dyn Any>>,
 }
 
 impl Sides<'_> {
@@ -204,6 +207,57 @@ impl Sides<'_> {
     /// There will be no more bytes for the protocol: the peer has ended its side.
     pub fn end_plain(&mut self) {
         *self.plain_ended = true;
+    }
+
+    /// Let everybody who has a handle of the connection know something that the filter found out:
+    /// what was negotiated, who the peer said it was. [`Connection::fact`] finds it by its type, a
+    /// factory can [choose by it](crate::Factory::build_for). A later one of the same type takes
+    /// the place of an earlier one.
+    ///
+    /// [`Connection::fact`]: crate::Connection::fact
+    ///
+    /// ```
+    /// use torsade_core::{Disconnect, Filter, Protocol, Sides, Transport};
+    ///
+    /// /// The first byte says who speaks.
+    /// #[derive(Debug, PartialEq)]
+    /// struct Caller(u8);
+    ///
+    /// struct Announced(bool);
+    /// impl Filter for Announced {
+    ///     fn decode(&mut self, wire: &mut [u8], sides: &mut Sides<'_>) -> Result<usize, Disconnect> {
+    ///         if self.0 {
+    ///             sides.plain().extend_from_slice(wire);
+    ///             return Ok(wire.len());
+    ///         }
+    ///         self.0 = true;
+    ///         sides.publish(Caller(wire[0]));
+    ///         Ok(1)
+    ///     }
+    ///     fn encode(&mut self, plain: &[&[u8]], sides: &mut Sides<'_>) -> Result<(), Disconnect> {
+    ///         sides.wire().extend(plain.concat());
+    ///         Ok(())
+    ///     }
+    ///     fn is_ready(&self) -> bool {
+    ///         self.0
+    ///     }
+    /// }
+    ///
+    /// struct Greeter;
+    /// impl Protocol for Greeter {
+    ///     fn connection_made(&mut self, transport: &Transport<Self>) {
+    ///         assert_eq!(transport.fact::<Caller>().as_deref(), Some(&Caller(b'7')));
+    ///         transport.write("hello, seven");
+    ///     }
+    ///     fn data_received(&mut self, _: &Transport<Self>, _: &[u8]) {}
+    /// }
+    ///
+    /// let mut t = torsade_testing::StringTransport::builder().filter(|_| Announced(false)).serve(Greeter);
+    /// t.feed(b"7");
+    /// assert_eq!(t.take_sent(), b"hello, seven");
+    /// ```
+    pub fn publish<T: Any>(&mut self, fact: T) {
+        self.facts.push(Rc::new(fact));
     }
 
     /// The time of this turn.

@@ -3,7 +3,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use torsade_deferred::Panic;
 
-use crate::ConnectionId;
+use crate::{ConnectionId, PortId};
 
 /// Run user code; a panic in it is an `Err`.
 ///
@@ -22,6 +22,7 @@ pub(crate) fn run<R>(user: impl FnOnce() -> R) -> Result<R, Panic> {
 pub struct Caught {
     place: &'static str,
     connection: Option<ConnectionId>,
+    port: Option<PortId>,
     panic: Panic,
 }
 
@@ -30,6 +31,16 @@ impl Caught {
         Self {
             place,
             connection: Some(connection),
+            port: None,
+            panic,
+        }
+    }
+
+    pub(crate) fn at(port: PortId, place: &'static str, panic: Panic) -> Self {
+        Self {
+            place,
+            connection: None,
+            port: Some(port),
             panic,
         }
     }
@@ -38,6 +49,7 @@ impl Caught {
         Self {
             place,
             connection: None,
+            port: None,
             panic,
         }
     }
@@ -52,6 +64,11 @@ impl Caught {
         self.connection
     }
 
+    /// On which datagram port, if it was a port's.
+    pub fn port(&self) -> Option<PortId> {
+        self.port
+    }
+
     /// The panic.
     pub fn panic(&self) -> &Panic {
         &self.panic
@@ -63,11 +80,15 @@ impl fmt::Display for Caught {
         let Self {
             place,
             connection,
+            port,
             panic,
         } = self;
         write!(f, "panic in {place}")?;
         if let Some(connection) = connection {
             write!(f, " of connection {connection}")?;
+        }
+        if let Some(port) = port {
+            write!(f, " of port {port}")?;
         }
         write!(f, ": {}", panic.message())
     }

@@ -1,8 +1,10 @@
 use std::io;
+use std::net::SocketAddr;
 
+use crate::datagram::PortSetting;
 use crate::guard::Caught;
 use crate::threads::{NoThreads, NotTaken, Work};
-use crate::{Address, ConnectionId, ListenerId, Time};
+use crate::{Address, ConnectionId, DatagramOptions, ListenOptions, ListenerId, PortId, Time};
 
 /// What must be answered at once, by whatever drives an engine: a reactor, a fake, a simulated
 /// host. Everything else is a fact or an operation.
@@ -17,10 +19,53 @@ pub trait Host: 'static {
     ///
     /// # Errors
     /// The system's, an address in use above all.
-    fn listen(&self, address: &Address, listener: ListenerId) -> io::Result<Address>;
+    fn listen(
+        &self,
+        address: &Address,
+        options: &ListenOptions,
+        listener: ListenerId,
+    ) -> io::Result<Address>;
 
     /// Close the listening socket now, so that the address is free when this returns.
     fn close_listener(&self, listener: ListenerId);
+
+    /// Open a socket for datagrams at `address`, in the driver's poller for input from the start,
+    /// and report what comes as `Engine::datagrams(port, ..)`. Returns the address in force.
+    ///
+    /// # Errors
+    /// The system's. By default there are no datagrams: `Unsupported`.
+    fn bind(
+        &self,
+        address: SocketAddr,
+        options: &DatagramOptions,
+        port: PortId,
+    ) -> io::Result<SocketAddr> {
+        let _ = (address, options, port);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Close a port's socket now, so that the address is free when this returns.
+    fn close_port(&self, port: PortId) {
+        let _ = port;
+    }
+
+    /// Fix whom a port talks to. Returns its own address, which that may settle.
+    ///
+    /// # Errors
+    /// The system's, if there is no way there for instance.
+    fn connect_port(&self, port: PortId, peer: SocketAddr) -> io::Result<SocketAddr> {
+        let _ = (port, peer);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Change a port's socket.
+    ///
+    /// # Errors
+    /// The system's.
+    fn set_port(&self, port: PortId, setting: &PortSetting) -> io::Result<()> {
+        let _ = (port, setting);
+        Err(io::ErrorKind::Unsupported.into())
+    }
 
     /// Do `work` in a thread. By default there are none, and it is given back.
     ///
@@ -40,7 +85,7 @@ pub trait Host: 'static {
         None
     }
 
-    /// Whether [`calls`](Self::calls) is to be told. Asked once, when an engine is made.
+    /// Whether [`calls`](Self::calls) and [`port_calls`](Self::port_calls) are to be told. Asked once, when an engine is made.
     fn notes_calls(&self) -> bool {
         false
     }
@@ -49,6 +94,11 @@ pub trait Host: 'static {
     /// `a continuation`. For those who draw what happens.
     fn calls(&self, connection: ConnectionId, place: &'static str) {
         let _ = (connection, place);
+    }
+
+    /// The same for a datagram port: `datagram_received`, and so on.
+    fn port_calls(&self, port: PortId, place: &'static str) {
+        let _ = (port, place);
     }
 
     /// A panic of user code was caught. Logs it as an error; a test makes a failure of it.

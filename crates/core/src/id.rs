@@ -51,3 +51,7 @@ id! {
     /// Names a look-up of a name.
     LookupId
 }
+id! {
+    /// Names a datagram port of one engine.
+    PortId
+}

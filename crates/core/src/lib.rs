@@ -72,6 +72,8 @@ mod connect;
 mod connection;
 mod continuation;
 mod cooperator;
+mod datagram;
+mod descriptor;
 mod disconnect;
 mod endpoint;
 mod engine;
@@ -109,7 +111,9 @@ mod threads;
 mod time;
 mod timer;
 mod timers;
+mod tls_failure;
 mod transport;
+mod unix;
 mod waits;
 mod watch;
 mod wheel;
@@ -120,14 +124,18 @@ pub use self::address::{Address, Peer, UnixAddress};
 pub use self::any::AnyProtocol;
 pub use self::connection::Connection;
 pub use self::cooperator::{CooperativeTask, Cooperator};
+pub use self::datagram::{
+    DatagramError, DatagramOptions, DatagramPort, DatagramProtocol, DatagramTransport, Interface,
+};
+pub use self::descriptor::{Adopted, Descriptor, DescriptorError};
 pub use self::disconnect::{Disconnect, IoFailure, Limit, Timeout};
 pub use self::endpoint::{Endpoint, Family, ToEndpoint};
 pub use self::error::{
     AttemptError, ConnectError, EndpointError, FailedAttempt, Gone, ListenError, ResolveError,
 };
-pub use self::factory::{Built, Factory, factory};
+pub use self::factory::{Built, Factory, connection_factory, factory};
 pub use self::filter::{Filter, Sides, WireEnd};
-pub use self::id::{AttemptId, ConnectionId, ListenerId, LookupId};
+pub use self::id::{AttemptId, ConnectionId, ListenerId, LookupId, PortId};
 pub use self::layer::Layered;
 pub use self::limits::{Limits, WhenFull};
 pub use self::listener::Listener;
@@ -139,12 +147,15 @@ pub use self::remote::Remote;
 pub use self::threads::ThreadError;
 pub use self::time::Time;
 pub use self::timer::Timer;
+pub use self::tls_failure::{CertificateFault, TlsFailure};
 pub use self::transport::Transport;
+pub use self::unix::{Credentials, ListenOptions, UnixListen};
 pub use self::wrapper::{Pass, Wrapper};
 
 /// For those who write drivers: the engine, what it asks for, and what it must be told.
 pub mod driver {
     pub use crate::chunk::Chunk;
+    pub use crate::datagram::{Arrived, Departure, Departures, PortSetting};
     pub use crate::engine::Engine;
     pub use crate::extension::Extension;
     pub use crate::guard::Caught;

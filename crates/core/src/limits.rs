@@ -34,6 +34,9 @@ pub struct Limits {
     /// Input that a protocol may leave unread and wait for more of, in bytes. 1 MiB; changed for
     /// one connection by `set_unread_limit`.
     pub unread: usize,
+    /// Descriptors that one message may carry, and that a connection may hold received and not
+    /// taken; those of output that waits are as many at most. Linux has no larger message. 253.
+    pub descriptors: usize,
     /// A buffered `close` that makes no progress for this long is aborted. 120 s.
     pub flush_timeout: Duration,
     /// Before a connection whose filters are not ready is aborted. 30 s.
@@ -92,6 +95,15 @@ pub struct Limits {
     pub turn_posts: usize,
     /// Connections accepted by one listener in one turn. 64.
     pub turn_accepts: usize,
+    /// The longest datagram that is received whole, in bytes; of a longer one
+    /// [`DatagramError::Truncated`](crate::DatagramError::Truncated) tells. 65,535, which no UDP
+    /// datagram exceeds.
+    pub datagram: usize,
+    /// Bytes of datagrams that one port queues for sending, each datagram with 64 for itself. Past
+    /// it the newest is dropped and counted (contract C18). 4 MiB.
+    pub datagram_queue: usize,
+    /// Datagrams taken from one port in one turn. 64.
+    pub turn_datagrams: usize,
     /// Threads of the pool behind `Net::defer_to_thread` that stay when there is nothing to do,
     /// once there was something. 0.
     pub min_threads: usize,
@@ -139,6 +151,7 @@ impl Default for Limits {
             write_cap: 16 * MIB,
             total_write_cap: 256 * MIB,
             unread: MIB,
+            descriptors: 253,
             flush_timeout: Duration::from_secs(120),
             handshake_timeout: Duration::from_secs(30),
             filter_input: MIB,
@@ -162,6 +175,9 @@ impl Default for Limits {
             turn_continuations: 10_000,
             turn_posts: 1_000,
             turn_accepts: 64,
+            datagram: 65_535,
+            datagram_queue: 4 * MIB,
+            turn_datagrams: 64,
             min_threads: 0,
             max_threads: 10,
             thread_queue: 10_000,

@@ -1,5 +1,6 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::io;
 use std::panic::Location;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -11,8 +12,9 @@ use crate::listener::{Listening, News};
 use crate::shared::{Shared, State, StopAsked};
 use crate::timers::Action;
 use crate::{
-    Address, ConnectError, EndpointError, Factory, Gone, Limits, ListenError, Listener, ListenerId,
-    Place, Protocol, Remote, Time, Timer, ToEndpoint, Transport, connect, hooks,
+    Address, ConnectError, DatagramOptions, DatagramProtocol, DatagramTransport, Endpoint,
+    EndpointError, Factory, Gone, Limits, ListenError, Listener, ListenerId, Place, Protocol,
+    Remote, Time, Timer, ToEndpoint, Transport, connect, datagram, hooks,
 };
 
 /// The local handle of a reactor, and what programs are written against: a real reactor gives
@@ -66,10 +68,10 @@ impl Net {
         }
         let id = ListenerId(shared.listening.borrow().next_key());
         let mut refused = None;
-        let endpoint = at.to_endpoint()?;
+        let endpoint = meant(&at)?;
         for place in endpoint.places() {
             let wanted = &self.here(place)?;
-            match shared.host().listen(wanted, id) {
+            match shared.host().listen(wanted, endpoint.options(), id) {
                 Ok(address) => {
                     let listening = Rc::new(Listening {
                         id,
@@ -93,6 +95,101 @@ impl Net {
             }
         }
         Err(refused.unwrap_or(ListenError::Endpoint(EndpointError::Empty)))
+    }
+
+    /// Open a port for datagrams at `at`, and give what comes there to `protocol`.
+    ///
+    /// Where `at` means several addresses, the first that the system grants is taken. Port 0 takes
+    /// a free one: [`DatagramPort::local`](crate::DatagramPort::local) says which. A client binds
+    /// to `0.0.0.0:0` or `[::]:0`. `started` is called when the current callback has returned. The
+    /// port lives until it is closed, whether its handle is kept or not.
+    ///
+    /// ```
+    /// use std::net::SocketAddr;
+    /// use torsade_core::{DatagramProtocol, DatagramTransport, ListenError, Net};
+    ///
+    /// struct Echo;
+    /// impl DatagramProtocol for Echo {
+    ///     fn datagram_received(
+    ///         &mut self,
+    ///         transport: &DatagramTransport<Self>,
+    ///         data: &[u8],
+    ///         from: &SocketAddr,
+    ///     ) {
+    ///         transport.send_to(data, from);
+    ///     }
+    /// }
+    ///
+    /// fn serve(net: &Net) -> Result<DatagramTransport<Echo>, ListenError> {
+    ///     net.bind("127.0.0.1:8007", Echo)
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ListenError::Endpoint`] if `at` names no address, [`ListenError::System`] if the system
+    /// refuses it, because it is in use for instance.
+    #[doc(alias = "listenUDP")]
+    #[doc(alias = "create_datagram_endpoint")]
+    #[track_caller]
+    pub fn bind<P: DatagramProtocol>(
+        &self,
+        at: impl ToEndpoint,
+        protocol: P,
+    ) -> Result<DatagramTransport<P>, ListenError> {
+        self.bind_with(at, &DatagramOptions::new(), protocol)
+    }
+
+    /// [`bind`](Self::bind), with options that the socket must have before it has an address.
+    ///
+    /// ```
+    /// use torsade_core::{DatagramOptions, DatagramTransport, Interface, Net};
+    /// # use std::net::SocketAddr;
+    /// # use torsade_core::DatagramProtocol;
+    /// # struct Listener;
+    /// # impl DatagramProtocol for Listener {
+    /// #     fn datagram_received(&mut self, _: &DatagramTransport<Self>, _: &[u8], _: &SocketAddr) {}
+    /// # }
+    ///
+    /// fn hear_services(net: &Net) -> Result<(), Box<dyn std::error::Error>> {
+    ///     let shared = DatagramOptions::new().reuse_address(true).reuse_port(true);
+    ///     let port = net.bind_with("0.0.0.0:5353", &shared, Listener)?;
+    ///     port.join_group("224.0.0.251".parse()?, Interface::Any)?;
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// As those of [`bind`](Self::bind).
+    #[doc(alias = "listenMulticast")]
+    #[track_caller]
+    pub fn bind_with<P: DatagramProtocol>(
+        &self,
+        at: impl ToEndpoint,
+        options: &DatagramOptions,
+        protocol: P,
+    ) -> Result<DatagramTransport<P>, ListenError> {
+        let shared = &self.0;
+        if !shared.is_alive() {
+            return Err(Gone.into());
+        }
+        let site = Location::caller();
+        let mut protocol = Some(protocol);
+        let mut refused = ListenError::Endpoint(EndpointError::Empty);
+        for place in meant(&at)?.places() {
+            let address = self.here(place)?;
+            let bound = match address.inet() {
+                Some(inet) => datagram::bind(shared, inet, options, &mut protocol, site),
+                // Datagrams of other families are not there.
+                None => Err(io::ErrorKind::Unsupported.into()),
+            };
+            match bound {
+                Ok(transport) => return Ok(transport),
+                Err(error) => {
+                    refused = ListenError::System { address, error };
+                }
+            }
+        }
+        Err(refused)
     }
 
     /// The address of a place to listen at.
@@ -155,7 +252,7 @@ impl Net {
         to: impl ToEndpoint,
         protocol: P,
     ) -> Deferred<Transport<P>, ConnectError> {
-        match to.to_endpoint() {
+        match meant(&to) {
             Ok(endpoint) => connect::connect(&self.0, endpoint, protocol),
             Err(error) => Deferred::fail(error.into()),
         }
@@ -338,6 +435,27 @@ impl Net {
         self.0.dropped_writes()
     }
 
+    /// Datagram ports whose `stopped` has not been called yet.
+    ///
+    /// ```
+    /// # use std::net::SocketAddr;
+    /// # use torsade_core::{DatagramProtocol, DatagramTransport};
+    /// # struct Quiet;
+    /// # impl DatagramProtocol for Quiet {
+    /// #     fn datagram_received(&mut self, _: &DatagramTransport<Self>, _: &[u8], _: &SocketAddr) {}
+    /// # }
+    /// let mut port = torsade_testing::FakeDatagrams::bind(Quiet);
+    /// assert_eq!(port.net().datagram_ports(), 1);
+    /// ```
+    pub fn datagram_ports(&self) -> usize {
+        self.0.ports.borrow().len()
+    }
+
+    /// Datagrams that no port sent, because its queue was full or it was closed.
+    pub fn dropped_datagrams(&self) -> u64 {
+        self.0.dropped_datagrams()
+    }
+
     /// Where the timers were set that are armed and belong to no connection.
     #[doc(alias = "getDelayedCalls")]
     pub fn free_timers(&self) -> Vec<&'static Location<'static>> {
@@ -348,6 +466,16 @@ impl Net {
     pub fn is_alive(&self) -> bool {
         self.0.state() != State::Gone
     }
+}
+
+/// What is meant, with names that sockets of this machine can have.
+fn meant(to: &impl ToEndpoint) -> Result<Endpoint, EndpointError> {
+    let endpoint = to.to_endpoint()?;
+    let addresses = endpoint.places().iter().filter_map(Place::address);
+    for unix in addresses.filter_map(Address::unix) {
+        unix.check()?;
+    }
+    Ok(endpoint)
 }
 
 impl fmt::Debug for Net {

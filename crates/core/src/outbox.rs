@@ -3,6 +3,7 @@ use std::mem;
 
 use bytes::Bytes;
 
+use crate::Descriptor;
 use crate::chunk::Chunk;
 
 /// One connection's output.
@@ -55,6 +56,21 @@ impl Outbox {
 
     pub(crate) fn push_shared(&mut self, pool: &Pool, bytes: Bytes) {
         self.filling(pool).push_shared(bytes);
+    }
+
+    /// Bytes, and what goes with them.
+    pub(crate) fn push_passing(&mut self, pool: &Pool, bytes: Bytes, passed: Vec<Descriptor>) {
+        self.filling(pool).push_passing(bytes, passed);
+    }
+
+    /// Descriptors that wait, but for those of a chunk that is with the driver.
+    pub(crate) fn count_descriptors(&self) -> usize {
+        let held = match &self.going {
+            Going::Held(chunk) => chunk.count_descriptors(),
+            Going::Nothing | Going::Away => 0,
+        };
+        let filling = self.filling.as_ref();
+        held + filling.map_or(0, |chunk| chunk.count_descriptors())
     }
 
     #[inline]

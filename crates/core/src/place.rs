@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::{Address, EndpointError, UnixAddress};
+use crate::{Address, Adopted, EndpointError, UnixAddress};
 
 /// One of the places that an [`Endpoint`](crate::Endpoint) holds: an address, or what is turned
 /// into addresses when somebody connects to it.
@@ -130,6 +130,12 @@ impl From<SocketAddr> for Place {
 impl From<UnixAddress> for Place {
     fn from(address: UnixAddress) -> Self {
         Self::Address(address.into())
+    }
+}
+
+impl From<Adopted> for Place {
+    fn from(adopted: Adopted) -> Self {
+        Self::Address(adopted.into())
     }
 }
 

@@ -8,6 +8,7 @@ use torsade_deferred::queue::{Job, Turn};
 
 use crate::chunk::Chunk;
 use crate::connect::{Attempt, Connecting};
+use crate::datagram::Port;
 use crate::engine::Spare;
 use crate::extension::Extensions;
 use crate::guard::{self, Caught};
@@ -26,7 +27,7 @@ use crate::threads::Asked;
 use crate::timers::{Action, Timers};
 use crate::wheel::When;
 use crate::wire::Op;
-use crate::{ConnectionId, Limits, Time};
+use crate::{ConnectionId, Limits, PortId, Time};
 
 /// What an engine shares with its handles: lists of what they did, and what they may look at.
 pub(crate) struct Shared {
@@ -46,6 +47,8 @@ pub(crate) struct Shared {
     /// Connections that the engine must look at before it sleeps. Those that are lost by then are
     /// passed over.
     pub(crate) touched: RefCell<Vec<ConnectionId>>,
+    /// The same for datagram ports.
+    pub(crate) touched_ports: RefCell<Vec<PortId>>,
     ready: RefCell<VecDeque<Ready>>,
     /// Whether `ready` has any: asked after every callback.
     any_ready: Cell<bool>,
@@ -58,6 +61,7 @@ pub(crate) struct Shared {
     /// Sockets on their way, of all connects.
     pub(crate) attempts: RefCell<Slots<Attempt>>,
     pub(crate) lookups: Lookups,
+    pub(crate) ports: RefCell<Slots<Rc<Port>>>,
     /// What waits for answers of threads.
     pub(crate) asked: RefCell<Slots<Asked>>,
     pub(crate) mailbox: Arc<Mailbox>,
@@ -71,6 +75,7 @@ pub(crate) struct Shared {
     pub(crate) rests: RefCell<Spare>,
     buffered: Cell<usize>,
     dropped_writes: Cell<u64>,
+    dropped_datagrams: Cell<u64>,
     connections: Cell<usize>,
     accepted: Cell<u64>,
     shed: Cell<u64>,
@@ -111,6 +116,8 @@ pub(crate) enum StopAsked {
 pub(crate) enum Ready {
     /// The link's next continuation.
     Link(Rc<Link>),
+    /// The same of a datagram port.
+    Port(Rc<Port>),
     /// A job that came up outside of a turn.
     Job(Rc<dyn Job>),
 }
@@ -128,6 +135,7 @@ impl Shared {
             busy: Cell::new(false),
             now: Cell::new(None),
             touched: RefCell::default(),
+            touched_ports: RefCell::default(),
             ready: RefCell::default(),
             any_ready: Cell::new(false),
             ops: RefCell::default(),
@@ -137,6 +145,7 @@ impl Shared {
             connects: RefCell::new(Slots::new()),
             attempts: RefCell::new(Slots::new()),
             lookups: Lookups::default(),
+            ports: RefCell::new(Slots::new()),
             asked: RefCell::new(Slots::new()),
             mailbox,
             pool: Pool::default(),
@@ -146,6 +155,7 @@ impl Shared {
             rests: RefCell::default(),
             buffered: Cell::new(0),
             dropped_writes: Cell::new(0),
+            dropped_datagrams: Cell::new(0),
             connections: Cell::new(0),
             accepted: Cell::new(0),
             shed: Cell::new(0),
@@ -166,6 +176,14 @@ impl Shared {
     pub(crate) fn note_call(&self, connection: ConnectionId, place: &'static str) {
         if self.notes_calls {
             self.host.calls(connection, place);
+        }
+    }
+
+    /// A callback of a datagram port is about to be made.
+    #[inline(always)]
+    pub(crate) fn note_port_call(&self, port: PortId, place: &'static str) {
+        if self.notes_calls {
+            self.host.port_calls(port, place);
         }
     }
 
@@ -214,6 +232,7 @@ impl Shared {
         let left = self.is_stop_asked()
             || self.has_ready()
             || !self.touched.borrow().is_empty()
+            || !self.touched_ports.borrow().is_empty()
             || !self.ops.borrow().is_empty();
         self.busy.set(left);
     }
@@ -340,6 +359,15 @@ impl Shared {
 
     pub(crate) fn dropped_writes(&self) -> u64 {
         self.dropped_writes.get()
+    }
+
+    pub(crate) fn count_dropped_datagrams(&self, datagrams: u64) {
+        let before = self.dropped_datagrams.get();
+        self.dropped_datagrams.set(before + datagrams);
+    }
+
+    pub(crate) fn dropped_datagrams(&self) -> u64 {
+        self.dropped_datagrams.get()
     }
 
     pub(crate) fn connections(&self) -> usize {

@@ -59,8 +59,14 @@ impl Timer {
         }
         let action = shared.timers.borrow_mut().remove(self.key);
         let armed = action.is_some();
-        if let Some(Action::Connection(link, continuation)) = &action {
-            link.stop_waiting(&**continuation);
+        match &action {
+            Some(Action::Connection(link, continuation)) => {
+                link.waits.leave(&**continuation);
+            }
+            Some(Action::Port(port, continuation)) => {
+                port.waits.leave(&**continuation);
+            }
+            _ => {}
         }
         drop(action);
         armed

@@ -3,6 +3,7 @@ use std::rc::Rc;
 
 use crate::connect::ConnectId;
 use crate::continuation::Continuation;
+use crate::datagram::Port;
 use crate::link::Link;
 use crate::pooled::Pooled;
 use crate::slots::Key;
@@ -18,7 +19,9 @@ pub(crate) enum Action {
     /// The user's, belonging to no connection, and where it was set.
     Free(Pooled, &'static Location<'static>),
     /// The user's, belonging to a connection.
-    Connection(Rc<Link>, Rc<dyn Continuation>),
+    Connection(Rc<Link>, Rc<dyn Continuation<Link>>),
+    /// The user's, belonging to a datagram port.
+    Port(Rc<Port>, Rc<dyn Continuation<Port>>),
     /// The deadline of a connect.
     Connect(ConnectId),
     /// When a connect tries its next place.

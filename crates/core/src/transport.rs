@@ -6,13 +6,11 @@ use std::ops::Deref;
 use std::rc::Rc;
 use std::time::Duration;
 
-use torsade_deferred::{Deferred, Failure, queue};
+use torsade_deferred::{Deferred, Failure};
 
-use crate::continuation::{Call, Then};
 use crate::layer::{Layered, Place};
 use crate::link::Link;
-use crate::timers::Action;
-use crate::{Connection, Protocol, Timer};
+use crate::{Connection, Protocol, Timer, continuation};
 
 /// A protocol's handle of its connection, given to every callback.
 ///
@@ -128,7 +126,7 @@ impl<P: 'static> Transport<P> {
         deferred: Deferred<T, E>,
         f: impl FnOnce(&mut P, &Self, Result<T, Failure<E>>) + 'static,
     ) {
-        self.wait_for(deferred, false, f);
+        continuation::then(self.link(), self.place, deferred, false, f);
     }
 
     /// Like [`then`](Self::then), and hold input back until `f` has run: data and the peer's end.
@@ -165,40 +163,13 @@ impl<P: 'static> Transport<P> {
         deferred: Deferred<T, E>,
         f: impl FnOnce(&mut P, &Self, Result<T, Failure<E>>) + 'static,
     ) {
-        self.wait_for(deferred, true, f);
-    }
-
-    fn wait_for<T: 'static, E: 'static>(
-        &self,
-        deferred: Deferred<T, E>,
-        hold: bool,
-        f: impl FnOnce(&mut P, &Self, Result<T, Failure<E>>) + 'static,
-    ) {
-        if self.is_over() {
-            drop(f);
-            deferred.cancel();
-            return;
-        }
-        let then = Rc::new(Then::new(self.place, hold, f, deferred.canceller()));
-        self.link().wait(Rc::<Then<_, _, _, _>>::clone(&then));
-        let link = Rc::clone(self.link());
-        queue::hand_on(deferred, move |result| {
-            // If it no longer waits, the connection was lost and the closure is gone.
-            if link.stop_waiting(&*then) {
-                then.settle(result);
-                link.ready(then);
-            }
-        });
+        continuation::then(self.link(), self.place, deferred, true, f);
     }
 
     /// Run `f` on the protocol when the current callback has returned.
     #[doc(alias = "call_soon")]
     pub fn call(&self, f: impl FnOnce(&mut P, &Self) + 'static) {
-        if self.is_over() {
-            drop(f);
-            return;
-        }
-        self.link().ready(Rc::new(Call::new(self.place, f)));
+        continuation::call(self.link(), self.place, f);
     }
 
     /// Run `f` on the protocol after this long. Ends with the connection.
@@ -207,32 +178,7 @@ impl<P: 'static> Transport<P> {
     /// out who had spoken.
     #[doc(alias = "callLater")]
     pub fn call_later(&self, after: Duration, f: impl FnOnce(&mut P, &Self) + 'static) -> Timer {
-        let call = Rc::new(Call::new(self.place, f));
-        let link = self.link();
-        let shared = link.shared();
-        let action = Action::Connection(Rc::clone(link), Rc::<Call<_, _>>::clone(&call));
-        let key = shared.set_timer(after, action);
-        let timer = Timer::new(shared, key);
-        call.set_timer(key);
-        if self.is_over() {
-            timer.cancel();
-        } else {
-            link.wait(call);
-        }
-        timer
-    }
-
-    /// Whether nothing will run on this layer any more.
-    fn is_over(&self) -> bool {
-        let link = self.link();
-        let over = !link.is_listening() || !link.is_current(self.place);
-        if over {
-            log::debug!(
-                "connection {}: dropping a continuation, its protocol is gone",
-                link.id()
-            );
-        }
-        over
+        continuation::call_later(self.link(), self.place, after, f)
     }
 
     /// Put another protocol in place of the whole stack, after this callback.

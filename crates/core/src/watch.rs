@@ -1,14 +1,17 @@
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::mem;
+use std::rc::Rc;
 use std::time::Duration;
 
 use torsade_deferred::{Deferred, Resolver};
 
+use crate::guard;
 use crate::held::Held;
 use crate::outbox::{Outbox, Pool};
-use crate::{Disconnect, Filter, Time};
+use crate::{Descriptor, Disconnect, Filter, Time};
 
 /// The reason a connection ended, and who wants to know of that or of a flush.
 ///
@@ -17,6 +20,8 @@ use crate::{Disconnect, Filter, Time};
 pub(crate) struct Watches {
     /// Whether anybody minds that input is held back.
     minds_input: Cell<bool>,
+    /// Whether descriptors that come along are wanted.
+    passes: Cell<bool>,
     /// Whether output was given up that nobody will ever send.
     gave_up: Cell<bool>,
     reason: RefCell<Option<Disconnect>>,
@@ -33,6 +38,26 @@ struct Rare {
     /// What was written before the first of them.
     unfiltered: Outbox,
     held: Held,
+    /// Received, and not taken.
+    descriptors: Vec<Descriptor>,
+    /// What filters found out, one of a type.
+    facts: Facts,
+    /// Who waits for filters to be ready.
+    readies: Vec<Resolver<(), Disconnect>>,
+}
+
+/// What filters found out, dropped one by one: that is user code.
+#[derive(Default)]
+struct Facts(Vec<Rc<dyn Any>>);
+
+impl Drop for Facts {
+    fn drop(&mut self) {
+        for fact in self.0.drain(..) {
+            if guard::run(|| drop(fact)).is_err() {
+                log::error!("the drop of a filter's fact panicked");
+            }
+        }
+    }
 }
 
 impl Watches {
@@ -92,6 +117,37 @@ impl Watches {
         }
     }
 
+    /// Whether descriptors that come along are wanted.
+    #[inline]
+    pub(crate) fn passes(&self) -> bool {
+        self.passes.get()
+    }
+
+    /// Want them, or not any more: then those that nobody took are closed.
+    pub(crate) fn set_passes(&self, passes: bool) {
+        self.passes.set(passes);
+        if !passes {
+            drop(self.take_descriptors());
+        }
+    }
+
+    /// Hold these until they are taken; false, and they are closed, if there would be too many.
+    pub(crate) fn hold_descriptors(&self, mut new: Vec<Descriptor>, most: usize) -> bool {
+        self.with(|rare| {
+            let fits = rare.descriptors.len() + new.len() <= most;
+            if fits {
+                rare.descriptors.append(&mut new);
+            }
+            fits
+        })
+    }
+
+    pub(crate) fn take_descriptors(&self) -> Vec<Descriptor> {
+        let mut rare = self.rare.borrow_mut();
+        rare.as_mut()
+            .map_or_else(Vec::new, |rare| mem::take(&mut rare.descriptors))
+    }
+
     pub(crate) fn set_unfiltered(&self, outbox: Outbox) {
         self.with(|rare| rare.unfiltered = outbox);
     }
@@ -119,6 +175,49 @@ impl Watches {
         let mut rare = self.rare.borrow_mut();
         let (_, filter) = rare.as_mut()?.filters.pop_front()?;
         Some(filter)
+    }
+
+    /// Whether a filter is still to be put in place.
+    pub(crate) fn is_filter_due(&self) -> bool {
+        self.next_filter().is_some()
+    }
+
+    /// A filter found something out, which takes the place of what was known of this type.
+    pub(crate) fn learn(&self, fact: Rc<dyn Any>) {
+        let known = (*fact).type_id();
+        // Dropped when the borrow is over: it is the user's.
+        let _before = self.with(|rare| {
+            let facts = &mut rare.facts.0;
+            let place = facts.iter().position(|it| (**it).type_id() == known);
+            let before = Facts(place.map(|at| facts.remove(at)).into_iter().collect());
+            facts.push(fact);
+            before
+        });
+    }
+
+    pub(crate) fn fact<T: Any>(&self) -> Option<Rc<T>> {
+        let rare = self.rare.borrow();
+        let mut facts = rare.as_ref()?.facts.0.iter();
+        facts.find_map(|fact| Rc::clone(fact).downcast().ok())
+    }
+
+    /// Resolved when all filters are ready.
+    #[track_caller]
+    pub(crate) fn watch_filters(&self) -> Deferred<(), Disconnect> {
+        let (resolver, deferred) = Deferred::new();
+        self.with(|rare| rare.readies.push(resolver));
+        deferred
+    }
+
+    /// All filters are ready.
+    pub(crate) fn filters_ready(&self) {
+        let waiting = match &mut *self.rare.borrow_mut() {
+            Some(rare) => mem::take(&mut rare.readies),
+            None => return,
+        };
+        for resolver in waiting {
+            resolver.resolve(());
+        }
     }
 
     /// `sent` bytes have been sent in all. Returns whether somebody waits for more.
@@ -156,12 +255,18 @@ impl Watches {
             flushes,
             closes,
             held,
+            facts,
+            readies,
             ..
         } = *rare;
+        if !facts.0.is_empty() {
+            // They stay readable, too.
+            self.with(|rare| rare.facts = facts);
+        }
         for (_, resolver) in flushes {
             resolver.reject(reason.clone());
         }
-        for resolver in held.into_waiting() {
+        for resolver in held.into_waiting().into_iter().chain(readies) {
             resolver.reject(reason.clone());
         }
         for resolver in closes {

@@ -7,7 +7,8 @@ use std::io;
 use std::sync::Arc;
 
 use crate::chunk::Chunk;
-use crate::{Address, AttemptId, ConnectionId, ListenerId, LookupId, Peer};
+use crate::datagram::Departures;
+use crate::{Address, AttemptId, ConnectionId, Descriptor, ListenerId, LookupId, Peer, PortId};
 
 /// The driver's side of the hot path: bytes out, interest, closing.
 ///
@@ -31,6 +32,27 @@ pub trait Wire<S> {
         0
     }
 
+    /// Whether descriptors that come with the bytes are wanted from now on. Called only when that
+    /// changes. Where they are, the engine reads with [`receive`](Self::receive).
+    fn pass_descriptors(&mut self, socket: &mut S, id: ConnectionId, wanted: bool) {
+        let _ = (socket, id, wanted);
+    }
+
+    /// Read once into `buffer`, with the descriptors that come along, which `descriptors` has room
+    /// for. Asked for in `Engine::readable`, instead of the read that it was given.
+    ///
+    /// # Errors
+    /// The system's. One that says that descriptors were lost ends the connection.
+    fn receive(
+        &mut self,
+        socket: &mut S,
+        buffer: &mut [u8],
+        descriptors: &mut Vec<Descriptor>,
+    ) -> io::Result<usize> {
+        let _ = (socket, buffer, descriptors);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// From now on these events of the socket are wanted. Called only when they change; the first
     /// call for a socket is what registers it. With neither wanted a readiness driver takes the
     /// socket out of its poller, because a level-triggered hang-up would be reported for ever.
@@ -52,6 +74,19 @@ pub trait Wire<S> {
     fn accept(&mut self, listener: ListenerId) -> Option<(S, Peer)> {
         let _ = listener;
         None
+    }
+
+    /// Send datagrams from the front of `departures`, saying of each what became of it, until all
+    /// have gone or the kernel has no room. Then the rest waits for `Engine::datagram_writable`.
+    ///
+    /// An error is that of one datagram, and never the port's end.
+    fn send_datagrams(&mut self, port: PortId, departures: &mut Departures) {
+        let _ = (port, departures);
+    }
+
+    /// From now on these events of a port's socket are wanted: input, until this says otherwise.
+    fn port_interest(&mut self, port: PortId, interest: Interest) {
+        let _ = (port, interest);
     }
 
     /// Bytes that the kernel holds and the peer has not acknowledged, where the system tells.

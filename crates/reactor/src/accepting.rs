@@ -1,9 +1,8 @@
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use torsade_core::{Limits, ListenerId, Peer, Time, WhenFull};
+use torsade_core::{Address, Limits, ListenerId, Peer, Time, WhenFull};
 
 use crate::reserve::Reserve;
 
@@ -18,7 +17,7 @@ pub(crate) trait Doors {
     fn accept(&self, id: ListenerId) -> Accept<Self::Socket>;
 
     /// Where a listener listens.
-    fn address(&self, id: ListenerId) -> Option<SocketAddr>;
+    fn address(&self, id: ListenerId) -> Option<Address>;
 
     /// Hear of a listener's connections no more.
     fn rest(&self, id: ListenerId);

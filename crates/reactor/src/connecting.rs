@@ -3,11 +3,13 @@ use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 
 use socket2::Socket;
-use torsade_core::{AttemptId, Peer};
+use torsade_core::{Address, AttemptId, Peer};
 
 use crate::poller::Poller;
 use crate::socket::Registered;
 use crate::token::Token;
+#[cfg(unix)]
+use crate::{adopting, local};
 
 /// Sockets on their way to the other end, one for an attempt. The engine says when it gives one up.
 #[derive(Debug)]
@@ -28,8 +30,26 @@ impl<P: Poller> Connecting<P> {
         self.sockets.len()
     }
 
-    /// Begin to connect. How it ended is known when the socket turns writable.
+    /// Begin to connect. How it ended is known when the socket turns writable, or at once.
     pub(crate) fn begin(
+        &mut self,
+        attempt: AttemptId,
+        address: &Address,
+        local: Option<&Address>,
+    ) -> io::Result<Option<(Registered<P>, Peer)>> {
+        let Address::Inet(address) = address else {
+            let (socket, peer) = reach(address)?;
+            return Ok(Some((Registered::new(socket, &self.poller), peer)));
+        };
+        let local = match local {
+            Some(local) => Some(local.inet().ok_or(ErrorKind::InvalidInput)?),
+            None => None,
+        };
+        self.begin_inet(attempt, *address, local)?;
+        Ok(None)
+    }
+
+    fn begin_inet(
         &mut self,
         attempt: AttemptId,
         address: SocketAddr,
@@ -73,6 +93,26 @@ impl<P: Poller> Connecting<P> {
         let socket = self.sockets.remove(&attempt)?;
         Some(outcome.map(|peer| (socket, peer)))
     }
+}
+
+/// Connect where that takes no time.
+#[cfg(unix)]
+pub(crate) fn reach(address: &Address) -> io::Result<(Socket, Peer)> {
+    match address {
+        Address::Unix(unix) => {
+            let socket = local::connect(unix)?;
+            let peer = local::peer(&socket, None)?;
+            Ok((socket, peer))
+        }
+        Address::Adopted(adopted) => adopting::stream(adopted),
+        _ => Err(ErrorKind::Unsupported.into()),
+    }
+}
+
+/// There are no such addresses here.
+#[cfg(not(unix))]
+fn reach(_: &Address) -> io::Result<(Socket, Peer)> {
+    Err(ErrorKind::Unsupported.into())
 }
 
 /// Whether a connect goes on in the background. One that was interrupted may do so already.

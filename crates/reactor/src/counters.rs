@@ -42,4 +42,8 @@ pub struct Counters {
     pub buffered: usize,
     /// Writes that came too late and were dropped.
     pub dropped_writes: u64,
+    /// Datagram ports now.
+    pub datagram_ports: usize,
+    /// Datagrams that were not sent because a port's queue was full or it was closed.
+    pub dropped_datagrams: u64,
 }

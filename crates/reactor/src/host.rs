@@ -1,11 +1,12 @@
 use std::io;
 use std::net::SocketAddr;
 
-use torsade_core::driver::{Host, NotTaken, Work};
-use torsade_core::{Address, Limits, ListenerId, Time};
+use torsade_core::driver::{Host, NotTaken, PortSetting, Work};
+use torsade_core::{Address, DatagramOptions, Limits, ListenOptions, ListenerId, PortId, Time};
 
 use crate::accepting::{Accept, Doors};
 use crate::clock::Clock;
+use crate::datagrams::Ports;
 use crate::listener::Listeners;
 use crate::names::{self, Names};
 use crate::poller::Poller;
@@ -20,6 +21,8 @@ pub(crate) struct SystemHost<P: Poller> {
     pub(crate) clock: Clock,
     pub(crate) listeners: Listeners<P>,
     pub(crate) names: Names,
+    pub(crate) ports: Ports<Registered<P>>,
+    poller: P,
     pool: Pool,
 }
 
@@ -29,6 +32,8 @@ impl<P: Poller> SystemHost<P> {
             clock,
             listeners: Listeners::new(poller, limits),
             names,
+            ports: Ports::new(),
+            poller: poller.clone(),
             pool: Pool::new(Bounds::of(limits)),
         }
     }
@@ -39,13 +44,40 @@ impl<P: Poller> Host for SystemHost<P> {
         self.clock.now()
     }
 
-    fn listen(&self, address: &Address, listener: ListenerId) -> io::Result<Address> {
-        let address = address.inet().ok_or(io::ErrorKind::Unsupported)?;
-        Ok(self.listeners.listen(address, listener)?.into())
+    fn listen(
+        &self,
+        address: &Address,
+        options: &ListenOptions,
+        listener: ListenerId,
+    ) -> io::Result<Address> {
+        self.listeners.listen(address, options, listener)
     }
 
     fn close_listener(&self, listener: ListenerId) {
         self.listeners.close(listener);
+    }
+
+    fn bind(
+        &self,
+        address: SocketAddr,
+        options: &DatagramOptions,
+        port: PortId,
+    ) -> io::Result<SocketAddr> {
+        self.ports.bind(address, options, port, |socket| {
+            Registered::new(socket, &self.poller)
+        })
+    }
+
+    fn close_port(&self, port: PortId) {
+        self.ports.close(port);
+    }
+
+    fn connect_port(&self, port: PortId, peer: SocketAddr) -> io::Result<SocketAddr> {
+        self.ports.connect(port, peer)
+    }
+
+    fn set_port(&self, port: PortId, setting: &PortSetting) -> io::Result<()> {
+        self.ports.set(port, setting)
     }
 
     fn thread(&self, work: Work) -> Result<(), NotTaken> {
@@ -73,7 +105,7 @@ impl<P: Poller> Doors for SystemHost<P> {
         self.listeners.accept(id)
     }
 
-    fn address(&self, id: ListenerId) -> Option<SocketAddr> {
+    fn address(&self, id: ListenerId) -> Option<Address> {
         self.listeners.address(id)
     }
 

@@ -1,7 +1,8 @@
 //! The reactor: torsade's engine on real sockets.
 //!
 //! A program is written against [`Net`](torsade_core::Net), the handle with `listen`, `connect`
-//! and `call_later`. A [`Reactor`] gives one whose connections are TCP sockets, and runs it:
+//! and `call_later`. A [`Reactor`] gives one whose connections are TCP and Unix sockets, and runs
+//! it:
 //!
 //! ```
 //! use std::io::{Read, Write};
@@ -110,6 +111,10 @@
 //!   poller: the bytes stay in the kernel, the peer is slowed down, and a hang-up wakes nobody.
 //! - Addresses: listeners set `SO_REUSEADDR` on Unix, and an IPv6 listener takes IPv6 only. Every
 //!   connection sets `TCP_NODELAY`: output is gathered for a whole callback already.
+//! - Unix sockets: a listener's file has its mode before anybody can connect, and goes with the
+//!   listener if it is still the same file. A connect to one whose queue is full fails at once, with
+//!   `WouldBlock`: the system has no way to wait for it. `abort` is an end for the peer, not a
+//!   reset.
 //! - A closed socket whose peer still talks *lingers* without its connection, for 5 s at most, so
 //!   that the kernel does not destroy the last reply (contract C4).
 //! - A listener that finds the system out of descriptors or memory first closes what lingers,
@@ -125,11 +130,16 @@
 mod planted;
 
 mod accepting;
+#[cfg(unix)]
+mod activation;
+#[cfg(unix)]
+mod adopting;
 mod batch;
 mod builder;
 mod clock;
 mod connecting;
 mod counters;
+mod datagrams;
 mod driver;
 mod eagerness;
 #[cfg(target_os = "linux")]
@@ -138,7 +148,11 @@ mod event_loop;
 mod host;
 mod linger;
 mod listener;
+#[cfg(unix)]
+mod local;
 mod names;
+#[cfg(unix)]
+mod passing;
 mod poller;
 mod portable;
 mod ports;
@@ -161,6 +175,8 @@ mod watcher;
 #[cfg(unix)]
 mod watches;
 
+#[cfg(unix)]
+pub use self::activation::{ActivatedSocket, activated_sockets};
 pub use self::builder::ReactorBuilder;
 pub use self::counters::Counters;
 pub use self::driver::{Driver, DriverUnavailable, UnknownDriver};

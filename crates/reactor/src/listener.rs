@@ -2,12 +2,18 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
+#[cfg(unix)]
+use std::sync::Arc;
 
 use socket2::{Domain, Protocol, Socket, Type};
 use torsade_core::driver::Interest;
-use torsade_core::{Limits, ListenerId, Peer, WhenFull};
+use torsade_core::{Address, Limits, ListenOptions, ListenerId, Peer, WhenFull};
 
 use crate::accepting::Accept;
+#[cfg(unix)]
+use crate::adopting;
+#[cfg(unix)]
+use crate::local::{self, Bound};
 use crate::poller::Poller;
 use crate::ports::{self, Prepare};
 use crate::reserve::Reserve;
@@ -29,8 +35,48 @@ pub(crate) struct Listeners<P: Poller> {
 /// One listening socket. It is in the poller unless it rests.
 #[derive(Debug)]
 struct Listening<P: Poller> {
+    /// Goes before the socket does.
+    #[cfg(unix)]
+    #[expect(dead_code, reason = "its drop removes the file")]
+    file: Option<Arc<Bound>>,
     socket: Registered<P>,
-    address: SocketAddr,
+    address: Address,
+}
+
+/// A socket that listens, before it is a reactor's.
+#[derive(Debug)]
+pub(crate) struct Door {
+    pub(crate) socket: Socket,
+    pub(crate) address: Address,
+    /// Whether others may listen on it, too.
+    pub(crate) is_shared: bool,
+    /// The file of a Unix socket, as long as somebody listens.
+    #[cfg(unix)]
+    pub(crate) file: Option<Arc<Bound>>,
+}
+
+impl Door {
+    pub(crate) fn new(socket: Socket, address: Address) -> Self {
+        Self {
+            socket,
+            address,
+            is_shared: false,
+            #[cfg(unix)]
+            file: None,
+        }
+    }
+
+    /// The same door for somebody else.
+    pub(crate) fn share(&mut self) -> io::Result<Self> {
+        let socket = self.socket.try_clone()?;
+        self.is_shared = true;
+        Ok(Self {
+            is_shared: true,
+            #[cfg(unix)]
+            file: self.file.clone(),
+            ..Self::new(socket, self.address.clone())
+        })
+    }
 }
 
 const READABLE: Interest = Interest {
@@ -53,18 +99,27 @@ impl<P: Poller> Listeners<P> {
         }
     }
 
-    pub(crate) fn listen(&self, wanted: SocketAddr, id: ListenerId) -> io::Result<SocketAddr> {
-        let socket = open(wanted, self.backlog)?;
-        let address = socket.local_addr()?.as_socket().unwrap_or(wanted);
-        let mut socket = Registered::new(socket, &self.poller);
+    pub(crate) fn listen(
+        &self,
+        wanted: &Address,
+        options: &ListenOptions,
+        id: ListenerId,
+    ) -> io::Result<Address> {
+        let door = open(wanted, options, self.backlog)?;
+        let address = door.address;
+        let mut socket = Registered::new(door.socket, &self.poller);
         socket.want(Token::Listener(id), READABLE)?;
         if self.sheds {
             // Without it, those who come when there are no descriptors wait.
             let _ = self.reserve.take();
         }
-        self.table
-            .borrow_mut()
-            .insert(id, Listening { socket, address });
+        let listening = Listening {
+            #[cfg(unix)]
+            file: door.file,
+            socket,
+            address: address.clone(),
+        };
+        self.table.borrow_mut().insert(id, listening);
         Ok(address)
     }
 
@@ -86,10 +141,19 @@ impl<P: Poller> Listeners<P> {
         let Some(listening) = table.get(&id) else {
             return Accept::Empty;
         };
-        match accept(listening.socket.socket()) {
-            Ok((socket, Some(remote))) => self.prepare(socket, remote, listening.address),
-            Ok((_, None)) => Accept::Broken,
-            Err(error) => Accept::refused(error),
+        match (accept(listening.socket.socket()), &listening.address) {
+            (Ok((socket, Some(remote))), Address::Inet(local)) => {
+                self.prepare(socket, remote, *local)
+            }
+            #[cfg(unix)]
+            (Ok((socket, _)), local @ Address::Unix(_)) => {
+                match local::peer(&socket, Some(local)) {
+                    Ok(peer) => Accept::Made(Registered::new(socket, &self.poller), peer),
+                    Err(_) => Accept::Broken,
+                }
+            }
+            (Ok(_), _) => Accept::Broken,
+            (Err(error), _) => Accept::refused(error),
         }
     }
 
@@ -112,11 +176,11 @@ impl<P: Poller> Listeners<P> {
     }
 
     /// Where a listener listens.
-    pub(crate) fn address(&self, id: ListenerId) -> Option<SocketAddr> {
+    pub(crate) fn address(&self, id: ListenerId) -> Option<Address> {
         self.table
             .borrow()
             .get(&id)
-            .map(|listening| listening.address)
+            .map(|listening| listening.address.clone())
     }
 
     /// Take a listener out of the poller.
@@ -161,8 +225,23 @@ fn fit(socket: &Socket) -> io::Result<()> {
 }
 
 /// A socket that listens and does not block.
-pub(crate) fn open(wanted: SocketAddr, backlog: i32) -> io::Result<Socket> {
-    ports::listen(wanted, |address, prepare| bind(address, backlog, prepare))
+pub(crate) fn open(wanted: &Address, options: &ListenOptions, backlog: i32) -> io::Result<Door> {
+    match wanted {
+        Address::Inet(wanted) => {
+            let listen = |address, prepare: Prepare| bind(address, backlog, prepare);
+            let socket = ports::listen(*wanted, listen)?;
+            let address = socket.local_addr()?.as_socket().unwrap_or(*wanted);
+            Ok(Door::new(socket, address.into()))
+        }
+        #[cfg(unix)]
+        Address::Unix(unix) => ports::share(wanted, || local::listen(unix, options, backlog)),
+        #[cfg(unix)]
+        Address::Adopted(adopted) => ports::share(wanted, || adopting::listener(adopted)),
+        _ => {
+            let _ = options;
+            Err(io::ErrorKind::Unsupported.into())
+        }
+    }
 }
 
 fn bind(address: SocketAddr, backlog: i32, prepare: Prepare) -> io::Result<Socket> {

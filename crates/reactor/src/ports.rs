@@ -1,10 +1,15 @@
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+#[cfg(unix)]
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use socket2::Socket;
+use torsade_core::Address;
+
+use crate::listener::Door;
 
 thread_local! {
     /// The group that the reactor of this thread listens with, while it is set up.
@@ -25,6 +30,8 @@ thread_local! {
 pub(crate) struct Ports {
     /// By address, and how often the thread had listened there before.
     taken: Mutex<BTreeMap<(SocketAddr, usize), Taken>>,
+    /// The same of what is no port: there is one socket for all.
+    doors: Mutex<HashMap<(Address, usize), Door>>,
 }
 
 #[cfg(target_os = "linux")]
@@ -37,6 +44,7 @@ struct Member {
     ports: Arc<Ports>,
     /// How often this thread has listened at these addresses.
     times: BTreeMap<SocketAddr, usize>,
+    doors: HashMap<Address, usize>,
 }
 
 /// While it lives, listeners of this thread share their ports with those of the group.
@@ -48,6 +56,7 @@ impl Sharing {
         let member = Member {
             ports: Arc::clone(ports),
             times: BTreeMap::new(),
+            doors: HashMap::new(),
         };
         MEMBER.set(Some(member));
         Self(())
@@ -71,6 +80,18 @@ pub(crate) fn listen(
     })
 }
 
+/// Listen on what is no port, and what a group can share by having it in common.
+#[cfg(unix)]
+pub(crate) fn share(
+    address: &Address,
+    open: impl FnOnce() -> io::Result<Door>,
+) -> io::Result<Door> {
+    MEMBER.with_borrow_mut(|member| match member {
+        Some(member) => member.share(address, open),
+        None => open(),
+    })
+}
+
 /// What is to be done to a socket before it is bound.
 pub(crate) type Prepare = fn(&Socket) -> io::Result<()>;
 
@@ -84,6 +105,25 @@ impl Member {
         let socket = self.ports.listen((address, *times), listen)?;
         *times += 1;
         Ok(socket)
+    }
+}
+
+#[cfg(unix)]
+impl Member {
+    fn share(
+        &mut self,
+        address: &Address,
+        open: impl FnOnce() -> io::Result<Door>,
+    ) -> io::Result<Door> {
+        let times = self.doors.entry(address.clone()).or_default();
+        let wanted = (address.clone(), *times);
+        let mut doors = self.ports.doors();
+        let door = match doors.entry(wanted) {
+            Entry::Occupied(taken) => taken.into_mut().share()?,
+            Entry::Vacant(free) => free.insert(open()?).share()?,
+        };
+        *times += 1;
+        Ok(door)
     }
 }
 
@@ -130,6 +170,12 @@ impl Ports {
     /// Everybody has been set up: what is left of it here must not keep a port open.
     pub(crate) fn forget(&self) {
         self.taken().clear();
+        let doors = std::mem::take(&mut *self.doors());
+        drop(doors);
+    }
+
+    fn doors(&self) -> MutexGuard<'_, HashMap<(Address, usize), Door>> {
+        self.doors.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What is done under the lock leaves whole data, wherever it ends.

@@ -98,6 +98,8 @@ impl<P: Poller> EventLoop for ReadinessLoop<P> {
             lingering: system.lingering.len(),
             buffered: net.buffered(),
             dropped_writes: net.dropped_writes(),
+            datagram_ports: net.datagram_ports(),
+            dropped_datagrams: net.dropped_datagrams(),
         }
     }
 

@@ -1,7 +1,8 @@
 //! Sockets that are known to a poller, and what is asked of them.
 #![expect(
     unsafe_code,
-    reason = "no crate has a safe call for what a socket's send queue holds"
+    reason = "no crate has a safe call for what a socket's send queue holds, nor a sound one for \
+              who is at the other end"
 )]
 
 use std::io;
@@ -9,8 +10,12 @@ use std::io;
 use std::os::fd::OwnedFd;
 
 use socket2::Socket;
+#[cfg(unix)]
+use torsade_core::Credentials;
+use torsade_core::PortId;
 use torsade_core::driver::Interest;
 
+use crate::datagrams::PortSocket;
 #[cfg(unix)]
 use crate::event_loop::{Registrar, Registration};
 use crate::poller::{Often, Poller};
@@ -120,6 +125,16 @@ impl<P: Poller> Drop for Registered<P> {
     }
 }
 
+impl<P: Poller> PortSocket for Registered<P> {
+    fn socket(&self) -> &Socket {
+        &self.socket
+    }
+
+    fn want(&mut self, port: PortId, interest: Interest) -> io::Result<()> {
+        self.want(Token::Port(port), interest)
+    }
+}
+
 /// A descriptor that has others of the same open file, which closing it leaves open.
 #[cfg(unix)]
 #[derive(Debug)]
@@ -157,6 +172,41 @@ impl<P: Poller> Drop for Foreign<P> {
 /// Whether a socket with this interest is in the poller.
 fn is_in(interest: Interest) -> bool {
     interest.readable || interest.writable
+}
+
+/// Who is at the other end of a Unix socket.
+#[cfg(target_os = "linux")]
+pub(crate) fn credentials(socket: &Socket) -> Option<Credentials> {
+    use std::os::fd::AsRawFd;
+
+    let mut found = libc::ucred {
+        pid: 0,
+        uid: u32::MAX,
+        gid: u32::MAX,
+    };
+    let mut len = size_of::<libc::ucred>() as libc::socklen_t;
+    // SAFETY: the option is one that writes a `ucred`, which `found` is and `len` says the size of;
+    // what has no such option returns an error and writes nothing. Every value of its numbers is
+    // one, and the 0 of a process that cannot be named here is why no safe call is used: the type
+    // there has no 0.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_PEERCRED,
+            (&raw mut found).cast(),
+            &raw mut len,
+        )
+    };
+    let pid = u32::try_from(found.pid).ok().filter(|pid| *pid > 0);
+    // A pair that was never connected has nobody, whom the system gives no user.
+    (result == 0 && found.uid != u32::MAX).then(|| Credentials::new(found.uid, found.gid, pid))
+}
+
+/// Not told: the call for it is another one on each system.
+#[cfg(all(unix, not(target_os = "linux")))]
+pub(crate) fn credentials(_: &Socket) -> Option<Credentials> {
+    None
 }
 
 /// Bytes that were handed to the system and that the peer's has not acknowledged.

@@ -5,13 +5,17 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use socket2::Socket;
-use torsade_core::driver::{Chunk, Close, Closing, Interest, Sending, Wire};
-use torsade_core::{Address, AttemptId, ConnectionId, Limits, ListenerId, Peer, Time};
+#[cfg(unix)]
+use torsade_core::Descriptor;
+use torsade_core::driver::{Chunk, Close, Closing, Departures, Interest, Sending, Wire};
+use torsade_core::{Address, AttemptId, ConnectionId, Limits, ListenerId, Peer, PortId, Time};
 
 use crate::accepting::{Accepted, Accepting, Lingers, is_for_descriptors};
 use crate::connecting::Connecting;
 use crate::host::SystemHost;
 use crate::linger::Lingering;
+#[cfg(unix)]
+use crate::passing;
 use crate::poller::Poller;
 use crate::socket::{Registered, unsent};
 use crate::token::Token;
@@ -31,16 +35,20 @@ pub(crate) struct System<P: Poller> {
     #[cfg(unix)]
     pub(crate) watches: Rc<Watches>,
     /// What the engine is to be told in the next turn.
-    pub(crate) answers: VecDeque<Answer>,
+    pub(crate) answers: VecDeque<Answer<P>>,
 }
 
 /// A fact that came up where none could be told.
 #[derive(Debug)]
-pub(crate) enum Answer {
+pub(crate) enum Answer<P: Poller> {
+    /// The attempt succeeded as it began.
+    Connected(AttemptId, Registered<P>, Peer),
     /// The attempt failed before it began.
     ConnectFailed(AttemptId, io::Error),
     /// The poller refused the connection's socket: it would never be heard of again.
     Unwatched(ConnectionId, io::Error),
+    /// The same of a datagram port. It may be heard of again when it wants something else.
+    Deaf(PortId, io::Error),
 }
 
 impl<P: Poller> System<P> {
@@ -69,22 +77,15 @@ impl<P: Poller> System<P> {
         address: &Address,
         local: Option<&Address>,
     ) {
-        let local = local.map(Address::inet);
-        let (Some(address), None | Some(Some(_))) = (address.inet(), local) else {
-            let refused = ErrorKind::Unsupported.into();
-            self.answers
-                .push_back(Answer::ConnectFailed(attempt, refused));
-            return;
-        };
-        let local = local.flatten();
         let mut begun = self.connecting.begin(attempt, address, local);
         if matches!(&begun, Err(error) if is_for_descriptors(error)) && self.lingering.give_way() {
             begun = self.connecting.begin(attempt, address, local);
         }
-        if let Err(error) = begun {
-            self.answers
-                .push_back(Answer::ConnectFailed(attempt, error));
-        }
+        self.answers.push_back(match begun {
+            Ok(None) => return,
+            Ok(Some((socket, peer))) => Answer::Connected(attempt, socket, peer),
+            Err(error) => Answer::ConnectFailed(attempt, error),
+        });
     }
 
     /// When something of the driver's own is due.
@@ -136,6 +137,16 @@ impl<P: Poller> Wire<Registered<P>> for System<P> {
         transfer::send(socket.socket(), bytes).unwrap_or(0)
     }
 
+    #[cfg(unix)]
+    fn receive(
+        &mut self,
+        socket: &mut Registered<P>,
+        buffer: &mut [u8],
+        descriptors: &mut Vec<Descriptor>,
+    ) -> io::Result<usize> {
+        passing::receive(socket.socket(), buffer, descriptors)
+    }
+
     fn interest(&mut self, socket: &mut Registered<P>, id: ConnectionId, interest: Interest) {
         if let Err(error) = socket.want(Token::Connection(id), interest) {
             // So that output, too, finds the connection broken.
@@ -168,6 +179,16 @@ impl<P: Poller> Wire<Registered<P>> for System<P> {
 
     fn accept(&mut self, listener: ListenerId) -> Option<(Registered<P>, Peer)> {
         self.accepting.accept_last(listener, &mut self.lingering)
+    }
+
+    fn send_datagrams(&mut self, port: PortId, departures: &mut Departures) {
+        self.host.ports.send(port, departures);
+    }
+
+    fn port_interest(&mut self, port: PortId, interest: Interest) {
+        if let Err(error) = self.host.ports.want(port, interest) {
+            self.answers.push_back(Answer::Deaf(port, error));
+        }
     }
 
     fn unsent(&mut self, socket: &Registered<P>) -> Option<usize> {
@@ -207,6 +228,10 @@ fn send_pieces(socket: &Socket, chunk: &Chunk) -> (usize, io::Result<usize>) {
     let filled = chunk.slices(&mut slices);
     let slices = &slices[..filled];
     let offered = slices.iter().map(|slice| slice.len()).sum();
+    #[cfg(unix)]
+    if !chunk.descriptors().is_empty() {
+        return (offered, passing::send(socket, chunk));
+    }
     (
         offered,
         socket.send_vectored_with_flags(slices, transfer::NO_SIGNAL),

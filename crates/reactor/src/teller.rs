@@ -1,7 +1,10 @@
+use std::io::{self, ErrorKind};
+
 use torsade_core::driver::Engine;
-use torsade_core::{ConnectionId, ListenerId};
+use torsade_core::{ConnectionId, ListenerId, PortId};
 
 use crate::accepting::Accepted;
+use crate::datagrams::Receiver;
 use crate::eagerness::Eagerness;
 use crate::poller::{Poller, Ready};
 #[cfg(unix)]
@@ -17,6 +20,8 @@ pub(crate) struct Teller<P: Poller> {
     pub(crate) system: System<P>,
     /// What every socket is read into: input is delivered, or kept by the engine, before the next.
     buffer: Box<[u8]>,
+    /// What datagrams are received into.
+    receiver: Receiver,
     eagerness: Eagerness,
     /// Events that were about nobody.
     pub(crate) pollers_own: u64,
@@ -31,6 +36,7 @@ impl<P: Poller> Teller<P> {
         let bytes = limits.turn_connection_bytes.max(1);
         Self {
             buffer: vec![0; bytes].into(),
+            receiver: Receiver::new(limits),
             eagerness: Eagerness::new(limits.turn_accepts),
             pollers_own: 0,
             engine,
@@ -55,6 +61,10 @@ impl<P: Poller> Teller<P> {
         // Those present now; what they lead to waits for the next turn.
         for _ in 0..self.system.answers.len() {
             match self.system.answers.pop_front() {
+                Some(Answer::Connected(attempt, socket, peer)) => {
+                    self.engine
+                        .connected(&mut self.system, attempt, socket, peer);
+                }
                 Some(Answer::ConnectFailed(attempt, error)) => {
                     self.engine.connect_failed(&mut self.system, attempt, error);
                 }
@@ -62,6 +72,9 @@ impl<P: Poller> Teller<P> {
                     self.engine.failed(&mut self.system, id, error);
                     // Its input may have ended before; then sending is what must fail.
                     self.engine.writable(&mut self.system, id);
+                }
+                Some(Answer::Deaf(port, error)) => {
+                    self.engine.datagram_failed(&mut self.system, port, error);
                 }
                 None => return,
             }
@@ -73,15 +86,12 @@ impl<P: Poller> Teller<P> {
     pub(crate) fn tell(&mut self, event: Ready, turn: u64) -> usize {
         match Token::connection(event.key) {
             Some(id) => self.tell_connection(event, id),
-            None => {
-                self.tell_other(event, turn);
-                0
-            }
+            None => self.tell_other(event, turn),
         }
     }
 
     #[inline(never)]
-    fn tell_other(&mut self, event: Ready, turn: u64) {
+    fn tell_other(&mut self, event: Ready, turn: u64) -> usize {
         match Token::from_key(event.key) {
             Some(Token::Listener(id)) => self.accept(id, turn),
             Some(Token::Attempt(attempt)) => match self.system.connecting.writable(attempt) {
@@ -96,12 +106,39 @@ impl<P: Poller> Teller<P> {
             },
             Some(Token::Signals) => self.hear_signals(),
             Some(Token::Watched(number)) => self.tell_watched(number),
+            Some(Token::Port(port)) => return self.tell_port(event, port),
             Some(Token::Connection(_)) => {}
             // Whoever rings once more before this is heard, too: what he brings is looked for
             // before the next wait.
             None => {
                 self.pollers_own += 1;
                 self.system.poller.heard(event.key);
+            }
+        }
+        0
+    }
+
+    /// An event of a datagram port, as far as it is still wanted.
+    fn tell_port(&mut self, event: Ready, port: PortId) -> usize {
+        let Some(interest) = self.system.host.ports.interest(port) else {
+            return 0;
+        };
+        if event.writable && interest.writable {
+            self.engine.datagram_writable(&mut self.system, port);
+        }
+        if !event.readable || !interest.readable {
+            return 0;
+        }
+        match self.system.host.ports.receive(port, &mut self.receiver) {
+            Ok(bytes) => {
+                let arrived = self.receiver.arrived();
+                self.engine.datagrams(&mut self.system, port, arrived);
+                bytes
+            }
+            Err(error) if is_nothing(&error) => 0,
+            Err(error) => {
+                self.engine.datagram_failed(&mut self.system, port, error);
+                0
             }
         }
     }
@@ -176,4 +213,9 @@ impl<P: Poller> Teller<P> {
             }
         }
     }
+}
+
+/// Whether an error of receiving says that there is nothing to receive after all.
+pub(crate) fn is_nothing(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }

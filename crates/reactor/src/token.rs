@@ -1,4 +1,4 @@
-use torsade_core::{AttemptId, ConnectionId, ListenerId};
+use torsade_core::{AttemptId, ConnectionId, ListenerId, PortId};
 
 #[cfg(not(target_pointer_width = "64"))]
 compile_error!(
@@ -17,6 +17,8 @@ pub(crate) enum Token {
     Signals,
     /// A descriptor of somebody else, by its number.
     Watched(u64),
+    /// A datagram port.
+    Port(PortId),
 }
 
 const SHIFT: u32 = 60;
@@ -31,6 +33,7 @@ impl Token {
             Self::Attempt(id) => (2, id.to_bits()),
             Self::Signals => (3, 0),
             Self::Watched(number) => (4, number & IDENTITY),
+            Self::Port(id) => (5, id.to_bits()),
         };
         kind << SHIFT | identity
     }
@@ -49,6 +52,7 @@ impl Token {
             2 => Self::Attempt(AttemptId::from_bits(identity)),
             3 => Self::Signals,
             4 => Self::Watched(identity),
+            5 => Self::Port(PortId::from_bits(identity)),
             _ => return None,
         })
     }
@@ -68,6 +72,7 @@ mod tests {
             Token::Attempt(AttemptId::from_bits(last)),
             Token::Signals,
             Token::Watched(last),
+            Token::Port(PortId::from_bits(last)),
         ] {
             assert_eq!(Token::from_key(token.key()), Some(token));
             assert_ne!(token.key(), u64::MAX);

@@ -12,6 +12,8 @@
 mod besieged;
 #[path = "traced/counted.rs"]
 mod counted;
+#[path = "traced/datagrams.rs"]
+mod datagrams;
 #[path = "traced/strace.rs"]
 mod strace;
 
@@ -21,6 +23,7 @@ fn scene() {
     if let Ok(scene) = std::env::var(strace::SCENE) {
         match scene.as_str() {
             "besieged" => besieged::play(),
+            "datagrams" => datagrams::play(),
             "named" => besieged::name_io_uring(),
             counted => counted::play(counted),
         }

@@ -2,6 +2,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io;
 
+use torsade_core::Descriptor;
 use torsade_core::driver::{Chunk, Close, Interest};
 
 /// One end of a made-up connection: what a kernel would hold for it.
@@ -15,11 +16,13 @@ use torsade_core::driver::{Chunk, Close, Interest};
 #[derive(Debug)]
 pub(crate) struct End {
     /// What the other side sent, in the pieces in which it will arrive.
-    incoming: RefCell<VecDeque<Vec<u8>>>,
+    incoming: RefCell<VecDeque<Piece>>,
     incoming_len: Cell<usize>,
     input: Cell<Side>,
     /// What the engine sent and nobody took yet.
     outgoing: RefCell<Vec<u8>>,
+    /// What went with it.
+    sent_descriptors: RefCell<Vec<Descriptor>>,
     output: Cell<Side>,
     room: Cell<Room>,
     sending: Cell<Sends>,
@@ -30,6 +33,13 @@ pub(crate) struct End {
     interest: Cell<Interest>,
     /// Whether the engine still has the socket.
     open: Cell<bool>,
+}
+
+/// What arrives at once.
+#[derive(Debug)]
+pub(crate) struct Piece {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) descriptors: Vec<Descriptor>,
 }
 
 /// The state of one direction.
@@ -61,7 +71,7 @@ enum Sends {
 
 /// What an end has to tell its engine.
 pub(crate) enum Fact {
-    Received(Vec<u8>),
+    Received(Piece),
     InputEnded,
     Failed(io::Error),
     Writable,
@@ -74,6 +84,7 @@ impl End {
             incoming_len: Cell::new(0),
             input: Cell::new(Side::Open),
             outgoing: RefCell::default(),
+            sent_descriptors: RefCell::default(),
             output: Cell::new(Side::Open),
             room: Cell::new(Room::Window(room)),
             sending: Cell::new(Sends::Taken),
@@ -86,9 +97,17 @@ impl End {
 
     /// A piece arrives from the other side. A closed end discards it, as a lingering socket does.
     pub(crate) fn arrive(&self, piece: &[u8]) {
-        if self.open.get() && self.input.get() == Side::Open && !piece.is_empty() {
-            self.incoming_len.set(self.incoming_len.get() + piece.len());
-            self.incoming.borrow_mut().push_back(piece.to_vec());
+        self.arrive_with(piece, Vec::new());
+    }
+
+    /// The same with descriptors, which go with the first byte.
+    pub(crate) fn arrive_with(&self, bytes: &[u8], descriptors: Vec<Descriptor>) {
+        if self.open.get() && self.input.get() == Side::Open && !bytes.is_empty() {
+            self.incoming_len.set(self.incoming_len.get() + bytes.len());
+            let bytes = bytes.to_vec();
+            self.incoming
+                .borrow_mut()
+                .push_back(Piece { bytes, descriptors });
         }
     }
 
@@ -111,6 +130,10 @@ impl End {
         let mut outgoing = self.outgoing.borrow_mut();
         let most = most.min(outgoing.len());
         outgoing.drain(..most).collect()
+    }
+
+    pub(crate) fn take_descriptors(&self) -> Vec<Descriptor> {
+        self.sent_descriptors.take()
     }
 
     pub(crate) fn outgoing(&self) -> usize {
@@ -187,7 +210,8 @@ impl End {
         }
         let piece = self.incoming.borrow_mut().pop_front();
         if let Some(piece) = piece {
-            self.incoming_len.set(self.incoming_len.get() - piece.len());
+            self.incoming_len
+                .set(self.incoming_len.get() - piece.bytes.len());
             return Some(Fact::Received(piece));
         }
         match self.input.get() {
@@ -210,6 +234,8 @@ impl End {
 
     pub(crate) fn send(&self, chunk: &mut Chunk) -> io::Result<()> {
         let took = self.accept(chunk.pieces())?;
+        let descriptors = chunk.take_descriptors(took);
+        self.sent_descriptors.borrow_mut().extend(descriptors);
         chunk.advance(took);
         Ok(())
     }

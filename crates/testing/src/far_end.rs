@@ -2,7 +2,7 @@ use std::fmt;
 use std::io;
 use std::rc::Rc;
 
-use torsade_core::{Limits, Peer};
+use torsade_core::{Descriptor, Limits, Peer};
 
 use crate::end::{End, Side};
 use crate::world;
@@ -116,6 +116,37 @@ impl FarEnd {
     #[doc(alias = "dataReceived")]
     pub fn feed(&mut self, data: impl AsRef<[u8]>) {
         self.act(|_| self.arrive(data.as_ref()));
+    }
+
+    /// The peer of a Unix socket sends these bytes with descriptors, which are there when the first
+    /// of the bytes is.
+    ///
+    /// ```
+    /// # #[cfg(unix)] {
+    /// # use torsade_core::{Peer, Protocol, Transport, UnixAddress};
+    /// # use torsade_testing::StringTransport;
+    /// # struct Quiet;
+    /// # impl Protocol for Quiet {
+    /// #     fn data_received(&mut self, _: &Transport<Self>, _: &[u8]) {}
+    /// # }
+    /// let peer = Peer::new(UnixAddress::Unnamed, UnixAddress::path("/run/a"));
+    /// let mut t = StringTransport::builder().peer(peer).serve(Quiet);
+    /// let (one, other) = std::os::unix::net::UnixStream::pair()?;
+    /// t.feed_with_descriptors("unasked for: closed", [one]);
+    /// t.connection().receive_descriptors(true);
+    /// t.feed_with_descriptors("x", [other]);
+    /// assert_eq!(t.connection().take_descriptors().len(), 1);
+    /// # }
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias = "fileDescriptorReceived")]
+    pub fn feed_with_descriptors<D: Into<Descriptor>>(
+        &mut self,
+        data: impl AsRef<[u8]>,
+        descriptors: impl IntoIterator<Item = D>,
+    ) {
+        let descriptors = descriptors.into_iter().map(Into::into).collect();
+        self.act(|end| end.arrive_with(data.as_ref(), descriptors));
     }
 
     /// The peer sends these bytes, and each arrives by itself.
@@ -319,6 +350,29 @@ impl FarEnd {
         let taken = self.end.take_outgoing(bytes);
         world::settle();
         taken
+    }
+
+    /// The descriptors that the program sent since this was last asked.
+    ///
+    /// ```
+    /// # #[cfg(unix)] {
+    /// # use torsade_core::{DescriptorError, Protocol, Transport};
+    /// # use torsade_testing::StringTransport;
+    /// # struct Quiet;
+    /// # impl Protocol for Quiet {
+    /// #     fn data_received(&mut self, _: &Transport<Self>, _: &[u8]) {}
+    /// # }
+    /// let mut t = StringTransport::serve(Quiet); // its ends have internet addresses
+    /// let (one, _other) = std::os::unix::net::UnixStream::pair()?;
+    /// let sent = t.connection().write_with_descriptors("x", [one]);
+    /// assert_eq!(sent, Err(DescriptorError::NotCarried));
+    /// assert_eq!(t.take_sent_descriptors().len(), 0);
+    /// # }
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn take_sent_descriptors(&mut self) -> Vec<Descriptor> {
+        world::settle();
+        self.end.take_descriptors()
     }
 
     /// Whether the peer has seen our end in good order.

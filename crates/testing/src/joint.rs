@@ -58,7 +58,8 @@ impl Joint {
         if from.output() != Side::Reset {
             let piece = from.take_outgoing(most);
             if !piece.is_empty() {
-                to.arrive(&piece);
+                // They come no later than the bytes that they were sent with.
+                to.arrive_with(&piece, from.take_descriptors());
                 return true;
             }
             if from.outgoing() > 0 {

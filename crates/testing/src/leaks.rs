@@ -232,6 +232,8 @@ impl Made {
         });
         let timers = engine.net().free_timers().into_iter();
         let timers = timers.map(|site| format!("a timer is armed that was set at {site}"));
-        open.chain(timers).collect()
+        let ports = engine.port_sites().into_iter();
+        let ports = ports.map(|site| format!("a port is open that was bound at {site}"));
+        open.chain(ports).chain(timers).collect()
     }
 }

@@ -11,7 +11,6 @@
 //! | two protocols that talk to each other, with queues as small as you like | [`Pump`] | each other |
 //! | a program: whatever takes a `&Net`, and listens, connects and stops | [`MemoryReactor`] | the test, or another program |
 //! | programs on many hosts, with the network between them, and what goes wrong there | [`sim::Sim`] | each other |
-//!
 //! | the other side of a conversation, by the book | [`Script`] | on a far end, or as a peer of its own |
 //! | that nothing depends on how a stream is cut | [`Splits`], for codecs [`Codec`] | |
 //! | that nothing is left at the end | [`Leaks`] | |
@@ -133,6 +132,9 @@
 //! drop(crashed);
 //! # Ok::<(), ListenError>(())
 //! ```
+//! [`sim::Seeds`] tries many seeds, each with [faults](sim::Faults) of its own, and leaves out of a
+//! failing run all that it does not take. A [trace](sim::Trace) says what happened, as a diagram or
+//! as a capture that Wireshark opens, too.
 //!
 //! # What fails a test by itself
 //! A caught panic, a Deferred error that nobody took, and a timer that is still armed though
@@ -153,7 +155,9 @@ pub mod conformance;
 mod connects;
 mod differ;
 mod end;
+mod fake_datagrams;
 mod far_end;
+mod far_port;
 mod joint;
 mod leaks;
 mod ledger;
@@ -165,6 +169,7 @@ mod pump;
 mod script;
 mod scripted_peer;
 pub mod sim;
+mod sockets;
 mod splits;
 mod string_transport;
 mod world;
@@ -172,7 +177,9 @@ mod xor;
 
 pub use self::clock::Clock;
 pub use self::codec::Codec;
+pub use self::fake_datagrams::FakeDatagrams;
 pub use self::far_end::FarEnd;
+pub use self::far_port::FarPort;
 pub use self::leaks::Leaks;
 pub use self::memory_reactor::MemoryReactor;
 pub use self::pending_connect::PendingConnect;

@@ -1,9 +1,9 @@
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
-use torsade_core::{Address, Limits, Net, Peer, Place, ToEndpoint};
+use torsade_core::{Address, Credentials, Limits, Net, Peer, Place, ToEndpoint};
 use torsade_deferred::{Deferred, Failure};
 
 use crate::connects::Policy;
@@ -259,6 +259,15 @@ impl MemoryReactor {
         listening.into_iter().map(|(_, address)| address).collect()
     }
 
+    /// Where the program has datagram ports, in the order in which it bound them. What sends
+    /// there in a test is a [`FarPort`](crate::FarPort).
+    #[doc(alias = "udpPorts")]
+    pub fn datagram_ports(&self) -> Vec<SocketAddr> {
+        world::settle();
+        let sockets = self.world.network().sockets();
+        sockets.iter().map(|socket| socket.local()).collect()
+    }
+
     /// Somebody connects to a listener of this reactor, from a loopback address.
     ///
     /// Like a kernel, it connects at once and lets the listener accept later: if there is no place
@@ -270,7 +279,33 @@ impl MemoryReactor {
     /// If nobody listens there.
     #[doc(alias = "accept")]
     pub fn dial(&self, to: impl ToEndpoint) -> FarEnd {
-        self.dial_from(self.world.network().next_visitor(), to)
+        self.dial_as(None, None, to)
+    }
+
+    /// Like [`dial`](Self::dial) to a Unix socket, by this user: for what depends on who it is.
+    ///
+    /// ```
+    /// use torsade_core::{Credentials, Peer, Protocol, Transport, UnixAddress, factory};
+    /// use torsade_testing::MemoryReactor;
+    ///
+    /// # struct Quiet;
+    /// # impl Protocol for Quiet {
+    /// #     fn data_received(&mut self, _: &Transport<Self>, _: &[u8]) {}
+    /// # }
+    /// let is_root = |peer: &Peer| peer.credentials().is_some_and(|who| who.uid == 0);
+    /// let reactor = MemoryReactor::new();
+    /// let factory = factory(move |peer: &Peer| is_root(peer).then_some(Quiet));
+    /// reactor.net().listen(UnixAddress::path("/run/a"), factory)?;
+    /// let (root, ann) = (Credentials::new(0, 0, None), Credentials::new(1000, 1000, None));
+    /// assert!(!reactor.dial_with(root, UnixAddress::path("/run/a")).has_ended());
+    /// assert!(reactor.dial_with(ann, UnixAddress::path("/run/a")).has_ended());
+    /// # Ok::<(), torsade_core::ListenError>(())
+    /// ```
+    ///
+    /// # Panics
+    /// If nobody listens there.
+    pub fn dial_with(&self, credentials: Credentials, to: impl ToEndpoint) -> FarEnd {
+        self.dial_as(None, Some(credentials), to)
     }
 
     /// Like [`dial`](Self::dial), from a given address: for what depends on who it is.
@@ -296,6 +331,15 @@ impl MemoryReactor {
     /// # Panics
     /// If nobody listens there.
     pub fn dial_from(&self, from: impl Into<Address>, to: impl ToEndpoint) -> FarEnd {
+        self.dial_as(Some(from.into()), None, to)
+    }
+
+    fn dial_as(
+        &self,
+        from: Option<Address>,
+        credentials: Option<Credentials>,
+        to: impl ToEndpoint,
+    ) -> FarEnd {
         world::settle();
         let places = match to.to_endpoint() {
             Ok(endpoint) => endpoint.places().to_vec(),
@@ -310,7 +354,11 @@ impl MemoryReactor {
             panic!("nobody listens on {}", places.join(", "));
         };
         let end = Rc::new(End::new(usize::MAX));
-        let peer = Peer::new(from, address);
+        let from = from.unwrap_or_else(|| network.visitor_of(&address));
+        let mut peer = Peer::new(from, address);
+        if let Some(credentials) = credentials {
+            peer = peer.with_credentials(credentials);
+        }
         network.queue(Queued {
             listener,
             end: Rc::clone(&end),

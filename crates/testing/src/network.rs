@@ -1,12 +1,14 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 
-use torsade_core::driver::{Chunk, Close, Closing, Interest, Sending, Wire};
-use torsade_core::{Address, ConnectionId, ListenerId, Peer};
+use torsade_core::driver::{Chunk, Close, Closing, Departures, Interest, Sending, Wire};
+use torsade_core::{Address, ConnectionId, DatagramOptions, ListenerId, Peer, PortId, UnixAddress};
 
 use crate::end::{End, Side};
+use crate::sockets::{Captured, DatagramSocket};
 
 /// What lies between the ends of a world: what a poller watches, and who waits to be accepted.
 #[derive(Debug, Default)]
@@ -20,6 +22,10 @@ pub(crate) struct Network {
     /// How many ports of those that a system gives out were given to listeners and to visitors.
     ports: Cell<u16>,
     visitors: Cell<u16>,
+    /// The sockets of the datagram ports.
+    sockets: RefCell<Vec<Rc<DatagramSocket>>>,
+    /// Set if what they send is the test's to look at.
+    captured: RefCell<Option<Captured>>,
     /// Whether closed sockets are to discard what still comes.
     lingers: bool,
 }
@@ -56,6 +62,14 @@ impl Network {
         let number = self.visitors.get();
         self.visitors.set((number + 1) % PORTS);
         SocketAddr::from((Ipv4Addr::LOCALHOST, FIRST + number))
+    }
+
+    /// An address for who connects to this one.
+    pub(crate) fn visitor_of(&self, to: &Address) -> Address {
+        match to {
+            Address::Unix(_) => UnixAddress::Unnamed.into(),
+            _ => self.next_visitor().into(),
+        }
     }
 
     pub(crate) fn listen(&self, listener: ListenerId, address: Address) {
@@ -125,6 +139,44 @@ impl Network {
     }
 }
 
+/// Datagram ports.
+impl Network {
+    /// What they send is the test's from now on.
+    pub(crate) fn capture(&self) -> Captured {
+        let captured = Captured::default();
+        self.captured.replace(Some(Rc::clone(&captured)));
+        captured
+    }
+
+    pub(crate) fn bind(
+        &self,
+        wanted: SocketAddr,
+        options: &DatagramOptions,
+        port: PortId,
+    ) -> io::Result<SocketAddr> {
+        let captured = self.captured.borrow().clone();
+        let socket = DatagramSocket::open(wanted, options, Some(port), captured)?;
+        let local = socket.local();
+        self.sockets.borrow_mut().push(socket);
+        Ok(local)
+    }
+
+    pub(crate) fn close_port(&self, port: PortId) {
+        let mut sockets = self.sockets.borrow_mut();
+        sockets.retain(|socket| socket.port() != Some(port));
+    }
+
+    pub(crate) fn socket(&self, port: PortId) -> Option<Rc<DatagramSocket>> {
+        let sockets = self.sockets.borrow();
+        let found = sockets.iter().find(|socket| socket.port() == Some(port));
+        found.cloned()
+    }
+
+    pub(crate) fn sockets(&self) -> Vec<Rc<DatagramSocket>> {
+        self.sockets.borrow().clone()
+    }
+}
+
 /// Whether who connects to `address` gets to who listens at `at`, which may be every address.
 fn reaches(address: &Address, at: &Address) -> bool {
     let (Some(to), Some(listening)) = (address.inet(), at.inet()) else {
@@ -187,6 +239,18 @@ impl Wire<Socket> for EndWire {
         let place = queued.iter().position(|it| it.listener == listener)?;
         let Queued { end, peer, .. } = queued.remove(place)?;
         Some((Socket(end), peer))
+    }
+
+    fn send_datagrams(&mut self, port: PortId, departures: &mut Departures) {
+        if let Some(socket) = self.0.socket(port) {
+            socket.send(departures);
+        }
+    }
+
+    fn port_interest(&mut self, port: PortId, interest: Interest) {
+        if let Some(socket) = self.0.socket(port) {
+            socket.want(interest);
+        }
     }
 
     fn unsent(&mut self, socket: &Socket) -> Option<usize> {

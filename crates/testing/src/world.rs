@@ -7,10 +7,11 @@ use std::rc::{Rc, Weak};
 use std::task::Waker;
 use std::time::Duration;
 
-use torsade_core::driver::{self, Caught, Close, Engine, Host, Op};
+use torsade_core::driver::{self, Arrived, Caught, Close, Engine, Host, Op, PortSetting};
 use torsade_core::{
-    Address, AttemptId, Connection, ConnectionId, Endpoint, Limits, Listener, ListenerId, Net,
-    Peer, Protocol, Time, Transport, factory,
+    Address, AttemptId, Connection, ConnectionId, DatagramOptions, DatagramProtocol,
+    DatagramTransport, Endpoint, Limits, ListenOptions, Listener, ListenerId, Net, Peer, PortId,
+    Protocol, Time, Transport, UnixAddress, factory,
 };
 
 use torsade_deferred::queue::Turn;
@@ -22,6 +23,7 @@ use crate::joint::{self, Joint};
 use crate::leaks::{self, Made, Origin};
 use crate::ledger::{self, Entry};
 use crate::network::{EndWire, Network, Queued, Socket};
+use crate::sockets::DatagramSocket;
 
 /// An engine on made-up connections.
 ///
@@ -179,7 +181,10 @@ impl World {
         self.network.queue(Queued {
             listener: listener.id(),
             end: Rc::clone(end),
-            peer: Peer::new(default_peer().remote().clone(), listener.address()),
+            peer: Peer::new(
+                visitor(&listener.address(), default_peer().remote()),
+                listener.address(),
+            ),
         });
     }
 
@@ -195,7 +200,7 @@ impl World {
     /// A connect that waited succeeds. Returns the connection's addresses.
     pub(crate) fn succeed(&self, waiting: Waiting, end: &Rc<End>) -> Peer {
         let here = waiting.local.clone();
-        let here = here.unwrap_or_else(|| self.network.next_visitor().into());
+        let here = here.unwrap_or_else(|| self.network.visitor_of(&waiting.address));
         let peer = Peer::new(waiting.address, here);
         self.turn(|engine| {
             let socket = Socket(Rc::clone(end));
@@ -285,20 +290,31 @@ impl World {
             .collect();
         let comes = self.network.queued() > 0 && engine.may_accept();
         let due = engine.next_deadline().is_some_and(|at| at <= Clock::now());
-        if facts.is_empty() && !due && !comes && !engine.has_work() {
+        let sockets = self.network.sockets();
+        let ready = |socket: &Rc<DatagramSocket>| socket.is_readable() || socket.is_writable();
+        let ports = sockets.iter().any(ready);
+        if facts.is_empty() && !due && !comes && !ports && !engine.has_work() {
             return false;
         }
         let wire = &mut self.wire();
         engine.begin(wire);
         for (id, fact) in facts {
             match fact {
-                Fact::Received(data) => engine.received(wire, id, &data),
+                Fact::Received(piece) => {
+                    if !piece.descriptors.is_empty() {
+                        engine.descriptors_received(id, piece.descriptors);
+                    }
+                    engine.received(wire, id, &piece.bytes);
+                }
                 Fact::InputEnded => engine.input_ended(wire, id),
                 Fact::Failed(error) => engine.failed(wire, id, error),
                 Fact::Writable => engine.writable(wire, id),
             }
         }
         self.accept_queued(&mut engine);
+        for socket in sockets {
+            self.tell_port(&mut engine, &socket);
+        }
         engine.end(wire);
         self.network.forget_closed();
         while let Some(op) = engine.poll_op() {
@@ -312,6 +328,41 @@ impl World {
             }
         }
         true
+    }
+
+    /// Tell what has happened at a datagram port.
+    fn tell_port(&self, engine: &mut Engine<Socket>, socket: &DatagramSocket) {
+        let Some(port) = socket.port() else {
+            return;
+        };
+        let (wire, limits) = (&mut self.wire(), self.net.limits());
+        if socket.is_writable() {
+            engine.datagram_writable(wire, port);
+        }
+        if !socket.is_readable() {
+            return;
+        }
+        if let Some(error) = socket.next_report() {
+            engine.datagram_failed(wire, port, error.into());
+        }
+        let taken = socket.take(limits.turn_datagrams.max(1));
+        let arrived = taken.iter().map(|(from, data)| Arrived {
+            from: *from,
+            data: &data[..data.len().min(limits.datagram)],
+            whole: (data.len() > limits.datagram).then_some(data.len()),
+        });
+        engine.datagrams(wire, port, arrived);
+    }
+
+    /// Run `f` on a port's protocol; `None` if it is not a `P` or is gone.
+    pub(crate) fn with_datagram_protocol<P: DatagramProtocol, R>(
+        &self,
+        port: PortId,
+        f: impl FnOnce(&mut P, &DatagramTransport<P>) -> R,
+    ) -> Option<R> {
+        let result =
+            self.turn(|engine| engine.with_datagram_protocol(&mut self.wire(), port, f))?;
+        Some(result.unwrap_or_else(|payload| panic::resume_unwind(payload)))
     }
 
     /// Do one of the rare things that the engine asks for; answer a connect in a turn.
@@ -362,7 +413,8 @@ impl World {
         let wire = &mut self.wire();
         self.connects.note(waiting.address.clone());
         if let Some(end) = self.connects.take_door(&waiting.address) {
-            let peer = Peer::new(waiting.address, default_peer().local().clone());
+            let here = visitor(&waiting.address, default_peer().local());
+            let peer = Peer::new(waiting.address, here);
             self.connected(engine, waiting.attempt, Socket(end), peer);
             return;
         }
@@ -390,7 +442,7 @@ impl World {
             engine.connect_failed(wire, attempt, refused);
             return;
         };
-        let here = local.unwrap_or_else(|| self.network.next_visitor().into());
+        let here = local.unwrap_or_else(|| self.network.visitor_of(&address));
         let [ours, theirs] = [(); 2].map(|()| Rc::new(End::new(0)));
         let queue = self.connects.queue();
         let segment = self.connects.segment();
@@ -415,7 +467,8 @@ impl World {
         let expects_nobody =
             self.network.listening().is_empty() && self.connects.waiting().is_empty();
         // A leak check tells of all timers.
-        if self.net.connections() == 0 && expects_nobody && !leaks::is_on() {
+        let is_alone = self.net.connections() == 0 && self.net.datagram_ports() == 0;
+        if is_alone && expects_nobody && !leaks::is_on() {
             for site in self.net.free_timers() {
                 complaints.push(format!("a timer is still armed that was set at {site}"));
             }
@@ -519,7 +572,16 @@ impl Host for TestHost {
         Clock::now()
     }
 
-    fn listen(&self, wanted: &Address, listener: ListenerId) -> io::Result<Address> {
+    fn listen(
+        &self,
+        wanted: &Address,
+        _: &ListenOptions,
+        listener: ListenerId,
+    ) -> io::Result<Address> {
+        if matches!(wanted, Address::Adopted(_)) {
+            // A socket of the system's is nowhere on this network.
+            return Err(io::ErrorKind::Unsupported.into());
+        }
         let mut address = wanted.clone();
         if let Some(mut inet) = wanted.inet().filter(|inet| inet.port() == 0) {
             while inet.port() == 0 || is_in_use(&address) {
@@ -538,9 +600,40 @@ impl Host for TestHost {
         self.network.refuse(listener);
     }
 
+    fn bind(
+        &self,
+        address: SocketAddr,
+        options: &DatagramOptions,
+        port: PortId,
+    ) -> io::Result<SocketAddr> {
+        self.network.bind(address, options, port)
+    }
+
+    fn close_port(&self, port: PortId) {
+        self.network.close_port(port);
+    }
+
+    fn connect_port(&self, port: PortId, peer: SocketAddr) -> io::Result<SocketAddr> {
+        let socket = self.network.socket(port);
+        Ok(socket.ok_or(io::ErrorKind::NotConnected)?.connect(peer))
+    }
+
+    fn set_port(&self, port: PortId, setting: &PortSetting) -> io::Result<()> {
+        let socket = self.network.socket(port);
+        socket.ok_or(io::ErrorKind::NotConnected)?.set(setting)
+    }
+
     fn caught(&self, caught: &Caught) {
         let place = ledger::last_panic().unwrap_or_else(|| "an unknown place".into());
         ledger::fail(format!("{caught} (at {place})"));
+    }
+}
+
+/// Who comes to an address: nobody with a name, if that is a Unix socket's.
+fn visitor(to: &Address, otherwise: &Address) -> Address {
+    match to {
+        Address::Unix(_) => UnixAddress::Unnamed.into(),
+        _ => otherwise.clone(),
     }
 }
 

@@ -47,7 +47,8 @@
 //! Its default closes. The unfinished rest is readable there with `with_unread`, and then
 //! dropped; a framing passes it on. It works through filters and wrappers: a filter may end a side
 //! of the stream without ending the socket's, and may refuse to believe that the peer meant an end.
-//! *Later: TLS.*
+//! With TLS `close_write` sends close_notify and no FIN, and an end without close_notify is
+//! [`TruncatedTls`](crate::Disconnect::TruncatedTls), never `eof_received`.
 //!
 //! # C6: reasons are typed
 //! [`Disconnect`](crate::Disconnect) is a closed enum by blame. Every connection that a listener

@@ -51,12 +51,14 @@
 //! | understand a connection's callbacks | [`Protocol`] |
 //! | write, close, pause, wait | [`Transport`] and [`Connection`] |
 //! | receive lines instead of chunks | [`wire::Lines`] |
+//! | send and receive datagrams | [`DatagramProtocol`], [`DatagramTransport`], [`manual::datagrams`] |
 //! | wrap a protocol, change it, change its bytes | [`manual::layers`] |
 //! | share state between connections | [`Factory`], [`factory()`] |
 //! | wait for a result | [`Deferred`], [`Transport::then`], [`Transport::hold`] |
 //! | do something later, or again and again | [`Transport::call_later`], [`Net::call_later`], [`LoopingCall`] |
 //! | write `async` and `await` | [`futures`], [`manual::coroutines`] |
 //! | come in from another thread | [`Remote`] |
+//! | encrypt, from the beginning or in the middle | [`tls`], [`manual::tls`] |
 //! | know why a connection ended | [`Disconnect`] |
 //! | bound something | [`Limits`] |
 //! | port a program | [`manual::coming_from_twisted`], [`manual::coming_from_asyncio`] |
@@ -65,7 +67,7 @@
 //! # Programs are written against [`Net`]
 //! A reactor gives one and a test gives one. What takes a `&Net` runs on both:
 //! ```
-//! use torsade::{ListenError, Listener, Net, Protocol, Transport, factory};
+//! use torsade::{ListenError, ListenOptions, Listener, Net, Protocol, Transport, factory};
 //!
 //! # struct Echo;
 //! # impl Protocol for Echo {
@@ -79,6 +81,7 @@
 //! ```
 //!
 //! # Features
+//! - `tls`: the module [`tls`]; `tls-throw-away`: certificates made on the spot, for tests.
 //! - `testing`: the module `testing` with the fakes. Turn it on in `[dev-dependencies]`.
 #![forbid(unsafe_code)]
 
@@ -86,23 +89,25 @@ pub mod contracts;
 pub mod manual;
 
 pub use torsade_core::{
-    Address, AnyProtocol, AttemptError, Built, ConnectError, Connection, ConnectionId,
-    CooperativeTask, Cooperator, Disconnect, Endpoint, EndpointError, Factory, FailedAttempt,
-    Family, Filter, Gone, IoFailure, Layered, Limit, Limits, ListenError, Listener, ListenerId,
-    LoopingCall, NameError, Net, Pass, Peer, Place, Protocol, Remote, ResolveError, Sides,
-    ThreadError, Ticked, Time, Timeout, Timer, ToEndpoint, Transport, UnixAddress, WhenFull,
-    WireEnd, Wrapper, factory,
+    Address, Adopted, AnyProtocol, AttemptError, Built, CertificateFault, ConnectError, Connection,
+    ConnectionId, CooperativeTask, Cooperator, Credentials, DatagramError, DatagramOptions,
+    DatagramPort, DatagramProtocol, DatagramTransport, Descriptor, DescriptorError, Disconnect,
+    Endpoint, EndpointError, Factory, FailedAttempt, Family, Filter, Gone, Interface, IoFailure,
+    Layered, Limit, Limits, ListenError, Listener, ListenerId, LoopingCall, NameError, Net, Pass,
+    Peer, Place, PortId, Protocol, Remote, ResolveError, Sides, ThreadError, Ticked, Time, Timeout,
+    Timer, TlsFailure, ToEndpoint, Transport, UnixAddress, UnixListen, WhenFull, WireEnd, Wrapper,
+    connection_factory, factory,
 };
 pub use torsade_deferred::{
     Deferred, DeferredLock, DeferredQueue, DeferredSemaphore, Failure, Group, Panic, Resolver,
     gather, list, race,
 };
+#[cfg(unix)]
+pub use torsade_reactor::{ActivatedSocket, Watch, Watcher, activated_sockets};
 pub use torsade_reactor::{
     BlockOn, Counters, Driver, DriverUnavailable, Reactor, ReactorBuilder, ReactorThreads,
     Reactors, ReactorsError, UnknownDriver,
 };
-#[cfg(unix)]
-pub use torsade_reactor::{Watch, Watcher};
 
 /// Shared bytes, for [`Connection::write_bytes`].
 pub use bytes::Bytes;
@@ -113,6 +118,10 @@ pub use torsade_deferred as deferred;
 pub use torsade_futures as futures;
 /// Messages out of bytes.
 pub use torsade_wire as wire;
+
+/// TLS, from the beginning of a connection or in the middle of its stream. Feature `tls`.
+#[cfg(feature = "tls")]
+pub use torsade_tls as tls;
 
 /// Plain threads: pools of one's own, in the shape of Python's `concurrent.futures`, and the errors
 /// of calls into a reactor.

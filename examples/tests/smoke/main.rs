@@ -14,4 +14,6 @@ mod redis;
 )]
 mod redis_server;
 mod relays;
+mod secure;
 mod servers;
+mod unix;

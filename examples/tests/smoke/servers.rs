@@ -1,7 +1,11 @@
 use std::io::Read;
-use std::net::Shutdown;
+use std::net::{Shutdown, UdpSocket};
+use std::time::Duration;
 
 use crate::program::{Program, hear, hear_all, say};
+
+/// What does not come within this time never will.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 #[test]
 fn echo() {
@@ -14,6 +18,22 @@ fn echo() {
         .shutdown(Shutdown::Write)
         .expect("half-closed");
     assert_eq!(peer.read(&mut [0; 8]).expect("its end"), 0);
+    program.interrupt();
+}
+
+#[test]
+fn udp_echo() {
+    let program = Program::start(env!("CARGO_BIN_EXE_udp_echo"));
+    let peer = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    peer.set_read_timeout(Some(PATIENCE)).expect("a socket");
+    for said in ["hello", "", "there"] {
+        peer.send_to(said.as_bytes(), program.address)
+            .expect("sent");
+        let mut heard = [0; 100];
+        let (length, from) = peer.recv_from(&mut heard).expect("an answer");
+        assert_eq!(&heard[..length], said.as_bytes());
+        assert_eq!(from, program.address);
+    }
     program.interrupt();
 }
 

@@ -12,7 +12,7 @@ use super::counts::Contract;
 use super::script::{Four, Leaf, Level, Maker, Two, Typed};
 use super::token::{Kind, State};
 use super::world::World;
-use super::{later, writes};
+use super::{cipher, later, rare, writes};
 use crate::rng::Rng;
 
 /// Where user code runs, and what it has at hand.
@@ -66,6 +66,11 @@ pub(super) enum Action {
     Listen,
     CloseListener,
     Advance,
+    PushFilter,
+    Hook,
+    EndHook,
+    Thread,
+    Job,
     Stop,
 }
 
@@ -98,6 +103,11 @@ const ANYWHERE: &[(usize, Action)] = &[
     (3, Action::Listen),
     (1, Action::CloseListener),
     (4, Action::Advance),
+    (4, Action::PushFilter),
+    (2, Action::Hook),
+    (3, Action::EndHook),
+    (4, Action::Thread),
+    (6, Action::Job),
 ];
 
 /// Do something, or nothing.
@@ -190,6 +200,10 @@ fn name(action: Action) -> &'static str {
         Action::Connect => "user: connect",
         Action::Listen | Action::CloseListener => "user: listen",
         Action::Advance => "user: time passes",
+        Action::PushFilter => "user: filter",
+        Action::Hook | Action::EndHook => "user: hook before a stop",
+        Action::Thread => "user: call in a thread",
+        Action::Job => "user: job of an extension",
         Action::Stop => "user: stop",
     }
 }
@@ -229,6 +243,10 @@ fn on_world(world: &Rc<World>, scene: &Scene<'_>, action: Action, rng: &Rng) -> 
         Action::Advance => world
             .now
             .set(world.now() + rng.pick(&[1, 5, 20, 300, 3000])),
+        Action::Hook => rare::hook(world, rng),
+        Action::EndHook => rare::end_hook(world, rng),
+        Action::Thread => rare::thread(world),
+        Action::Job => rare::job(world, rng),
         Action::Stop if scene.place != "drop" => stop(world),
         Action::Stop | Action::Panic => {}
         _ => return false,
@@ -276,6 +294,7 @@ fn on_connection(
         }
         Action::Switch => switch(world, conn, handle),
         Action::Limits => marks(world, conn, connection, rng),
+        Action::PushFilter => cipher::push(world, conn, connection, rng),
         Action::Throttle => {
             let on = rng.one_in(2);
             world.note(|| format!("{}.throttle_input({on})", conn.number));
@@ -297,8 +316,7 @@ fn on_connection(
 
 fn close(world: &World, conn: &Conn, connection: &Connection) {
     world.note(|| format!("{}.close()", conn.number));
-    let told = conn.input.get() == Input::Told;
-    let reason = if told {
+    let reason = if conn.told_end.get() {
         Disconnect::PeerClosed
     } else {
         Disconnect::Closed

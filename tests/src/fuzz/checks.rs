@@ -3,6 +3,7 @@
 use torsade_core::Disconnect;
 
 use super::callbacks;
+use super::cipher;
 use super::conn::{Conn, Input, Life, Output, Phase};
 use super::counts::Contract;
 use super::run::Run;
@@ -64,7 +65,8 @@ fn between_turns(run: &Run) {
         {
             // One that was put off by less than it was late counts as due now.
             let at = at.max(world.now());
-            world.check(Contract::C9, next.is_some_and(|next| next <= at), || {
+            let told = next.is_some_and(|next| next <= at || token.late.get());
+            world.check(Contract::C9, told, || {
                 format!(
                     "the driver would sleep until {next:?}, past {} at {at}",
                     token.number
@@ -103,10 +105,13 @@ fn resting(world: &World, conn: &Conn) {
     }
     let away = conn.wire.away.borrow().is_some();
     let held = conn.wire.held.get();
-    world.check(Contract::C3, conn.buffered() == 0 || held || away, || {
-        format!("{number} has {} bytes that nobody sends", conn.buffered())
+    let stays = held || away || conn.filters.holds_output();
+    let coded = conn.filters.coded.borrow().len();
+    let waiting = conn.buffered().max(coded);
+    world.check(Contract::C3, waiting == 0 || stays, || {
+        format!("{number} has {waiting} bytes that nobody sends")
     });
-    let flushed = conn.buffered() == 0 && !away;
+    let flushed = waiting == 0 && !away && !conn.filters.holds_output();
     let over = conn.is_surely(|phase| phase == Phase::Aborting)
         || (flushed && conn.is_surely(|phase| phase == Phase::Closing));
     world.check(Contract::C4, !over, || format!("{number} was not closed"));
@@ -119,7 +124,7 @@ fn resting(world: &World, conn: &Conn) {
         format!("{number} wants to be told of room: {}", interest.writable)
     });
     if !conn.is_surely_open() {
-        let reads = interest.readable && conn.has_surely_ended();
+        let reads = interest.readable && conn.has_surely_ended() && !cipher::reads(conn);
         world.check(Contract::C2, !reads, || {
             format!("{number} reads after its end")
         });
@@ -148,7 +153,7 @@ fn resting_input(world: &World, conn: &Conn) {
     world.check(Contract::C5, !(ended && wants), || {
         format!("{number} was not told the end")
     });
-    let may = wants && open && !due;
+    let may = open && (wants && !due || cipher::reads(conn)) && !conn.filters.wire_ended.get();
     world.check(Contract::C7, reads == may || conn.signalled.get(), || {
         format!("{number} reads: {reads}, not {may}")
     });

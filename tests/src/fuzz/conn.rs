@@ -6,6 +6,7 @@ use std::rc::Rc;
 use torsade_core::driver::{Chunk, Close, Interest};
 use torsade_core::{ConnectionId, Disconnect};
 
+use super::cipher::Filters;
 use super::script::Handle;
 use crate::rng::Rng;
 
@@ -50,6 +51,8 @@ pub(super) struct Conn {
     pub(super) handle_paused: Cell<bool>,
     pub(super) holds: Cell<usize>,
     pub(super) input: Cell<Input>,
+    /// Whether the protocol was told the end, whatever came after.
+    pub(super) told_end: Cell<bool>,
     pub(super) received: Cell<u64>,
     /// Received and not consumed.
     pub(super) pending: RefCell<VecDeque<u8>>,
@@ -66,6 +69,7 @@ pub(super) struct Conn {
     /// The turn in which the driver said that the socket has more.
     pub(super) left: Cell<u64>,
 
+    pub(super) filters: Filters,
     pub(super) wire: WireSide,
 }
 
@@ -134,6 +138,8 @@ pub(super) enum Input {
     Ended,
     Told,
     Failed,
+    /// A filter failed.
+    Broken,
 }
 
 impl Conn {
@@ -172,6 +178,7 @@ impl Conn {
             handle_paused: Cell::new(false),
             holds: Cell::new(0),
             input: Cell::new(Input::Open),
+            told_end: Cell::new(false),
             received: Cell::new(0),
             pending: RefCell::default(),
             waits: Cell::new(false),
@@ -181,6 +188,7 @@ impl Conn {
             unread_limit: Cell::new(limits.unread),
             waited: Cell::new(false),
             left: Cell::new(0),
+            filters: Filters::default(),
             wire: WireSide {
                 rng,
                 completion,
@@ -350,7 +358,11 @@ impl Conn {
 
     /// The socket took these bytes. Returns whether they are what had to come.
     pub(super) fn took(&self, pieces: &mut dyn Iterator<Item = &[u8]>, len: usize) -> bool {
-        let mut expected = self.expected.borrow_mut();
+        let filtered = self.filters.any();
+        let mut expected = match filtered {
+            true => self.filters.coded.borrow_mut(),
+            false => self.expected.borrow_mut(),
+        };
         if expected.len() < len {
             return false;
         }
@@ -362,9 +374,19 @@ impl Conn {
                 return false;
             }
         }
+        let done = match filtered {
+            true if expected.is_empty() => self.filters.under_way.take(),
+            true => 0,
+            false => len,
+        };
         drop(expected);
-        self.sent.set(self.sent.get() + len as u64);
-        self.evaluate_flow();
+        if filtered {
+            self.expected.borrow_mut().drain(..done);
+        }
+        if done > 0 {
+            self.sent.set(self.sent.get() + done as u64);
+            self.evaluate_flow();
+        }
         left == 0
     }
 
@@ -390,6 +412,7 @@ impl Conn {
             || self.handle_paused.get()
             || self.holds.get() > 0
             || self.switching.get().is_some()
+            || self.filters.placed.get() < self.filters.pushed.get()
             || (self.throttled.get() && self.paused.get())
     }
 

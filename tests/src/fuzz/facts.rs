@@ -5,9 +5,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 
 use torsade_core::driver::Op;
-use torsade_core::{ConnectionId, Disconnect, Peer, Timeout};
+use torsade_core::{ConnectionId, Disconnect, Peer, Timeout, WhenFull};
 
 use super::actions::{self, Scene};
+use super::cipher;
 use super::conn::{Abrupt, Conn, Input, Life, Phase};
 use super::counts::Contract;
 use super::run::Run;
@@ -160,6 +161,7 @@ pub(super) fn end(run: &mut Run) {
         let left = conn.left.get() == world.turn.get() || world.facts_left.get();
         conn.waited.set(due || left);
         let patience = world.limits.flush_timeout.as_nanos() as u64;
+        cipher::may_be_late(&world, &conn);
         conn.admit_looming();
         if conn.may_be(Phase::Closing) && world.now() >= conn.wire.progress.get() + patience {
             conn.loom(Disconnect::TimedOut(Timeout::Flush), Abrupt::Yes);
@@ -280,6 +282,7 @@ fn read(run: &mut Run, rng: &Rng, readable: bool) {
     let fits = |conn: &Conn| {
         conn.input.get() == Input::Open
             && !conn.is_closed()
+            && !conn.filters.wire_ended.get()
             && (!strict || conn.wire.interest.get().readable)
     };
     let Some((conn, id)) = pick(run, rng, fits) else {
@@ -289,8 +292,11 @@ fn read(run: &mut Run, rng: &Rng, readable: bool) {
     let data = rng.bytes(rng.len().max(1));
     let came = |conn: &Conn| {
         world.note(|| format!("{} bytes for {}", data.len(), conn.number));
-        conn.received.set(conn.received.get() + data.len() as u64);
         conn.left.set(0);
+        if conn.filters.came(&data) {
+            return;
+        }
+        conn.received.set(conn.received.get() + data.len() as u64);
         if !conn.has_surely_ended() {
             conn.pending.borrow_mut().extend(&data);
             conn.waits.set(false);
@@ -318,7 +324,11 @@ fn read(run: &mut Run, rng: &Rng, readable: bool) {
 }
 
 fn input_over(run: &mut Run, rng: &Rng, failed: bool) {
-    let open = |conn: &Conn| !conn.is_closed() && conn.input.get() == Input::Open;
+    let open = |conn: &Conn| {
+        let over = conn.filters.wire_ended.get();
+        let known = !conn.filters.any() || conn.is_surely_open() || conn.has_surely_ended();
+        !conn.is_closed() && conn.input.get() == Input::Open && !over && known
+    };
     let Some((conn, id)) = pick(run, rng, open) else {
         return;
     };
@@ -330,7 +340,11 @@ fn input_over(run: &mut Run, rng: &Rng, failed: bool) {
         conn.loom(Disconnect::from(io::Error::from(kind)), Abrupt::Yes);
         run.engine.failed(&mut run.wire, id, kind.into());
     } else {
-        conn.input.set(Input::Ended);
+        conn.filters.end_wire();
+        cipher::cut_off(&run.world, &conn);
+        if conn.filters.placed.get() == 0 {
+            conn.input.set(Input::Ended);
+        }
         run.engine.input_ended(&mut run.wire, id);
     }
 }
@@ -429,14 +443,16 @@ fn accepted(run: &mut Run, rng: &Rng) {
         }
         return;
     }
-    let listener = {
+    let (listener, listens) = {
         let listeners = world.listeners.borrow();
-        listeners[rng.below(listeners.len())].id()
+        let listener = &listeners[rng.below(listeners.len())];
+        (listener.id(), listener.is_open())
     };
     let conn = world.new_conn(true);
     world.arriving.replace(Some(Rc::clone(&conn)));
     let told = world.failed_told.get();
     let panics = world.panics.get();
+    let full = is_full(run) && listens;
     let id = run
         .engine
         .accepted(&mut run.wire, listener, Rc::clone(&conn), peer(conn.number));
@@ -456,11 +472,29 @@ fn accepted(run: &mut Run, rng: &Rng) {
     world.check(Contract::C2, id.is_none() || id == conn.id.get(), || {
         format!("{} has another id", conn.number)
     });
-    // A factory that panicked is told of it.
+    // A factory that panicked is told of it, and so is one for whose connection there is no place.
     let told = world.failed_told.get() - told;
-    world.check(Contract::C6, told <= world.panics.get() - panics, || {
-        format!("{told} factories were told of a failure")
+    let most = world.panics.get() - panics + u64::from(full);
+    world.check(
+        Contract::C6,
+        told <= most && told >= u64::from(full),
+        || format!("{told} factories were told of a failure, there being no place: {full}"),
+    );
+    world.check(Contract::C12, !(full && made), || {
+        format!("{} is one too many", conn.number)
     });
+}
+
+/// Whether there are as many connections as may be; the engine must think the same.
+fn is_full(run: &Run) -> bool {
+    let world = &run.world;
+    let limits = &world.limits;
+    let full = world.net().connections() >= limits.max_connections;
+    let may = !full || limits.when_full == WhenFull::Shed;
+    world.check(Contract::C12, run.engine.may_accept() == may, || {
+        format!("the driver may accept: {}, not {may}", !may)
+    });
+    full
 }
 
 /// Without a listener nothing goes on.

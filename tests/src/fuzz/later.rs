@@ -104,6 +104,8 @@ pub(super) fn change_timer(world: &Rc<World>, rng: &Rng) {
             let done = timer.reset(nanos(after));
             if done {
                 set(world, &token, after);
+                token.moved.set(false);
+                token.late.set(false);
                 let sequence = world.next_token.get();
                 world.next_token.set(sequence + 1);
                 token.sequence.set(sequence);
@@ -115,7 +117,10 @@ pub(super) fn change_timer(world: &Rc<World>, rng: &Rng) {
             let done = timer.delay(nanos(by));
             if done {
                 token.delayed.set(world.turn.get());
+                token.moved.set(true);
+                token.late.set(token.late.get() || due);
                 token.after.set(token.after.get() + by);
+                // Of one that was late this is the least that it can be.
                 token.deadline.set(token.deadline.get().map(|at| at + by));
             }
             done

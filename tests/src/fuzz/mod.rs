@@ -13,11 +13,13 @@
 mod actions;
 mod callbacks;
 mod checks;
+mod cipher;
 mod conn;
 mod counts;
 mod facts;
 mod host;
 mod later;
+mod rare;
 mod run;
 mod script;
 mod shrink;
@@ -51,6 +53,8 @@ pub struct Outcome {
 pub struct Failure {
     /// The seed of the run in which it happened.
     pub run: u64,
+    /// How many operations the run was given. With the seed, that is a line of the corpus.
+    pub len: usize,
     /// What was broken in the shortest way.
     pub violation: Violation,
     /// What happens in the shortest way.
@@ -59,7 +63,8 @@ pub struct Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "run {:#x}: {}", self.run, self.violation)?;
+        let Self { run, len, .. } = self;
+        writeln!(f, "run {run:#x} of {len}: {}", self.violation)?;
         for line in &self.story {
             writeln!(f, "{line}")?;
         }
@@ -102,6 +107,7 @@ pub fn one(seed: u64, len: usize, counts: &Rc<Counts>) -> Option<Failure> {
     let (again, story) = run::run(seed, &steps, &counts, true);
     Some(Failure {
         run: seed,
+        len,
         violation: again.unwrap_or(found),
         story,
     })

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
-use torsade_core::Limits;
 use torsade_core::driver::Engine;
+use torsade_core::{Limits, WhenFull};
 use torsade_deferred::report::{self, Report};
 
 use super::conn::Conn;
@@ -96,6 +96,12 @@ fn limits(rng: &Rng) -> (Limits, bool) {
     limits.flush_timeout = super::actions::nanos(rng.pick(&[10, 100, 5000]));
     limits.connect_timeout = super::actions::nanos(rng.pick(&[10, 100, 50_000]));
     limits.stop_timeout = super::actions::nanos(rng.pick(&[10, 100, 5000]));
+    limits.before_stop_timeout = super::actions::nanos(rng.pick(&[10, 100, 5000]));
+    limits.handshake_timeout = super::actions::nanos(rng.pick(&[10, 100, 50_000]));
+    // Filters see no more than the protocol wants, so that the model knows what is read.
+    limits.filter_ahead = 0;
+    limits.max_connections = rng.pick(&[usize::MAX, usize::MAX, 2, 4]);
+    limits.when_full = rng.pick(&[WhenFull::Shed, WhenFull::Wait]);
     if !roomy {
         limits.turn_continuations = rng.pick(&[1, 1, 2, 3, 8, 40]);
         limits.turn_posts = rng.pick(&[1, 2, 1000]);
@@ -193,6 +199,8 @@ impl Run {
             // What only users hold goes now: what waited for it is told.
             let resolvers = run.world.resolvers.take();
             drop(resolvers);
+            let hooks = run.world.awaited_hooks.take();
+            drop(hooks);
         });
         self.guarded(|run| checks::at_the_end(&run.world));
     }
@@ -210,6 +218,7 @@ impl Run {
             engine.shut_down(&mut wire);
             drop(engine);
             world.resolvers.take();
+            world.awaited_hooks.take();
             world.cancellers.take();
             world.connecting.take();
             world.timers.take();
@@ -287,6 +296,8 @@ impl World {
             posts_run: Cell::new(0),
             worked: Cell::new(0),
             redelivered: Cell::new(0),
+            hooks: RefCell::default(),
+            awaited_hooks: RefCell::default(),
             panics: Cell::new(0),
             uncaught: RefCell::default(),
             violations: RefCell::default(),

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use torsade_core::{
-    Address, Connection, Disconnect, Factory, Layered, Peer, Protocol, Timer, Transport,
+    Address, Connection, Disconnect, Factory, Layered, Limit, Peer, Protocol, Timer, Transport,
 };
 use torsade_deferred::{Deferred, Failure};
 
@@ -325,7 +325,8 @@ impl<P: Level> Factory for Maker<P> {
         let world = Rc::clone(&self.world);
         let _user = world.enter("failed", None);
         world.failed_told.set(world.failed_told.get() + 1);
-        let fine = matches!(reason, Disconnect::Panicked(_));
+        let full = Disconnect::LimitPassed(Limit::Connections);
+        let fine = matches!(reason, Disconnect::Panicked(_)) || *reason == full;
         world.check(Contract::C6, fine, || format!("failed: {reason}"));
         actions::act(&world, &Scene::default());
     }

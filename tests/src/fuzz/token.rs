@@ -28,6 +28,11 @@ pub(super) struct Token {
     pub(super) deadline: Cell<Option<u64>>,
     /// The turn in which it was last put off.
     pub(super) delayed: Cell<u64>,
+    /// Whether its deadline was moved since it was set: then it has no set place among equal ones.
+    pub(super) moved: Cell<bool>,
+    /// Whether it was late when it was moved: then it counts as due when the engine last looked,
+    /// which the model does not know.
+    pub(super) late: Cell<bool>,
     /// Orders timers with equal deadlines.
     pub(super) sequence: Cell<u64>,
 }
@@ -46,6 +51,9 @@ pub(super) enum Kind {
     Finish,
     Connect,
     CancelHook,
+    Hook,
+    Thread,
+    Job,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,6 +116,8 @@ impl World {
             after: Cell::new(0),
             deadline: Cell::new(None),
             delayed: Cell::new(0),
+            moved: Cell::new(false),
+            late: Cell::new(false),
             sequence: Cell::new(number),
         });
         self.tokens.borrow_mut().insert(number, Rc::clone(&token));
@@ -222,7 +232,7 @@ impl World {
         let delayed = token.delayed.get() == turn;
         // One that waited for input may be passed when that is held back, or the end has begun.
         let waited = |conn: &Rc<Conn>| conn.waited.get() || !conn.is_surely_open();
-        let exempt = delayed || token.conn().is_some_and(waited);
+        let exempt = delayed || token.late.get() || token.conn().is_some_and(waited);
         let passed = self.passed_timer(token, mine).filter(|_| !exempt);
         self.check(Contract::C9, passed.is_none(), || {
             format!("timer {number} fired before {passed:?}, which was due earlier")
@@ -249,13 +259,16 @@ impl World {
                 && other.number != token.number
                 && !other.cancelled.get()
                 && !other.is_stale()
+                && !other.late.get()
                 // One that was late and is put off counts as due now, behind those that were due.
                 && other.delayed.get() != self.turn.get()
                 && other.conn().map(Rc::as_ptr) == conn
         });
         others
             .find(|other| {
+                let equal = other.deadline.get() == mine.0;
                 other.deadline.get().is_some()
+                    && !(equal && (token.moved.get() || other.moved.get()))
                     && (other.deadline.get(), other.sequence.get()) < mine
             })
             .map(|other| other.number)

@@ -55,11 +55,13 @@ impl ModelWire {
             return;
         }
         conn.wire.progress.set(world.now());
+        let waiting = conn.buffered();
         let right = conn.took(pieces, len);
         world.check(Contract::C3, right, || {
             format!("{} sent other bytes than were written", conn.number)
         });
-        world.total.set(world.total.get().saturating_sub(len));
+        let done = waiting - conn.buffered();
+        world.total.set(world.total.get().saturating_sub(done));
     }
 
     /// The socket refused output: what waits is dropped, what has come may still be read.
@@ -77,7 +79,8 @@ impl ModelWire {
     }
 }
 
-fn discard(world: &World, conn: &Conn) {
+pub(super) fn discard(world: &World, conn: &Conn) {
+    conn.filters.discard();
     let len = conn.expected.take().len();
     conn.gave_up.set(conn.gave_up.get() || len > 0);
     world.total.set(world.total.get().saturating_sub(len));
@@ -175,7 +178,10 @@ impl Wire<Rc<Conn>> for ModelWire {
 
 impl ModelWire {
     fn keep(&self, conn: &Conn, chunk: Box<Chunk>) -> Sending {
-        let expected = conn.expected.borrow();
+        let expected = match conn.filters.any() {
+            true => conn.filters.coded.borrow(),
+            false => conn.expected.borrow(),
+        };
         let same = chunk
             .pieces()
             .flatten()
@@ -192,11 +198,15 @@ impl ModelWire {
         let failed = conn.input.get() == Input::Failed;
         if how == Close::Linger || (how == Close::Plain && !failed) {
             let all = conn.buffered() == 0 && conn.wire.away.borrow().is_none();
+            let all = all && conn.filters.coded.borrow().is_empty();
             world.check(Contract::C3, all, || {
                 format!("{} was closed before all was sent", conn.number)
             });
         }
-        let seen = conn.input.get() != Input::Open;
+        let seen = match conn.filters.placed.get() {
+            0 => conn.input.get() != Input::Open,
+            _ => conn.filters.wire_ended.get() || failed,
+        };
         world.check(Contract::C4, (how == Close::Plain) <= seen, || {
             format!("{} was closed plainly, with its peer open", conn.number)
         });

@@ -4,7 +4,9 @@ use std::fmt;
 use std::rc::Rc;
 
 use torsade_core::driver::{Caught, Host};
-use torsade_core::{Address, AttemptId, Limits, Listener, ListenerId, Net, Time, Timer};
+use torsade_core::{
+    Address, AttemptId, Limits, ListenOptions, Listener, ListenerId, Net, Time, Timer,
+};
 use torsade_deferred::{Canceller, Resolver};
 
 use super::conn::{Abrupt, Conn, Life};
@@ -82,6 +84,11 @@ pub(super) struct World {
     pub(super) worked: Cell<usize>,
     /// Deliveries in this turn of what had come before.
     pub(super) redelivered: Cell<usize>,
+
+    /// Hooks before a stop that were not called, in their order.
+    pub(super) hooks: RefCell<std::collections::VecDeque<u64>>,
+    /// Those that were called and have no result.
+    pub(super) awaited_hooks: RefCell<Vec<Resolver<(), u32>>>,
 
     pub(super) panics: Cell<u64>,
     pub(super) uncaught: RefCell<Vec<u64>>,
@@ -275,7 +282,12 @@ impl Host for ModelHost {
         Time::from_nanos(self.0.upgrade().map_or(0, |world| world.now()))
     }
 
-    fn listen(&self, address: &Address, _: ListenerId) -> std::io::Result<Address> {
+    fn listen(
+        &self,
+        address: &Address,
+        _: &ListenOptions,
+        _: ListenerId,
+    ) -> std::io::Result<Address> {
         Ok(address.clone())
     }
 

@@ -118,6 +118,10 @@ pub(crate) const FAULTS: &[Fault] = &[
         "a listener that rests for want of descriptors never comes back",
     ),
     fault(
+        "no_buffers_is_the_end",
+        "a send for which the kernel has no buffers just now ends its connection",
+    ),
+    fault(
         "unread_events_untold",
         "the engine is not told that events are left to be told",
     ),

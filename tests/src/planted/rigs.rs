@@ -80,6 +80,13 @@ pub(crate) const RIGS: &[Rig] = &[
     rig("reactor", "reactor", "suite", &[], Counts::Tests),
     rig("descriptors", "reactor", "descriptors", &[], Counts::Tests),
     rig(
+        "refused sends",
+        "reactor",
+        "system_calls",
+        &["a_kernel_without_buffers"],
+        Counts::Tests,
+    ),
+    rig(
         "kernel faults",
         "tests",
         "kernel_faults",

@@ -6,6 +6,7 @@
 //! load ADDR echo|lines visits CONNECTIONS [WARM_UP]
 //! load ADDR echo|lines dismissals CONNECTIONS [WARM_UP]
 //! load ADDR echo|lines idle CONNECTIONS
+//! load ADDR echo datagrams SOCKETS IN_FLIGHT ROUNDS [WARM_UP]
 //! ```
 //!
 //! With a warm-up it does so much first and says `warm`; for each line that it
@@ -16,6 +17,7 @@
 
 use std::io::{self, BufRead, Read};
 
+use torsade_bench::datagrams::Volley;
 use torsade_bench::load::{self, Ends, Message, Room, Session};
 
 fn main() -> io::Result<()> {
@@ -57,6 +59,10 @@ fn main() -> io::Result<()> {
             };
             let visit = |connections| load::visits(server, message, ends, connections);
             play(visit, connections, warm_up)
+        }
+        ("datagrams", &[sockets, in_flight, rounds, ref warm_up @ ..]) => {
+            let mut volley = Volley::open(server, sockets, in_flight)?;
+            play(|rounds| volley.play(rounds), rounds, warm_up)
         }
         ("idle", &[connections]) => {
             let sockets = load::idle(server, message, connections)?;

@@ -207,6 +207,40 @@ pub(super) static ROWS: &[Row] = &[
         "instructions / connection",
     ),
     row(
+        "datagrams-32x1",
+        "echo of 64-byte datagrams, 32 sockets, 1 in flight each",
+        "datagrams",
+        Measure::Instructions(load(&["echo", "datagrams", "32", "1"], 32, 200)),
+        "instructions / datagram",
+    )
+    .goal(Goal::PartOfTokio(1.0 / 0.6))
+    .on_each_driver()
+    .headline("an echoed 64-byte datagram, 32 sockets"),
+    row(
+        "datagrams-1x32",
+        "the same, 1 socket, 32 in flight",
+        "datagrams",
+        Measure::Instructions(load(&["echo", "datagrams", "1", "32"], 32, 200)),
+        "instructions / datagram",
+    )
+    .goal(Goal::PartOfTokio(1.0 / 0.6)),
+    row(
+        "datagrams-system-calls",
+        "echo of 64-byte datagrams, 32 sockets, 1 in flight each",
+        "datagrams",
+        Measure::SystemCalls(load(&["echo", "datagrams", "32", "1"], 32, 20)),
+        "system calls / datagram",
+    )
+    .on_each_driver(),
+    row(
+        "datagrams-allocations",
+        "echo of 64-byte datagrams, 32 sockets",
+        "datagrams",
+        Measure::Allocations(load(&["echo", "datagrams", "32", "1"], 32, 200)),
+        "allocations / datagram",
+    )
+    .goal(Goal::AtMost(0.0)),
+    row(
         "echo-system-calls",
         "echo, 1 connection, 1 in flight",
         "echo",

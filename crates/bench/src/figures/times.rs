@@ -131,6 +131,30 @@ pub(super) static ROWS: &[Row] = &[
         "connection",
     )
     .beside_tokio(),
+    serve(
+        "datagrams-32x1",
+        "echo of 64-byte datagrams, 32 sockets",
+        "datagrams",
+        load(&["echo", "datagrams", "32", "1"], 32, 400),
+        "datagram",
+    )
+    .beside_tokio(),
+    serve(
+        "datagrams-1x32",
+        "echo of 64-byte datagrams, 1 socket, 32 in flight",
+        "datagrams",
+        load(&["echo", "datagrams", "1", "32"], 32, 400),
+        "datagram",
+    )
+    .beside_tokio(),
+    serve(
+        "datagrams-1x1",
+        "echo of 64-byte datagrams, 1 socket, 1 in flight",
+        "datagrams",
+        load(&["echo", "datagrams", "1", "1"], 1, 8_000),
+        "datagram",
+    )
+    .beside_tokio(),
     task("timers-set", "a timer set beside 10,000 others", 10_000),
     task("timers-reset", "one of 10,000 timers reset", 10_000),
     task(

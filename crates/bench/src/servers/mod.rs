@@ -14,12 +14,14 @@ mod mio_loop;
 mod raw_epoll;
 mod tokio_close;
 mod tokio_constant;
+mod tokio_datagrams;
 mod tokio_echo;
 mod tokio_fanout;
 mod tokio_lines;
 mod tokio_patient;
 mod torsade_close;
 mod torsade_constant;
+mod torsade_datagrams;
 mod torsade_echo;
 mod torsade_fanout;
 mod torsade_lines;
@@ -76,6 +78,8 @@ pub const ALL: &[(&str, Serve)] = &[
     ("tokio-lines", tokio_lines::serve),
     ("tokio-close", tokio_close::serve),
     ("tokio-fanout", tokio_fanout::serve),
+    ("tokio-datagrams", tokio_datagrams::serve),
+    ("torsade-datagrams", torsade_datagrams::serve),
     ("torsade-echo", torsade_echo::serve),
     ("torsade-constant", torsade_constant::serve),
     ("torsade-patient", torsade_patient::serve),

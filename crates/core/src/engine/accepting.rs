@@ -20,14 +20,19 @@ impl<S> Engine<S> {
     /// use std::rc::Rc;
     /// use std::task::Waker;
     /// use torsade_core::driver::{Engine, Host};
-    /// use torsade_core::{Address, Limits, ListenerId, Time, WhenFull};
+    /// use torsade_core::{Address, Limits, ListenOptions, ListenerId, Time, WhenFull};
     ///
     /// struct Nowhere;
     /// impl Host for Nowhere {
     ///     fn now(&self) -> Time {
     ///         Time::ZERO
     ///     }
-    ///     fn listen(&self, address: &Address, _: ListenerId) -> std::io::Result<Address> {
+    ///     fn listen(
+    ///         &self,
+    ///         address: &Address,
+    ///         _: &ListenOptions,
+    ///         _: ListenerId,
+    ///     ) -> std::io::Result<Address> {
     ///         Ok(address.clone())
     ///     }
     ///     fn close_listener(&self, _: ListenerId) {}

@@ -1,4 +1,6 @@
+use std::any::Any;
 use std::mem;
+use std::rc::Rc;
 
 use torsade_deferred::Panic;
 
@@ -27,6 +29,8 @@ pub(super) struct Chain {
     pub(super) decoded: Vec<u8>,
     /// The plain side has ended, after `decoded`.
     pub(super) decoded_end: bool,
+    /// What filters found out and nobody was told yet.
+    pub(super) facts: Vec<Rc<dyn Any>>,
     /// Plain bytes that were encoded, over the connection's life.
     pub(super) encoded: u64,
     /// How many of those lie in `wire`, encoded, or between filters.
@@ -372,6 +376,7 @@ impl Chain {
             now: shared.now(),
             wake_at: &mut stage.wake_at,
             plain_ended: &mut plain_ended,
+            facts: &mut self.facts,
         };
         let (filter, incoming) = (&mut *stage.filter, &mut stage.incoming);
         let answer = guard::run(|| {

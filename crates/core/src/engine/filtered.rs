@@ -34,10 +34,12 @@ impl<S> Slot<S> {
         let Some(chain) = &mut self.filters else {
             return;
         };
-        if chain.wire_ended || chain.failed {
+        if chain.wire_ended {
             return;
         }
-        if self.link.phase() == Phase::Open {
+        if chain.failed {
+            chain.wire_ended = true;
+        } else if self.link.phase() == Phase::Open {
             let outcome = chain.end_wire(shared);
             self.absorb(shared, spare, outcome);
         } else {
@@ -87,7 +89,9 @@ impl<S> Slot<S> {
     ) {
         loop {
             self.install(shared, spare);
-            if !self.send_encoded(wire, shared) {
+            // A filter that panicked has ended everything: nothing more of it is sent.
+            let goes_on = matches!(self.link.phase(), Phase::Open | Phase::Closing);
+            if !goes_on || !self.send_encoded(wire, shared) {
                 break;
             }
             let outcome = self.encode_next(shared);
@@ -100,19 +104,23 @@ impl<S> Slot<S> {
     /// Offer the driver what is encoded; whether it took all.
     fn send_encoded<W: Wire<S>>(&mut self, wire: &mut W, shared: &Shared) -> bool {
         while self.offer_encoded(wire, shared) {}
-        let Some(chain) = &mut self.filters else {
-            return false;
-        };
-        if !chain.wire.is_empty() {
-            return false;
-        }
-        if chain.is_flushed() {
+        self.count_encoded();
+        self.filters
+            .as_ref()
+            .is_some_and(|chain| chain.wire.is_empty())
+    }
+
+    /// Plain bytes count as sent when the driver took all that they became.
+    fn count_encoded(&mut self) {
+        if let Some(chain) = &mut self.filters
+            && chain.is_flushed()
+            && matches!(self.link.phase(), Phase::Open | Phase::Closing)
+        {
             let sent = mem::take(&mut chain.under_way);
             if sent > 0 {
                 self.link.unbuffer(sent);
             }
         }
-        true
     }
 
     fn offer_encoded<W: Wire<S>>(&mut self, wire: &mut W, shared: &Shared) -> bool {
@@ -159,6 +167,8 @@ impl<S> Slot<S> {
         } else {
             chain.wire.hold(chunk);
         }
+        // At once: a filter that comes next may fail, and what was sent before has been sent.
+        self.count_encoded();
         if let Some(error) = error {
             self.send_failed(shared, error.into());
         }
@@ -202,18 +212,31 @@ impl<S> Slot<S> {
         ends.then(|| chain.end(shared))
     }
 
+    /// The first filter was given to the connection: from now on its output goes through a chain,
+    /// though the filter may not be in its place yet.
+    pub(super) fn begin_chain(&mut self) {
+        if self.filters.is_none()
+            && let Some(from) = self.link.watches.next_filter()
+        {
+            // What was written before the first filter goes as it is.
+            let raw = self.link.watches.take_unfiltered();
+            let waiting = from - self.link.sent();
+            let waiting = usize::try_from(waiting).unwrap_or(usize::MAX);
+            let mut chain = Chain::midstream(from, raw, waiting);
+            chain.wire_ended = !matches!(self.input, Input::Open);
+            self.filters = Some(Box::new(chain));
+        }
+    }
+
     /// Put the next filter in place, if everything written before it was encoded.
     fn install(&mut self, shared: &Rc<Shared>, spare: &mut Spare) {
         while matches!(self.link.phase(), Phase::Open | Phase::Closing)
             && let Some(from) = self.link.watches.next_filter()
         {
-            let chain = self.filters.get_or_insert_with(|| {
-                // What was written before the first filter goes as it is.
-                let raw = self.link.watches.take_unfiltered();
-                let waiting = from - self.link.sent();
-                let waiting = usize::try_from(waiting).unwrap_or(usize::MAX);
-                Box::new(Chain::midstream(from, raw, waiting))
-            });
+            self.begin_chain();
+            let Some(chain) = &mut self.filters else {
+                return;
+            };
             if chain.failed || chain.encoded < from || !chain.is_ready() {
                 return;
             }
@@ -251,6 +274,9 @@ impl<S> Slot<S> {
             return;
         };
         let decoded = mem::take(&mut chain.decoded);
+        for fact in mem::take(&mut chain.facts) {
+            self.link.watches.learn(fact);
+        }
         if self.link.phase() == Phase::Open {
             if !decoded.is_empty() {
                 self.link.count_received(decoded.len());
@@ -276,6 +302,11 @@ impl<S> Slot<S> {
 
     /// Filters cannot go on. What they decoded is delivered, what they encoded is sent.
     fn filters_failed(&mut self, reason: Disconnect) {
+        // Who failed first is to blame: a filter that misses the peer's end after a reset is not.
+        let reason = match &self.failure {
+            Some(first) => Disconnect::clone(first),
+            None => reason,
+        };
         if let Some(chain) = &mut self.filters {
             chain.fail(self.link.shared());
         }
@@ -321,6 +352,9 @@ impl<S> Slot<S> {
             });
         }
         let waits = !chain.is_ready() && !chain.failed && self.link.phase() == Phase::Open;
+        if chain.is_ready() && !self.link.watches.is_filter_due() {
+            self.link.watches.filters_ready();
+        }
         match (waits, chain.handshake) {
             (true, None) => {
                 let timeout = shared.limits().handshake_timeout;

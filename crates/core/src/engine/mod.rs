@@ -6,6 +6,7 @@ mod chain;
 mod filtered;
 mod inbox;
 mod output;
+mod ports;
 mod reading;
 mod slot;
 mod stopping;
@@ -35,8 +36,8 @@ use crate::slots::Slots;
 use crate::stack::Stack;
 use crate::wire::{Op, Wire};
 use crate::{
-    AttemptId, Connection, ConnectionId, Disconnect, Limits, ListenerId, Net, Peer, Protocol, Time,
-    Transport,
+    AttemptId, Connection, ConnectionId, Disconnect, Limits, ListenerId, Net, Peer, PortId,
+    Protocol, Time, Transport,
 };
 
 /// A reactor without input and output: it takes facts and asks for operations.
@@ -78,6 +79,10 @@ pub struct Engine<S> {
     losses: Vec<ConnectionId>,
     /// The list of losses that is being worked through; kept for its room.
     losing: Vec<ConnectionId>,
+    /// Datagram ports whose sockets are closed and that are to be told so.
+    closed_ports: Vec<PortId>,
+    /// Datagram ports with input that a budget left over.
+    late_ports: Vec<PortId>,
     /// Whether events of this poll are known to be missing from this turn.
     facts_left: bool,
     stopping: Stopping,
@@ -107,6 +112,8 @@ impl<S> Engine<S> {
             settling: Vec::new(),
             losses: Vec::new(),
             losing: Vec::new(),
+            closed_ports: Vec::new(),
+            late_ports: Vec::new(),
             facts_left: false,
             stopping: Stopping::No,
             shed_log: ShedLog::default(),
@@ -124,6 +131,8 @@ impl<S> Engine<S> {
         self.shared.is_busy()
             || !self.leftover.is_empty()
             || !self.losses.is_empty()
+            || !self.closed_ports.is_empty()
+            || !self.late_ports.is_empty()
             || self.queue.has_jobs()
             || !self.shared.mailbox.is_empty()
             || self.is_prepared()
@@ -385,6 +394,13 @@ impl<S> Engine<S> {
         if slot.link.watches.minds_input() {
             slot.link.note_input();
         }
+        let passes = slot.link.watches.passes();
+        if passes != slot.passes
+            && let Some(socket) = &mut slot.socket
+        {
+            slot.passes = passes;
+            wire.pass_descriptors(socket, id, passes);
+        }
         let wanted = slot.wanted();
         if wanted != slot.interest
             && (wanted.readable || !planted!("pause_not_told"))
@@ -424,6 +440,7 @@ impl<S> Engine<S> {
         let ready = self.shared.pop_ready();
         match ready {
             Some(Ready::Link(link)) => self.run_link(wire, &link),
+            Some(Ready::Port(port)) => self.run_port(wire, &port),
             Some(Ready::Job(job)) => self.user("a queued job", || job.run()),
             None => {}
         }

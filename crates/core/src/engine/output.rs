@@ -40,10 +40,7 @@ impl<S> Slot<S> {
                     self.end_if_over(wire, shared, losses);
                 }
             }
-            Phase::Aborting => {
-                self.discard_output(shared);
-                self.close(wire, shared, losses);
-            }
+            Phase::Aborting => self.end_if_over(wire, shared, losses),
             Phase::Ended | Phase::Lost => {}
         }
     }
@@ -58,6 +55,7 @@ impl<S> Slot<S> {
         self.interest == READS
             && self.inbox.tail() == Tail::Empty
             && !self.link.watches.minds_input()
+            && !self.link.watches.passes()
     }
 
     /// The usual end of a delivery: what it wrote is sent whole, bytes of the delivery itself from
@@ -128,7 +126,7 @@ impl<S> Slot<S> {
 
     /// Offer the driver what waits, until it takes no more.
     pub(super) fn send<W: Wire<S>>(&mut self, wire: &mut W, shared: &Shared) {
-        if self.filters.is_some() {
+        if self.link.is_filtered() {
             // Flushed with everything else, when the fact has been told.
             return;
         }
@@ -203,6 +201,10 @@ impl<S> Slot<S> {
         error: Option<io::Error>,
     ) {
         chunk.advance(sent);
+        // A filter may have come while the chunk was away, and have taken along where it belongs.
+        if matches!(self.link.phase(), Phase::Open | Phase::Closing) {
+            self.begin_chain();
+        }
         if self.filters.is_some() {
             return self.sent_encoded(shared, chunk, sent, error);
         }
@@ -282,7 +284,10 @@ impl<S> Slot<S> {
                 self.close(wire, shared, losses);
             }
             Phase::Closing => self.set_flush_deadline(wire, shared),
-            Phase::Aborting => self.close(wire, shared, losses),
+            Phase::Aborting => {
+                self.discard_output(shared);
+                self.close(wire, shared, losses);
+            }
             Phase::Ended | Phase::Lost => {}
         }
     }
@@ -293,11 +298,8 @@ impl<S> Slot<S> {
             return;
         };
         let how = match (self.link.phase(), &self.input) {
-            (Phase::Closing, _) if self.filters.as_ref().is_some_and(|chain| !chain.wire_ended) => {
-                Close::Linger
-            }
-            (Phase::Closing, Input::Open) if planted!("linger_by_reset") => Close::Plain,
-            (Phase::Closing, Input::Open) => Close::Linger,
+            (Phase::Closing, _) if planted!("linger_by_reset") => Close::Plain,
+            (Phase::Closing, _) if self.wire_is_open() => Close::Linger,
             (Phase::Closing, _) | (_, Input::Failed(_)) => Close::Plain,
             _ => Close::Reset,
         };
@@ -310,6 +312,16 @@ impl<S> Slot<S> {
         let swallowed = planted!("swallowed_loss") && how == Close::Reset;
         if wire.close(socket, self.link.id(), how) == Closing::Closed && !swallowed {
             losses.push(self.link.id());
+        }
+    }
+
+    /// Whether the peer may still send something, wanted or not. What filters decode may end before
+    /// the wire does, or after it.
+    fn wire_is_open(&self) -> bool {
+        match (&self.filters, &self.input) {
+            (_, Input::Failed(_)) => false,
+            (Some(chain), _) => !chain.wire_ended,
+            (None, input) => matches!(input, Input::Open),
         }
     }
 
@@ -488,13 +500,13 @@ impl<S> Slot<S> {
         }
     }
 
-    fn cancel(&mut self, link: &Link, continuation: Rc<dyn Continuation>) {
+    fn cancel(&mut self, link: &Link, continuation: Rc<dyn Continuation<Link>>) {
         let place = "the drop of a continuation";
         self.callback(place, |_| continuation.cancel(link));
         self.callback(place, |_| drop(continuation));
     }
 
-    fn run_continuation(&mut self, link: &Rc<Link>, continuation: Rc<dyn Continuation>) {
+    fn run_continuation(&mut self, link: &Rc<Link>, continuation: Rc<dyn Continuation<Link>>) {
         link.finish_call(&*continuation);
         let place = continuation.place();
         link.begin_callback();

@@ -2,8 +2,8 @@ use std::io;
 
 use super::Engine;
 use super::slot::Input;
-use crate::ConnectionId;
 use crate::wire::Wire;
+use crate::{ConnectionId, Descriptor};
 
 /// Facts of input, all of them in a turn.
 impl<S> Engine<S> {
@@ -63,11 +63,18 @@ impl<S> Engine<S> {
         let Some(socket) = slot.socket.as_mut().filter(|_| slot.interest.readable) else {
             return 0;
         };
-        let len = match read(socket, buffer) {
+        let mut descriptors = Vec::new();
+        let read = if slot.link.watches.passes() {
+            wire.receive(socket, buffer, &mut descriptors)
+        } else {
+            read(socket, buffer)
+        };
+        let len = match read {
             Ok(0) => return self.not_read(wire, id, None),
             Ok(len) => len,
             Err(error) => return self.not_read(wire, id, Some(error)),
         };
+        slot.link.hold_descriptors(descriptors);
         slot.take(&self.shared, &mut self.spare, &buffer[..len]);
         self.after_fact(wire, id);
         if len == buffer.len() {
@@ -92,6 +99,15 @@ impl<S> Engine<S> {
             },
         }
         0
+    }
+
+    /// These descriptors came with the bytes that are told next, for drivers that do not read when
+    /// the engine says. They are closed if nobody wants them.
+    pub fn descriptors_received(&mut self, id: ConnectionId, descriptors: Vec<Descriptor>) {
+        self.in_turn();
+        if let Some(slot) = self.slots.get_mut(id.0) {
+            slot.link.hold_descriptors(descriptors);
+        }
     }
 
     /// Bytes arrived.

@@ -23,6 +23,8 @@ pub(super) struct Slot<S> {
     pub(super) input: Input,
     pub(super) inbox: Inbox,
     pub(super) interest: Interest,
+    /// Whether the driver knows that descriptors are wanted.
+    pub(super) passes: bool,
     /// The turn whose budget did not allow to read all that the kernel may hold; 0 is none.
     pub(super) more: u32,
     /// The turn in which a timer waited for input; 0 is none.
@@ -71,6 +73,7 @@ impl<S> Slot<S> {
             input: Input::Open,
             inbox: Inbox::default(),
             interest: Interest::default(),
+            passes: false,
             more: 0,
             timers_wait: 0,
             failure: None,

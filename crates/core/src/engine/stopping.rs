@@ -2,6 +2,7 @@ use std::rc::Rc;
 
 use super::Engine;
 use crate::connect::{self, ConnectId};
+use crate::datagram::Port;
 use crate::guard;
 use crate::link::{Ending, Link};
 use crate::lookup;
@@ -54,6 +55,7 @@ impl<S> Engine<S> {
         }
         if let Stopping::Told(deadline) = self.stopping
             && self.slots.is_empty()
+            && self.shared.ports.borrow().is_empty()
         {
             self.disarm(deadline);
             self.finish_stop(wire);
@@ -108,6 +110,9 @@ impl<S> Engine<S> {
         self.give_up_connects();
         for slot in self.slots.values() {
             slot.link.tell_stopping();
+        }
+        for port in self.ports() {
+            port.tell_stopping();
         }
     }
 
@@ -216,6 +221,13 @@ impl<S> Engine<S> {
         for link in self.links() {
             link.end(reason.clone(), Ending::Abrupt);
         }
+        for port in self.ports() {
+            port.close();
+        }
+    }
+
+    fn ports(&self) -> Vec<Rc<Port>> {
+        self.shared.ports.borrow().values().cloned().collect()
     }
 
     fn links(&self) -> Vec<Rc<Link>> {
@@ -269,6 +281,7 @@ impl<S> Engine<S> {
                 self.losses.pop().map(|id| self.slots.remove(id.0));
             }
             self.deliver_losses(wire);
+            self.deliver_stopped(wire);
         }
         self.shared.set_state(State::Gone);
         let hooks = self.shared.hooks.drain();
@@ -284,6 +297,7 @@ impl<S> Engine<S> {
         self.end_extensions();
         self.run_queue(wire);
         self.shared.touched.take();
+        self.shared.touched_ports.take();
         self.shared.clear_ready();
         self.turn = None;
     }
@@ -308,7 +322,8 @@ impl<S> Engine<S> {
         let shared = &self.shared;
         let left = !self.slots.is_empty()
             || !shared.listening.borrow().is_empty()
-            || !shared.connects.borrow().is_empty();
+            || !shared.connects.borrow().is_empty()
+            || !shared.ports.borrow().is_empty();
         self.give_up_listening();
         self.give_up_connects();
         left
@@ -320,6 +335,11 @@ impl<S> Engine<S> {
         for link in self.links() {
             while link.is_queued() {
                 self.run_link(wire, &link);
+            }
+        }
+        for port in self.ports() {
+            while port.is_queued() {
+                self.run_port(wire, &port);
             }
         }
     }

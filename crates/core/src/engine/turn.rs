@@ -6,6 +6,7 @@ use super::inbox::Tail;
 use super::slot::Slot;
 use super::stopping::Stopping;
 use crate::connect;
+use crate::continuation::Owner;
 use crate::link::Phase;
 use crate::lookup;
 use crate::shared::State;
@@ -67,6 +68,8 @@ impl<S> Engine<S> {
         let is_quiet = !shared.is_busy()
             && self.leftover.is_empty()
             && self.losses.is_empty()
+            && self.closed_ports.is_empty()
+            && self.late_ports.is_empty()
             && !self.has_queued()
             && matches!(self.stopping, Stopping::No);
         is_quiet
@@ -84,12 +87,14 @@ impl<S> Engine<S> {
         for link in mem::take(&mut self.leftover) {
             self.settle(wire, link.id());
         }
+        self.settle_late_ports(wire);
         for _ in 0..ROUNDS {
             self.settle_touched(wire);
             if self.shared.is_over_cap() {
                 self.shed_output(wire);
             }
             self.deliver_losses(wire);
+            self.deliver_stopped(wire);
             self.stop_if_asked(wire);
             if !self.has_unsettled() {
                 break;
@@ -101,7 +106,9 @@ impl<S> Engine<S> {
 
     fn has_unsettled(&self) -> bool {
         !self.shared.touched.borrow().is_empty()
+            || !self.shared.touched_ports.borrow().is_empty()
             || !self.losses.is_empty()
+            || !self.closed_ports.is_empty()
             || self.has_queued()
             || self.shared.is_over_cap()
     }
@@ -120,6 +127,7 @@ impl<S> Engine<S> {
 
     /// Connections that were changed by others than their own callbacks.
     pub(super) fn settle_touched<W: Wire<S>>(&mut self, wire: &mut W) {
+        self.settle_touched_ports(wire);
         if self.shared.touched.borrow().is_empty() && !self.has_queued() {
             return;
         }
@@ -275,8 +283,12 @@ impl<S> Engine<S> {
                 self.user("a timer", || f.run(&net));
             }
             Action::Connection(link, continuation) => {
-                link.stop_waiting(&*continuation);
+                link.waits.leave(&*continuation);
                 link.ready(continuation);
+            }
+            Action::Port(port, continuation) => {
+                port.waits.leave(&*continuation);
+                port.ready(continuation);
             }
             Action::Connect(id) => connect::timed_out(&self.shared, id),
             Action::NextAttempt(id) => connect::next_attempt(&self.shared, id),

@@ -1,7 +1,8 @@
 use std::rc::Rc;
 
-use super::Link;
+use super::{Ending, Link, Phase};
 use crate::gate::{Gate, hold};
+use crate::{Descriptor, Disconnect, Limit};
 
 /// Input.
 impl Link {
@@ -80,5 +81,32 @@ impl Link {
 
     pub(crate) fn received(&self) -> u64 {
         self.received.get()
+    }
+}
+
+/// Descriptors that come along.
+impl Link {
+    pub(crate) fn want_descriptors(self: &Rc<Self>, wanted: bool) {
+        if self.peer.remote().unix().is_none() || self.phase.get() == Phase::Lost {
+            return;
+        }
+        self.watches.set_passes(wanted);
+        if wanted {
+            // From the next bytes on, also if they come before the engine does.
+            self.gate.set(hold::UNSETTLED, true);
+        }
+        self.touch();
+    }
+
+    /// These came with what is delivered next.
+    pub(crate) fn hold_descriptors(self: &Rc<Self>, descriptors: Vec<Descriptor>) {
+        if descriptors.is_empty() || !self.watches.passes() {
+            return;
+        }
+        let most = self.shared.limits().descriptors;
+        if !self.watches.hold_descriptors(descriptors, most) {
+            let limit = Limit::Descriptors;
+            self.end(Disconnect::LimitPassed(limit), Ending::Abrupt);
+        }
     }
 }

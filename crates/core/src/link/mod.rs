@@ -14,7 +14,7 @@ use torsade_deferred::queue;
 
 pub(crate) use self::end::Ending;
 pub(crate) use self::queued::Queued;
-use crate::continuation::Continuation;
+use crate::continuation::Seats;
 use crate::flow::Flow;
 use crate::gate::{Gate, hold};
 use crate::layer::Layers;
@@ -53,7 +53,7 @@ pub(crate) struct Link {
     /// What is to run on this connection. For each there is an entry in the thread's queue, which
     /// says when.
     queued: RefCell<VecDeque<Queued>>,
-    waits: RefCell<Vec<Rc<dyn Continuation>>>,
+    pub(crate) waits: Seats<Self>,
     pub(crate) watches: Watches,
 }
 
@@ -122,7 +122,7 @@ impl Link {
             unread_limit: Cell::new(unread_limit),
             layers: Layers::default(),
             queued: RefCell::default(),
-            waits: RefCell::default(),
+            waits: Seats::default(),
             watches: Watches::default(),
         }
     }

@@ -7,7 +7,7 @@ use super::{Ending, Link, Output, Phase, Queued};
 use crate::flow::Flow;
 use crate::gate::hold;
 use crate::staging::Staged;
-use crate::{Disconnect, Limit};
+use crate::{Descriptor, DescriptorError, Disconnect, Limit};
 
 /// Output.
 ///
@@ -195,6 +195,35 @@ impl Link {
                 .push_shared(&self.shared.pool, bytes);
             self.wrote_chunk(len);
         }
+    }
+
+    /// Bytes with descriptors. They begin a send of their own, whatever lies before them.
+    pub(crate) fn write_passing(
+        self: &Rc<Self>,
+        bytes: &[u8],
+        descriptors: Vec<Descriptor>,
+    ) -> Result<(), DescriptorError> {
+        let most = self.shared.limits().descriptors;
+        if self.peer.remote().unix().is_none() || self.is_filtered() {
+            return Err(DescriptorError::NotCarried);
+        }
+        if bytes.is_empty() {
+            return Err(DescriptorError::NoBytes);
+        }
+        if self.outbox.borrow().count_descriptors() + descriptors.len() > most {
+            return Err(DescriptorError::TooMany { most });
+        }
+        if !self.may_write(bytes.len()) {
+            return Err(DescriptorError::Closed);
+        }
+        self.unstage();
+        let (pool, bytes) = (&self.shared.pool, Bytes::copy_from_slice(bytes));
+        let len = bytes.len();
+        let mut outbox = self.outbox.borrow_mut();
+        outbox.push_passing(pool, bytes, descriptors);
+        drop(outbox);
+        self.wrote_chunk(len);
+        Ok(())
     }
 
     /// Whether `len` bytes are accepted. If not, they are counted as dropped.

@@ -4,15 +4,18 @@ use std::rc::Rc;
 use torsade_deferred::queue;
 
 use super::{Link, Phase};
-use crate::continuation::Continuation;
+use crate::Transport;
+use crate::continuation::{Continuation, Owner, Seats};
 use crate::gate::hold;
 use crate::layer::Place;
+use crate::shared::Shared;
 use crate::stack::Unplaced;
+use crate::timers::Action;
 
 /// Something that is to run on a connection when its place in the thread's queue comes.
 pub(crate) enum Queued {
     /// A call, or a result that is there.
-    Call(Rc<dyn Continuation>),
+    Call(Rc<dyn Continuation<Link>>),
     /// `pause_writing` or `resume_writing`, whichever is owed then.
     Flow,
     /// Another protocol is to be put in this place, and given this first, if the old one had read
@@ -91,39 +94,8 @@ impl Link {
         self.layers.is_current(place)
     }
 
-    /// Remember something that the connection waits for.
-    pub(crate) fn wait(self: &Rc<Self>, continuation: Rc<dyn Continuation>) {
-        if continuation.holds_input() {
-            self.gate.hold_for_continuation();
-            self.touch();
-        }
-        let mut waits = self.waits.borrow_mut();
-        continuation.seat().set(waits.len());
-        waits.push(continuation);
-    }
-
-    /// It is not waited for any more. Returns whether it was.
-    pub(crate) fn stop_waiting(&self, continuation: &dyn Continuation) -> bool {
-        let mut waits = self.waits.borrow_mut();
-        let seat = continuation.seat().replace(usize::MAX);
-        if seat >= waits.len() {
-            return false;
-        }
-        // The handle that goes is one of several, so nothing of the user's is dropped here.
-        let _ = waits.swap_remove(seat);
-        if let Some(moved) = waits.get(seat) {
-            moved.seat().set(seat);
-        }
-        true
-    }
-
-    /// What was waited for is there: run the continuation when its turn comes.
-    pub(crate) fn ready(self: &Rc<Self>, continuation: Rc<dyn Continuation>) {
-        self.enqueue(Queued::Call(continuation));
-    }
-
     /// The continuation has run or will not: if it held input back, that is over.
-    pub(crate) fn finish_call(self: &Rc<Self>, continuation: &dyn Continuation) {
+    pub(crate) fn finish_call(self: &Rc<Self>, continuation: &dyn Continuation<Self>) {
         if continuation.holds_input() {
             self.gate.release_from_continuation();
             self.touch();
@@ -134,19 +106,8 @@ impl Link {
     pub(crate) fn take_continuations(
         self: &Rc<Self>,
         which: impl Fn(Place) -> bool,
-    ) -> Vec<Rc<dyn Continuation>> {
-        let mut waits = self.waits.borrow_mut();
-        let (mut taken, left) = mem::take(&mut *waits)
-            .into_iter()
-            .partition::<Vec<_>, _>(|continuation| which(continuation.place()));
-        *waits = left;
-        for (seat, continuation) in waits.iter().enumerate() {
-            continuation.seat().set(seat);
-        }
-        drop(waits);
-        for continuation in &taken {
-            continuation.seat().set(usize::MAX);
-        }
+    ) -> Vec<Rc<dyn Continuation<Self>>> {
+        let mut taken = self.waits.take(&which);
         for queued in self.queued.borrow_mut().iter_mut() {
             if let Queued::Call(continuation) = queued
                 && which(continuation.place())
@@ -159,6 +120,48 @@ impl Link {
             self.finish_call(&**continuation);
         }
         taken
+    }
+}
+
+impl Owner for Link {
+    type Transport<P> = Transport<P>;
+
+    fn transport<P>(self: &Rc<Self>, place: Place) -> Transport<P> {
+        Transport::new(Rc::clone(self), place)
+    }
+
+    fn shared(&self) -> &Rc<Shared> {
+        &self.shared
+    }
+
+    fn seats(&self) -> &Seats<Self> {
+        &self.waits
+    }
+
+    fn is_over(&self, place: Place) -> bool {
+        let over = !self.is_listening() || !self.is_current(place);
+        if over {
+            log::debug!(
+                "connection {}: dropping a continuation, its protocol is gone",
+                self.id
+            );
+        }
+        over
+    }
+
+    fn waits(self: &Rc<Self>, continuation: &dyn Continuation<Self>) {
+        if continuation.holds_input() {
+            self.gate.hold_for_continuation();
+            self.touch();
+        }
+    }
+
+    fn ready(self: &Rc<Self>, continuation: Rc<dyn Continuation<Self>>) {
+        self.enqueue(Queued::Call(continuation));
+    }
+
+    fn action(self: &Rc<Self>, continuation: Rc<dyn Continuation<Self>>) -> Action {
+        Action::Connection(Rc::clone(self), continuation)
     }
 }
 

@@ -42,7 +42,10 @@ pub(super) fn lost(reason: Disconnect) -> io::Error {
         Disconnect::Aborted => ErrorKind::ConnectionAborted,
         Disconnect::TimedOut(_) => ErrorKind::TimedOut,
         Disconnect::Closed | Disconnect::PeerClosed => ErrorKind::BrokenPipe,
-        Disconnect::Protocol(_) | Disconnect::LimitPassed(_) => ErrorKind::InvalidData,
+        Disconnect::TruncatedTls => ErrorKind::UnexpectedEof,
+        Disconnect::Protocol(_) | Disconnect::Tls(_) | Disconnect::LimitPassed(_) => {
+            ErrorKind::InvalidData
+        }
         Disconnect::Io(failure) => failure.kind(),
         Disconnect::Application(_) | Disconnect::Panicked(_) | Disconnect::ReactorGone => {
             ErrorKind::Other

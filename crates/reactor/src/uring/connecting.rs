@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
-use torsade_core::{AttemptId, Peer};
+use torsade_core::{Address, AttemptId, Peer};
 
 use super::file::File;
 use super::ring::{Completion, OpId, Ring};
 use super::tag::Tag;
-use crate::connecting::outcome;
+use crate::connecting::{outcome, reach};
 
 /// Sockets on their way to the other end, one for an attempt. The engine says when it gives one up.
 #[derive(Debug)]
@@ -30,8 +30,26 @@ impl Connecting {
         self.attempts.len()
     }
 
-    /// Begin to connect.
+    /// Begin to connect. How it ended is told by the ring, or known at once.
     pub(crate) fn begin(
+        &mut self,
+        attempt: AttemptId,
+        address: &Address,
+        local: Option<&Address>,
+    ) -> io::Result<Option<(Rc<File>, Peer)>> {
+        let Address::Inet(address) = address else {
+            let (socket, peer) = reach(address)?;
+            return Ok(Some((Rc::new(File::Descriptor(socket)), peer)));
+        };
+        let local = match local {
+            Some(local) => Some(local.inet().ok_or(io::ErrorKind::InvalidInput)?),
+            None => None,
+        };
+        self.begin_inet(attempt, *address, local)?;
+        Ok(None)
+    }
+
+    fn begin_inet(
         &mut self,
         attempt: AttemptId,
         address: SocketAddr,

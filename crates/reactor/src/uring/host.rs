@@ -1,15 +1,16 @@
 use std::io;
 use std::net::SocketAddr;
-use std::rc::Rc;
-
-use torsade_core::driver::{Host, NotTaken, Work};
-use torsade_core::{Address, Limits, ListenerId, Time};
+use std::rc::{Rc, Weak};
+use torsade_core::driver::{Host, NotTaken, PortSetting, Work};
+use torsade_core::{Address, DatagramOptions, Limits, ListenOptions, ListenerId, PortId, Time};
 
 use super::listeners::Listeners;
+use super::port::RingPort;
 use super::ring::Ring;
 use super::streams::Socket;
 use crate::accepting::{Accept, Doors};
 use crate::clock::Clock;
+use crate::datagrams::Ports;
 use crate::names::{self, Names};
 use crate::reserve::Reserve;
 use crate::threads::{Bounds, Pool};
@@ -21,6 +22,8 @@ pub(crate) struct RingHost {
     pub(crate) clock: Clock,
     pub(crate) listeners: Listeners,
     pub(crate) names: Names,
+    pub(crate) ports: Ports<RingPort>,
+    ring: Weak<Ring>,
     pool: Pool,
 }
 
@@ -36,6 +39,8 @@ impl RingHost {
             clock,
             listeners: Listeners::new(ring, limits, direct),
             names,
+            ports: Ports::new(),
+            ring: Rc::downgrade(ring),
             pool: Pool::new(Bounds::of(limits)),
         }
     }
@@ -46,13 +51,40 @@ impl Host for RingHost {
         self.clock.now()
     }
 
-    fn listen(&self, address: &Address, listener: ListenerId) -> io::Result<Address> {
-        let address = address.inet().ok_or(io::ErrorKind::Unsupported)?;
-        Ok(self.listeners.listen(address, listener)?.into())
+    fn listen(
+        &self,
+        address: &Address,
+        options: &ListenOptions,
+        listener: ListenerId,
+    ) -> io::Result<Address> {
+        self.listeners.listen(address, options, listener)
     }
 
     fn close_listener(&self, listener: ListenerId) {
         self.listeners.close(listener);
+    }
+
+    fn bind(
+        &self,
+        address: SocketAddr,
+        options: &DatagramOptions,
+        port: PortId,
+    ) -> io::Result<SocketAddr> {
+        self.ports.bind(address, options, port, |socket| {
+            RingPort::new(socket, &self.ring)
+        })
+    }
+
+    fn close_port(&self, port: PortId) {
+        self.ports.close(port);
+    }
+
+    fn connect_port(&self, port: PortId, peer: SocketAddr) -> io::Result<SocketAddr> {
+        self.ports.connect(port, peer)
+    }
+
+    fn set_port(&self, port: PortId, setting: &PortSetting) -> io::Result<()> {
+        self.ports.set(port, setting)
     }
 
     fn thread(&self, work: Work) -> Result<(), NotTaken> {
@@ -86,7 +118,7 @@ impl Doors for RingHost {
         }
     }
 
-    fn address(&self, id: ListenerId) -> Option<SocketAddr> {
+    fn address(&self, id: ListenerId) -> Option<Address> {
         self.listeners.address(id)
     }
 

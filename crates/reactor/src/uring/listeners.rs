@@ -4,16 +4,18 @@ use std::io;
 use std::mem;
 use std::net::{Shutdown, SocketAddr};
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 
 use socket2::Socket;
 use torsade_core::driver::Interest;
-use torsade_core::{Limits, ListenerId, Peer, WhenFull};
+use torsade_core::{Address, Limits, ListenOptions, ListenerId, Peer, WhenFull};
 
 use super::file::File;
 use super::ring::{Accepts, Brought, Completion, OpId, Ring, peer};
 use super::tag::Tag;
 use crate::accepting::Accept;
 use crate::listener;
+use crate::local::{self, Bound};
 use crate::reserve::Reserve;
 
 /// The listening sockets of a reactor. Programs reach it through `listen` and `close`, in the
@@ -39,8 +41,13 @@ pub(crate) struct Listeners {
 /// One listening socket.
 #[derive(Debug)]
 struct Listening {
+    /// Goes before the socket does.
+    #[expect(dead_code, reason = "its drop removes the file")]
+    bound: Option<Arc<Bound>>,
     file: Rc<File>,
-    address: SocketAddr,
+    address: Address,
+    /// Whether others may listen on the socket, too.
+    is_shared: bool,
     /// What the kernel does about it. Nothing, while it rests or is told of.
     ops: Vec<OpId>,
     /// Accepted, and not told yet.
@@ -74,16 +81,23 @@ impl Listeners {
         }
     }
 
-    pub(crate) fn listen(&self, wanted: SocketAddr, id: ListenerId) -> io::Result<SocketAddr> {
-        let socket = listener::open(wanted, self.backlog)?;
-        let address = socket.local_addr()?.as_socket().unwrap_or(wanted);
+    pub(crate) fn listen(
+        &self,
+        wanted: &Address,
+        options: &ListenOptions,
+        id: ListenerId,
+    ) -> io::Result<Address> {
+        let door = listener::open(wanted, options, self.backlog)?;
+        let address = door.address;
         if self.sheds {
             // Without it, those who come when there are no descriptors wait.
             let _ = self.reserve.take();
         }
         let listening = Listening {
-            file: Rc::new(File::Descriptor(socket)),
-            address,
+            bound: door.file,
+            file: Rc::new(File::Descriptor(door.socket)),
+            address: address.clone(),
+            is_shared: door.is_shared,
             ops: Vec::new(),
             arrived: VecDeque::new(),
             failed: None,
@@ -103,7 +117,9 @@ impl Listeners {
             return;
         };
         // Nobody comes in from now on, whatever the kernel still has to do about it.
-        if let Some(socket) = listening.file.descriptor() {
+        if let Some(socket) = listening.file.descriptor()
+            && !listening.is_shared
+        {
             let _ = socket.shutdown(Shutdown::Both);
         }
         self.cancel(&listening.ops);
@@ -126,8 +142,8 @@ impl Listeners {
     }
 
     /// Where a listener listens.
-    pub(crate) fn address(&self, id: ListenerId) -> Option<SocketAddr> {
-        Some(self.table.borrow().get(&id)?.address)
+    pub(crate) fn address(&self, id: ListenerId) -> Option<Address> {
+        Some(self.table.borrow().get(&id)?.address.clone())
     }
 }
 
@@ -207,12 +223,17 @@ impl Listeners {
             }
             return;
         }
-        let most = match self.accepts {
+        let accepts = match self.accepts {
+            // Nobody but the ring could ask such a socket for credentials and descriptors.
+            Accepts::Direct if listening.address.inet().is_none() => Accepts::One,
+            accepts => accepts,
+        };
+        let most = match accepts {
             Accepts::One | Accepts::All => 1,
             Accepts::Direct => DIRECT,
         };
         while listening.ops.len() < most {
-            let accepts = match self.accepts {
+            let accepts = match accepts {
                 Accepts::Direct if ring.reserve() => Accepts::Direct,
                 // Whoever comes gets a descriptor; for the next there may be a place again.
                 Accepts::Direct if listening.ops.is_empty() => Accepts::One,
@@ -270,7 +291,7 @@ impl Listeners {
             return Accept::Empty;
         };
         if let Some((file, from)) = listening.arrived.pop_front() {
-            return prepare(file, from, listening.address);
+            return prepare(file, from, &listening.address);
         }
         if let Some(error) = listening.failed.take() {
             listening.by_hand = true;
@@ -286,26 +307,30 @@ impl Listeners {
             Ok((socket, from)) => prepare(
                 File::Descriptor(socket),
                 from.as_socket(),
-                listening.address,
+                &listening.address,
             ),
             Err(error) => Accept::refused(error),
         }
     }
 }
 
-fn prepare(file: File, from: Option<SocketAddr>, listening: SocketAddr) -> Accept<File> {
+fn prepare(file: File, from: Option<SocketAddr>, listening: &Address) -> Accept<File> {
     let socket = file.descriptor();
+    let Some(listening) = listening.inet() else {
+        let peer = socket.and_then(|socket| local::peer(socket, Some(listening)).ok());
+        return peer.map_or(Accept::Broken, |peer| Accept::Made(file, peer));
+    };
     let remote = from.or_else(|| peer(socket?, listening));
     let Some(remote) = remote else {
         return Accept::Broken;
     };
     let local = match socket {
-        Some(socket) if listening.ip().is_unspecified() => local(socket),
+        Some(socket) if listening.ip().is_unspecified() => own_address(socket),
         _ => None,
     };
     Accept::Made(file, Peer::new(remote, local.unwrap_or(listening)))
 }
 
-fn local(socket: &Socket) -> Option<SocketAddr> {
+fn own_address(socket: &Socket) -> Option<SocketAddr> {
     socket.local_addr().ok()?.as_socket()
 }

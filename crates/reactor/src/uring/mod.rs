@@ -3,6 +3,7 @@ mod doorbell;
 mod file;
 mod host;
 mod listeners;
+mod port;
 mod probe;
 mod registrar;
 mod ring;

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use torsade_core::driver::{Engine, Op};
-use torsade_core::{ConnectionId, Limits, ListenerId, Net, Time};
+use torsade_core::{ConnectionId, Limits, ListenerId, Net, PortId, Time};
 
 use super::doorbell::{Bell, Door};
 use super::file::File;
 use super::host::RingHost;
+use super::port::RingPort;
 use super::ring::{Brought, Completion, Ring};
 use super::stream::End;
 use super::streams::{Late, News, Socket};
@@ -21,10 +22,12 @@ use crate::Driver;
 use crate::accepting::Accepted;
 use crate::clock::Clock;
 use crate::counters::Counters;
+use crate::datagrams::Receiver;
 use crate::event_loop::{Doorbell, EventLoop, Next, waker};
 use crate::names::Names;
 use crate::signals::Signals;
 use crate::system::earlier;
+use crate::teller::is_nothing;
 use crate::watcher::Watcher;
 
 /// Everything that had to be asked of the system, and was given.
@@ -48,7 +51,11 @@ pub(crate) struct RingLoop {
     /// Whether somebody waits on the door's descriptor.
     has_host: Cell<bool>,
     signals: Option<Signals>,
+    /// What datagrams are received into.
+    receiver: Receiver,
     turn_bytes: usize,
+    /// What is read into without the ring, once somebody wants descriptors.
+    buffer: Vec<u8>,
     /// What is left of them in this turn.
     left: usize,
     turn_accepts: usize,
@@ -95,6 +102,7 @@ impl RingLoop {
         ));
         let system = RingSystem::new(rings.ring, Rc::clone(&host), &limits);
         let (turn_bytes, turn_accepts) = (limits.turn_bytes, limits.turn_accepts.max(1));
+        let receiver = Receiver::new(&limits);
         Self {
             engine: Engine::new(host, waker(rings.bell), limits),
             system,
@@ -102,7 +110,9 @@ impl RingLoop {
             reader: rings.reader,
             has_host: Cell::new(false),
             signals: None,
+            receiver,
             turn_bytes,
+            buffer: Vec::new(),
             left: 0,
             turn_accepts,
             turns: 0,
@@ -176,6 +186,8 @@ impl EventLoop for RingLoop {
             lingering: self.system.streams.lingering(),
             buffered: net.buffered(),
             dropped_writes: net.dropped_writes(),
+            datagram_ports: net.datagram_ports(),
+            dropped_datagrams: net.dropped_datagrams(),
         }
     }
 
@@ -286,9 +298,16 @@ impl RingLoop {
 impl RingLoop {
     /// Tell what there is, as far as this turn's budget goes. Returns whether that was all.
     fn tell(&mut self) -> bool {
-        for _ in 0..self.system.failed.len() {
-            if let Some((attempt, error)) = self.system.failed.pop_front() {
-                self.engine.connect_failed(&mut self.system, attempt, error);
+        for _ in 0..self.system.ended.len() {
+            match self.system.ended.pop_front() {
+                Some((attempt, Ok((socket, peer)))) => {
+                    self.engine
+                        .connected(&mut self.system, attempt, socket, peer);
+                }
+                Some((attempt, Err(error))) => {
+                    self.engine.connect_failed(&mut self.system, attempt, error);
+                }
+                None => {}
             }
         }
         self.left = self.turn_bytes.max(1);
@@ -374,6 +393,7 @@ impl RingLoop {
                     self.system.watches.tell(number);
                 }
             }
+            Tag::Port(port) => self.tell_port(port, &completion),
             Tag::Signals => {
                 if self.system.registrar.came(&completion) {
                     self.hear_signals();
@@ -396,9 +416,24 @@ impl RingLoop {
                 drop(filled);
                 self.system.streams.receive(place);
             }
+            News::Readable(id) => self.tell_readable(place, id),
             News::End(id, end) => self.tell_end(id, end),
             News::Closed(id) => self.closed(id),
         }
+    }
+
+    /// There is something to read of who wants descriptors with it.
+    #[cold]
+    fn tell_readable(&mut self, place: usize, id: ConnectionId) {
+        let most = self.net().limits().turn_connection_bytes.max(1);
+        self.buffer.resize(most, 0);
+        // Who has come not to want them any more: the ring receives again from the next turn on.
+        let not_now = |_: &mut Socket, _: &mut [u8]| Err(io::ErrorKind::WouldBlock.into());
+        let read = self
+            .engine
+            .readable(&mut self.system, id, &mut self.buffer, not_now);
+        self.left = self.left.saturating_sub(read);
+        self.system.streams.receive(place);
     }
 
     fn tell_end(&mut self, id: ConnectionId, end: End) {
@@ -442,6 +477,35 @@ impl RingLoop {
         self.system.accepting.relieve();
         if let Some(id) = id {
             self.engine.closed(id);
+        }
+    }
+
+    fn tell_port(&mut self, port: PortId, completion: &Completion) {
+        let ports = &self.system.host.ports;
+        let came = ports.with(port, |socket| socket.came(completion));
+        let Some(Some(ready)) = came else {
+            return;
+        };
+        if ready.writable {
+            self.engine.datagram_writable(&mut self.system, port);
+        }
+        // Past the budget, the next poll says it again.
+        if ready.readable && self.left > 0 {
+            self.tell_datagrams(port);
+        }
+        self.system.host.ports.with(port, RingPort::poll_again);
+    }
+
+    fn tell_datagrams(&mut self, port: PortId) {
+        let received = self.system.host.ports.receive(port, &mut self.receiver);
+        match received {
+            Ok(bytes) => {
+                self.left = self.left.saturating_sub(bytes);
+                let arrived = self.receiver.arrived();
+                self.engine.datagrams(&mut self.system, port, arrived);
+            }
+            Err(error) if is_nothing(&error) => {}
+            Err(error) => self.engine.datagram_failed(&mut self.system, port, error),
         }
     }
 

@@ -14,6 +14,8 @@ pub(super) struct Stream {
     pub(super) file: Option<Rc<File>>,
     pub(super) owner: Owner,
     pub(super) receiving: Receiving,
+    /// Whether descriptors are wanted: the ring only says then that there is something to read.
+    pub(super) passes: bool,
     pub(super) sending: Option<OpId>,
     pub(super) ending: Option<OpId>,
     /// Waits for room for output.

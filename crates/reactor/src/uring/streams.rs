@@ -5,14 +5,14 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use slab::Slab;
-use torsade_core::driver::{Chunk, Close, Closing, Sending};
+use torsade_core::driver::{Chunk, Close, Closing, Interest, Sending};
 use torsade_core::{ConnectionId, Limits, Time};
 
 use super::file::File;
 use super::ring::{Completion, Filled, Ring};
 use super::stream::{End, Input, KEPT, Output, Owner, Polling, ROOM, Receiving, Stream};
 use super::tag::Tag;
-use crate::accepting;
+use crate::{accepting, passing, transfer};
 
 /// Every socket that bytes go through: those of connections, those that linger (contract C4), and
 /// those that wait for the kernel to let go of them.
@@ -62,6 +62,12 @@ struct Lingers {
     place: usize,
 }
 
+/// What a poll for input asks for.
+const READABLE: Interest = Interest {
+    readable: true,
+    writable: false,
+};
+
 /// How many sends of this turn are expected to be over as soon as they are submitted.
 #[derive(Clone, Copy, Debug, Default)]
 struct Pace {
@@ -75,6 +81,8 @@ struct Pace {
 pub(crate) enum News {
     Nothing,
     Bytes(ConnectionId, Filled),
+    /// There is something to be read, with descriptors.
+    Readable(ConnectionId),
     End(ConnectionId, End),
     /// The kernel has let go of a socket, and perhaps a connection is to hear of it.
     Closed(Option<ConnectionId>),
@@ -143,6 +151,7 @@ impl Streams {
                     file: Some(Rc::clone(file)),
                     owner: Owner::Connection(id),
                     receiving: Receiving::No,
+                    passes: false,
                     sending: None,
                     ending: None,
                     polling: Polling::No,
@@ -183,13 +192,30 @@ impl Streams {
             && stream.held.is_none()
             && (stream.wants || matches!(stream.owner, Owner::Lingering(_)))
         {
-            let op = self.ring.receive(file, Tag::Receive(place));
+            let tag = Tag::Receive(place);
+            let op = match stream.owner {
+                Owner::Connection(_) if stream.passes => self.ring.poll(file, tag, READABLE),
+                _ => self.ring.receive(file, tag),
+            };
             stream.receiving = Receiving::UnderWay(op);
         }
     }
 
+    /// Descriptors are wanted with what comes, or not any more: reads of our own have them, and the
+    /// ring's do not.
+    pub(crate) fn pass_descriptors(&mut self, place: usize, wanted: bool) {
+        let Some(stream) = self.table.get_mut(place) else {
+            return;
+        };
+        stream.passes = wanted;
+        if let Receiving::UnderWay(op) = stream.receiving {
+            self.ring.cancel(op);
+            stream.receiving = Receiving::Cancelled;
+        }
+    }
+
     /// Send a chunk. It comes back with its completion, or at once if there is no room.
-    pub(crate) fn send(&mut self, place: usize, chunk: Box<Chunk>) -> Sending {
+    pub(crate) fn send(&mut self, place: usize, mut chunk: Box<Chunk>) -> Sending {
         let Some(stream) = self.table.get_mut(place) else {
             return Sending::Failed(chunk, io::ErrorKind::NotConnected.into());
         };
@@ -200,6 +226,23 @@ impl Streams {
             Output::Flows => self.pace.swift += 1,
             Output::Untried => self.pace.unsure = true,
             Output::Blocked => return Sending::Done(chunk),
+        }
+        // The ring could send them as well; who passes descriptors is not in a hurry.
+        while !chunk.descriptors().is_empty() {
+            let socket = file.descriptor().ok_or(io::ErrorKind::Unsupported);
+            let sent = socket.map_err(Into::into);
+            match sent.and_then(|socket| passing::send(socket, &chunk)) {
+                Ok(sent) => chunk.advance(sent),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if transfer::is_for_later(&error) => {
+                    stream.output = Output::Blocked;
+                    return Sending::Done(chunk);
+                }
+                Err(error) => return Sending::Failed(chunk, error),
+            }
+        }
+        if chunk.is_empty() {
+            return Sending::Done(chunk);
         }
         stream.sending = Some(self.ring.send(file, Tag::Send(place), chunk));
         Sending::Pending
@@ -386,6 +429,13 @@ impl Streams {
             stream.receiving = Receiving::No;
         }
         match stream.owner {
+            Owner::Connection(id) if completion.is_readiness() => {
+                if stream.wants && stream.passes && !spent {
+                    return News::Readable(id);
+                }
+                self.receive(place);
+                News::Nothing
+            }
             Owner::Connection(id) => self.tell_or_hold(place, id, completion, spent),
             Owner::Lingering(number) => self.discard(place, number, &completion),
             Owner::Closing(_) => self.free_if_over(place).map_or(News::Nothing, News::Closed),

@@ -2,16 +2,20 @@ use std::collections::VecDeque;
 use std::io;
 use std::rc::Rc;
 
-use torsade_core::driver::{Chunk, Close, Closing, Interest, Sending, Wire};
-use torsade_core::{Address, AttemptId, ConnectionId, Limits, ListenerId, Peer, Time};
+use torsade_core::driver::{Chunk, Close, Closing, Departures, Interest, Sending, Wire};
+use torsade_core::{
+    Address, AttemptId, ConnectionId, Descriptor, Limits, ListenerId, Peer, PortId, Time,
+};
 
 use super::connecting::Connecting;
+use super::file::File;
 use super::host::RingHost;
 use super::registrar::Registrar;
 use super::ring::Ring;
 use super::streams::{Socket, Streams};
 use super::tag::Tag;
 use crate::accepting::{Accepted, Accepting, Lingers, is_for_descriptors};
+use crate::passing;
 use crate::socket;
 use crate::system::earlier;
 use crate::watches::Watches;
@@ -26,8 +30,8 @@ pub(crate) struct RingSystem {
     pub(crate) accepting: Accepting<RingHost>,
     pub(crate) registrar: Registrar,
     pub(crate) watches: Rc<Watches>,
-    /// Attempts that failed before they began, of which the engine is to be told.
-    pub(crate) failed: VecDeque<(AttemptId, io::Error)>,
+    /// Attempts that ended as they began, of which the engine is to be told.
+    pub(crate) ended: VecDeque<(AttemptId, io::Result<(Socket, Peer)>)>,
 }
 
 impl RingSystem {
@@ -39,7 +43,7 @@ impl RingSystem {
             accepting: Accepting::new(Rc::clone(&host), limits),
             watches: Watches::new(Box::new(registrar.clone())),
             registrar,
-            failed: VecDeque::new(),
+            ended: VecDeque::new(),
             host,
             ring,
         }
@@ -57,20 +61,16 @@ impl RingSystem {
         address: &Address,
         local: Option<&Address>,
     ) {
-        let local = local.map(Address::inet);
-        let (Some(address), None | Some(Some(_))) = (address.inet(), local) else {
-            let refused = io::ErrorKind::Unsupported.into();
-            self.failed.push_back((attempt, refused));
-            return;
-        };
-        let local = local.flatten();
         let mut begun = self.connecting.begin(attempt, address, local);
         if matches!(&begun, Err(error) if is_for_descriptors(error)) && self.streams.give_way() {
             begun = self.connecting.begin(attempt, address, local);
         }
-        if let Err(error) = begun {
-            self.failed.push_back((attempt, error));
-        }
+        let ended = match begun {
+            Ok(None) => return,
+            Ok(Some((file, peer))) => Ok((Socket::New(file), peer)),
+            Err(error) => Err(error),
+        };
+        self.ended.push_back((attempt, ended));
     }
 
     /// When something of the driver's own is due.
@@ -90,7 +90,7 @@ impl RingSystem {
 
     /// Whether there is something to tell without any wait.
     pub(crate) fn has_work(&self) -> bool {
-        !self.failed.is_empty() || self.streams.due() > 0 || self.host.listeners.due() > 0
+        !self.ended.is_empty() || self.streams.due() > 0 || self.host.listeners.due() > 0
     }
 }
 
@@ -99,6 +99,26 @@ impl Wire<Socket> for RingSystem {
     fn send(&mut self, socket: &mut Socket, id: ConnectionId, chunk: Box<Chunk>) -> Sending {
         let place = self.streams.place(socket, id);
         self.streams.send(place, chunk)
+    }
+
+    fn pass_descriptors(&mut self, socket: &mut Socket, id: ConnectionId, wanted: bool) {
+        let place = self.streams.place(socket, id);
+        self.streams.pass_descriptors(place, wanted);
+    }
+
+    fn receive(
+        &mut self,
+        socket: &mut Socket,
+        buffer: &mut [u8],
+        descriptors: &mut Vec<Descriptor>,
+    ) -> io::Result<usize> {
+        let file = match socket {
+            Socket::New(file) => Some(&**file),
+            Socket::Placed(place) => self.streams.file(*place),
+        };
+        let socket = file.and_then(File::descriptor);
+        let socket = socket.ok_or(io::ErrorKind::Unsupported)?;
+        passing::receive(socket, buffer, descriptors)
     }
 
     fn interest(&mut self, socket: &mut Socket, id: ConnectionId, interest: Interest) {
@@ -130,6 +150,15 @@ impl Wire<Socket> for RingSystem {
             |completion| self.host.listeners.came(listener, completion),
         );
         self.accepting.accept_last(listener, &mut self.streams)
+    }
+
+    fn send_datagrams(&mut self, port: PortId, departures: &mut Departures) {
+        self.host.ports.send(port, departures);
+    }
+
+    fn port_interest(&mut self, port: PortId, interest: Interest) {
+        // Only the first time can it fail, and that was told.
+        let _ = self.host.ports.want(port, interest);
     }
 
     fn unsent(&mut self, socket: &Socket) -> Option<usize> {

@@ -1,4 +1,4 @@
-use torsade_core::{AttemptId, ListenerId};
+use torsade_core::{AttemptId, ListenerId, PortId};
 
 /// What an operation is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub(crate) enum Tag {
     Attempt(AttemptId),
     /// A descriptor that is watched, by its number.
     Watched(u64),
+    /// A datagram port.
+    Port(PortId),
     /// The pipe that signal handlers write to.
     Signals,
     /// Somebody rang.

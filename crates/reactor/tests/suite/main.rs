@@ -6,6 +6,7 @@
 )]
 
 mod accepting;
+mod adopting;
 mod closing;
 mod connecting;
 mod drivers;
@@ -20,4 +21,5 @@ mod progress;
 mod running;
 mod several;
 mod support;
+mod unix;
 mod watching;

@@ -270,6 +270,34 @@ fn besiege(driver: &str, call: &str, errors: &[&str]) {
     }
 }
 
+/// A kernel that has no buffers just now has them soon: no connection ends, and no byte is missing.
+#[test]
+fn a_kernel_without_buffers_ends_no_connection() {
+    const SIZE: usize = 1000;
+    for (driver, call) in [
+        ("epoll", "sendto"),
+        ("epoll", "sendmsg"),
+        ("polling", "sendto"),
+    ] {
+        let Some(siege) = Siege::begin(driver, call, "ENOBUFS") else {
+            return;
+        };
+        println!("{driver}, {call}"); // what a failure is about
+        let address = siege.address();
+        for message in ["?".to_owned(), "question".repeat(SIZE)]
+            .iter()
+            .cycle()
+            .take(12)
+        {
+            trip(address, message.as_bytes()).unwrap();
+        }
+        assert!(
+            siege.end(address).contains("INJECTED"),
+            "nothing has failed"
+        );
+    }
+}
+
 /// What `polling` does for itself, to register and to wake, is its own affair.
 #[test]
 fn on_polling_whatever_fails_is_survived() {

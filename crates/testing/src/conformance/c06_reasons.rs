@@ -5,8 +5,8 @@ use std::io;
 use std::rc::Rc;
 
 use torsade_core::{
-    Address, ConnectError, Disconnect, EndpointError, Factory, IoFailure, Limit, Listener, Net,
-    Peer, Timeout, factory,
+    Address, ConnectError, Disconnect, EndpointError, Factory, IoFailure, Limit, Listener, Peer,
+    Timeout, factory,
 };
 use torsade_deferred::Failure;
 
@@ -14,8 +14,9 @@ use super::filters::{
     a_connect_resolves_when_its_filters_are_ready, a_connect_whose_handshake_fails_is_rejected,
     a_handshake_has_a_deadline, a_handshake_that_fails_is_told_to_the_factory,
     a_protocol_is_built_when_its_filters_are_ready, an_error_of_a_filter_comes_after_the_data,
+    what_filters_found_out_is_known, who_waits_for_filters_is_told,
 };
-use super::harness::Stage;
+use super::harness::{Harness, Stage};
 use super::probe::{Log, Probe};
 use super::tools::{Dropped, accepted, act, in_both_roles, keep, open};
 use super::{Cell, Seen, cells};
@@ -33,6 +34,8 @@ pub(super) const CELLS: &[Cell] = cells![6:
     connect_to_nowhere_is_rejected,
     connect_that_is_cancelled_drops_its_protocol,
     a_protocol_is_built_when_its_filters_are_ready,
+    what_filters_found_out_is_known,
+    who_waits_for_filters_is_told,
     a_handshake_that_fails_is_told_to_the_factory,
     a_handshake_has_a_deadline,
     a_connect_whose_handshake_fails_is_rejected,
@@ -128,8 +131,8 @@ fn a_reset_is_the_peers(stage: Stage) {
 }
 
 #[track_caller]
-fn listen(net: &Net, factory: impl Factory) -> Listener {
-    match net.listen("127.0.0.1:0", factory) {
+fn listen(h: &dyn Harness, factory: impl Factory) -> Listener {
+    match h.net().listen(h.anywhere(), factory) {
         Ok(listener) => listener,
         Err(error) => panic!("a harness must be able to listen on loopback: {error}"),
     }
@@ -140,7 +143,7 @@ fn a_refused_connection_builds_no_protocol_and_is_closed(stage: Stage) {
     let (mut h, log) = (stage.harness(), Log::default());
     let (notes, mut asked) = (log.clone(), 0);
     let listener = listen(
-        &h.net(),
+        &*h,
         factory(move |_: &Peer| {
             asked += 1;
             (asked > 1).then(|| Probe::new("a", &notes))
@@ -195,7 +198,7 @@ fn a_panic_in_build_is_told_to_the_factory(stage: Stage) {
         log: log.clone(),
         built: false,
     };
-    let listener = listen(&h.net(), fragile);
+    let listener = listen(&*h, fragile);
     h.settle();
     log.expect(&["started true"]);
     h.expect_panic("panic in a factory's build: no protocol today");
@@ -215,7 +218,7 @@ fn a_factory_is_told_its_beginning_and_end(stage: Stage) {
         log: log.clone(),
         built: true,
     };
-    let listener = listen(&h.net(), fragile);
+    let listener = listen(&*h, fragile);
     h.dial(&listener);
     h.settle();
     listener.close();

@@ -85,7 +85,7 @@ fn panics_in(
             .collect();
         assert_eq!(lost, ["a lost: a callback panicked: boom"], "{lines:?}");
         assert!(lines.last() == lost.first().copied(), "{lines:?}");
-        assert_eq!(h.seen(end), Seen::Reset);
+        assert_eq!(h.seen(end), h.aborted());
         neighbour.check(&mut *h);
     }
 }
@@ -271,18 +271,17 @@ fn in_a_factorys_other_methods(stage: Stage) {
         h.expect_panic(text);
     }
     let net = h.net();
-    let notes = log.clone();
-    h.net().call_later(Duration::ZERO, move |net| {
-        match net.listen("127.0.0.1:0", Grumpy) {
+    let (notes, here) = (log.clone(), h.anywhere());
+    h.net()
+        .call_later(Duration::ZERO, move |net| match net.listen(here, Grumpy) {
             Ok(listener) => notes.note(format!("listening {}", listener.is_open())),
             Err(error) => notes.note(error.to_string()),
-        }
-    });
+        });
     h.settle();
     log.expect(&["listening true"]);
     // Once more, with the handle in reach.
     h.expect_panic("started");
-    let Ok(listener) = net.listen("127.0.0.1:0", Grumpy) else {
+    let Ok(listener) = net.listen(h.anywhere(), Grumpy) else {
         panic!("a harness must be able to listen on loopback");
     };
     for _ in 0..2 {
@@ -478,21 +477,24 @@ fn in_the_drop_of_what_a_shutdown_leaves(stage: Stage) {
     assert!(!net.is_alive());
 }
 
-/// "That connection is aborted": what the callback wrote before is dropped with the rest (C4).
+/// "That connection is aborted": what the callback wrote before is dropped with the rest (C4), be it
+/// what it was given, something of its own, or both: each is sent in another way when all is well.
 fn nothing_of_the_callback_is_sent(stage: Stage) {
-    let (mut h, log) = (stage.harness(), Log::default());
-    let a = Probe::new("a", &log).data(|_, t, data| {
-        t.write(data);
-        t.write("more");
-        panic!("boom");
-    });
-    let (end, transport) = accepted(&mut *h, &log, a);
-    h.expect_panic("panic in data_received");
-    h.send(end, b"x");
-    h.settle();
-    log.expect(&["a data x", "a lost: a callback panicked: boom"]);
-    assert_eq!((h.received(end), h.seen(end)), (Vec::new(), Seen::Reset));
-    assert_eq!((transport.bytes_sent(), transport.buffered()), (0, 0));
+    for (given, own) in [(true, false), (false, true), (true, true)] {
+        let (mut h, log) = (stage.harness(), Log::default());
+        let a = Probe::new("a", &log).data(move |_, t, data| {
+            t.write(if given { data } else { &[] });
+            t.write(if own { "more" } else { "" });
+            panic!("boom");
+        });
+        let (end, transport) = accepted(&mut *h, &log, a);
+        h.expect_panic("panic in data_received");
+        h.send(end, b"x");
+        h.settle();
+        log.expect(&["a data x", "a lost: a callback panicked: boom"]);
+        assert_eq!((h.received(end), h.seen(end)), (Vec::new(), h.aborted()));
+        assert_eq!((transport.bytes_sent(), transport.buffered()), (0, 0));
+    }
 }
 
 /// By R17: "abort, then raise: the raised error is the reason".

@@ -1,7 +1,7 @@
 //! C12: accepting, as far as the engine decides it. What only a system can be short of, descriptors
 //! above all, is tested with the reactor.
 
-use torsade_core::{Disconnect, Factory, Limit, Limits, Listener, Net, Peer, WhenFull};
+use torsade_core::{Disconnect, Factory, Limit, Limits, Listener, Peer, WhenFull};
 
 use super::harness::{Harness, Stage};
 use super::probe::{Log, Probe};
@@ -41,13 +41,13 @@ impl Factory for Counting {
 }
 
 #[track_caller]
-fn listen(net: &Net, log: &Log, names: &'static [&'static str], fails: bool) -> Listener {
+fn listen(h: &dyn Harness, log: &Log, names: &'static [&'static str], fails: bool) -> Listener {
     let counting = Counting {
         log: log.clone(),
         names: names.iter(),
         fails,
     };
-    match net.listen("127.0.0.1:0", counting) {
+    match h.net().listen(h.anywhere(), counting) {
         Ok(listener) => listener,
         Err(error) => panic!("a harness must be able to listen on loopback: {error}"),
     }
@@ -71,7 +71,7 @@ fn refused() -> String {
 /// listener fails to make builds no protocol and tells the factory (`failed(peer, reason)`)".
 fn past_the_most_connections_those_who_come_are_closed(stage: Stage) {
     let (mut h, log) = (at_most(stage, 2, WhenFull::Shed), Log::default());
-    let listener = listen(&h.net(), &log, NAMES, false);
+    let listener = listen(&*h, &log, NAMES, false);
     let ends = [(); 4].map(|()| h.dial(&listener));
     h.settle();
     log.expect(&["a made", "b made", &refused(), &refused()]);
@@ -85,7 +85,7 @@ fn past_the_most_connections_those_who_come_are_closed(stage: Stage) {
 /// The same: a limit, not an end.
 fn a_place_that_comes_free_is_given_to_the_next(stage: Stage) {
     let (mut h, log) = (at_most(stage, 1, WhenFull::Shed), Log::default());
-    let listener = listen(&h.net(), &log, NAMES, false);
+    let listener = listen(&*h, &log, NAMES, false);
     let first = h.dial(&listener);
     h.settle();
     h.finish(first);
@@ -100,7 +100,7 @@ fn a_place_that_comes_free_is_given_to_the_next(stage: Stage) {
 /// "Or wait, by policy": they are connected, as far as they know, and what they send is kept.
 fn those_who_come_wait_if_that_is_the_policy(stage: Stage) {
     let (mut h, log) = (at_most(stage, 1, WhenFull::Wait), Log::default());
-    let listener = listen(&h.net(), &log, NAMES, false);
+    let listener = listen(&*h, &log, NAMES, false);
     let first = h.dial(&listener);
     h.settle();
     let second = h.dial(&listener);
@@ -120,7 +120,7 @@ fn those_who_come_wait_if_that_is_the_policy(stage: Stage) {
 /// The same: several wait, and a place is for one.
 fn they_are_let_in_in_the_order_in_which_they_came(stage: Stage) {
     let (mut h, log) = (at_most(stage, 1, WhenFull::Wait), Log::default());
-    let listener = listen(&h.net(), &log, NAMES, false);
+    let listener = listen(&*h, &log, NAMES, false);
     let mut ends = Vec::new();
     for number in 0..3 {
         let end = h.dial(&listener);
@@ -142,7 +142,7 @@ fn they_are_let_in_in_the_order_in_which_they_came(stage: Stage) {
 /// A client that waits is not left hanging by the end of what it waits for.
 fn who_waits_is_turned_away_when_the_listener_closes(stage: Stage) {
     let (mut h, log) = (at_most(stage, 1, WhenFull::Wait), Log::default());
-    let listener = listen(&h.net(), &log, NAMES, false);
+    let listener = listen(&*h, &log, NAMES, false);
     h.dial(&listener);
     h.settle();
     let waits = h.dial(&listener);
@@ -156,7 +156,7 @@ fn who_waits_is_turned_away_when_the_listener_closes(stage: Stage) {
 /// What is counted is what there is; only who comes by himself can be told to go.
 fn connections_that_we_ask_for_count_and_are_not_refused(stage: Stage) {
     let (mut h, log) = (at_most(stage, 2, WhenFull::Shed), Log::default());
-    let listener = listen(&h.net(), &log, NAMES, false);
+    let listener = listen(&*h, &log, NAMES, false);
     h.dial(&listener);
     h.settle();
     for name in ["one", "two"] {
@@ -171,7 +171,7 @@ fn connections_that_we_ask_for_count_and_are_not_refused(stage: Stage) {
 /// "No accept error kills a listener", and no panic (C8): "that [..] accept is lost".
 fn a_listener_survives_its_factory(stage: Stage) {
     let (mut h, log) = (at_most(stage, 1, WhenFull::Shed), Log::default());
-    let listener = listen(&h.net(), &log, &["bad", "a", "b"], true);
+    let listener = listen(&*h, &log, &["bad", "a", "b"], true);
     h.expect_panic("panic in a factory's build: no protocol today");
     h.expect_panic("panic in a factory's failed: no patience today");
     h.dial(&listener);

@@ -165,7 +165,7 @@ fn stop_closes_the_listeners(stage: Stage) {
     let (mut h, log) = (stage.harness(), Log::default());
     let notes = log.clone();
     let made = factory(move |_: &torsade_core::Peer| Probe::new("a", &notes).stopping(|_, _| ()));
-    let Ok(listener) = h.net().listen("127.0.0.1:0", made) else {
+    let Ok(listener) = h.net().listen(h.anywhere(), made) else {
         panic!("a harness must be able to listen on loopback");
     };
     h.dial(&listener);
@@ -249,14 +249,11 @@ fn dropping_the_reactor_drops_timers_and_posted_calls(stage: Stage) {
 fn nothing_begins_on_what_is_gone(stage: Stage) {
     let (mut h, log) = (stage.harness(), Log::default());
     let (_, transport) = accepted(&mut *h, &log, Probe::new("a", &log));
-    let (net, nobody) = (h.net(), h.closed_door());
+    let (net, nobody, anywhere) = (h.net(), h.closed_door(), h.anywhere());
     h.shut_down();
     log.expect(&["a lost: the reactor is gone"]);
     assert!(!net.is_alive());
-    let listened = net.listen(
-        "127.0.0.1:0",
-        factory(|_: &torsade_core::Peer| None::<Probe>),
-    );
+    let listened = net.listen(anywhere, factory(|_: &torsade_core::Peer| None::<Probe>));
     assert!(matches!(listened, Err(ListenError::Gone(_))));
     let owned = Dropped(log.clone(), "protocol dropped");
     let late = Probe::new("b", &log).made(move |_, _| keep(&owned));
@@ -429,7 +426,7 @@ fn those_who_wait_at_the_listeners_are_let_in_and_told(stage: Stage) {
             t.close();
         })
     });
-    let Ok(listener) = h.net().listen("127.0.0.1:0", made) else {
+    let Ok(listener) = h.net().listen(h.anywhere(), made) else {
         panic!("a harness must be able to listen on loopback");
     };
     let ends = [(); 3].map(|()| h.dial(&listener));
@@ -489,7 +486,7 @@ fn posted_calls_that_are_left_at_the_end_of_a_stop_are_dropped(stage: Stage) {
             }
         })
     });
-    let Ok(listener) = h.net().listen("127.0.0.1:0", made) else {
+    let Ok(listener) = h.net().listen(h.anywhere(), made) else {
         panic!("a harness must be able to listen on loopback");
     };
     h.dial(&listener);
@@ -506,10 +503,10 @@ fn what_callbacks_begin_during_a_stop_is_given_up(stage: Stage) {
     let (mut h, log) = (stage.harness(), Log::default());
     let (address, _) = h.door();
     let begun: Rc<std::cell::Cell<Option<Listener>>> = Rc::default();
-    let (place, notes) = (Rc::clone(&begun), log.clone());
+    let (place, notes, here) = (Rc::clone(&begun), log.clone(), h.anywhere());
     let a = Probe::new("a", &log).lost(move |_, t, _| {
         let nobody = factory(|_: &torsade_core::Peer| None::<Probe>);
-        place.set(t.net().listen("127.0.0.1:0", nobody).ok());
+        place.set(t.net().listen(&here, nobody).ok());
         let connecting = t.net().connect(&address, Probe::new("b", &notes));
         let notes = notes.clone();
         connecting.finish(move |result| {

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use torsade_core::{
-    ConnectError, Disconnect, Endpoint, Factory, Filter, Listener, Peer, Sides, ToEndpoint, WireEnd,
+    ConnectError, Connection, Disconnect, Endpoint, Factory, Filter, Listener, Peer, Sides,
+    ToEndpoint, WireEnd, connection_factory,
 };
 use torsade_deferred::Failure;
 
@@ -39,7 +40,11 @@ impl Filter for Shake {
 
     fn decode(&mut self, wire: &mut [u8], sides: &mut Sides<'_>) -> Result<usize, Disconnect> {
         match wire[0] {
-            b'!' => self.ready = true,
+            b'!' => {
+                self.ready = true;
+                sides.publish(Shaken("once"));
+                sides.publish(Shaken("well"));
+            }
             b'.' => sides.wire().push(b','),
             b'$' => {
                 self.ended = true;
@@ -90,6 +95,9 @@ impl Filter for Shake {
     }
 }
 
+/// What a [`Shake`] finds out.
+struct Shaken(&'static str);
+
 /// A factory that notes what it is asked and told.
 struct Noting(Log, fn(Probe) -> Probe);
 
@@ -117,7 +125,7 @@ fn shaking(address: impl ToEndpoint) -> Endpoint {
 fn dialled(h: &mut dyn Harness, log: &Log, probe: fn(Probe) -> Probe) -> (End, Listener) {
     let listener = h
         .net()
-        .listen(shaking("127.0.0.1:0"), Noting(log.clone(), probe));
+        .listen(shaking(h.anywhere()), Noting(log.clone(), probe));
     let Ok(listener) = listener else {
         panic!("a harness could not listen");
     };
@@ -153,6 +161,60 @@ pub(super) fn a_protocol_is_built_when_its_filters_are_ready(stage: Stage) {
     h.settle();
     log.expect(&["build", "a made", "a data he"]);
     assert_eq!(h.received(end), b"?MADE");
+}
+
+/// What its filters found out is known to who builds a protocol, to the protocol, and after the end.
+pub(super) fn what_filters_found_out_is_known(stage: Stage) {
+    let (mut h, log) = (stage.harness(), Log::default());
+    let how = |connection: &Connection| connection.fact::<Shaken>().map(|fact| fact.0);
+    let place = Rc::new(RefCell::new(None));
+    let (notes, kept) = (log.clone(), Rc::clone(&place));
+    let factory = connection_factory(move |connection: &Connection| {
+        notes.note(format!("build {:?}", how(connection)));
+        kept.replace(Some(connection.clone()));
+        Probe::new("a", &notes).made(move |me, t| me.note(&format!("{:?}", how(t))))
+    });
+    let Ok(listener) = h.net().listen(shaking("127.0.0.1:0"), factory) else {
+        panic!("a harness could not listen");
+    };
+    let end = h.dial(&listener);
+    h.settle();
+    h.send(end, b"!$");
+    h.settle();
+    log.expect(&[
+        "build Some(\"well\")",
+        "a made",
+        "a Some(\"well\")",
+        "a eof",
+        "a lost: closed by the peer",
+    ]);
+    assert_eq!(place.borrow().as_ref().and_then(how), Some("well"));
+    let (_, plain) = accepted(&mut *h, &log, Probe::new("b", &log));
+    assert_eq!(how(&plain), None);
+}
+
+/// Who waits for filters to shake hands is told when they have, or that they never will.
+pub(super) fn who_waits_for_filters_is_told(stage: Stage) {
+    let (mut h, log) = (stage.harness(), Log::default());
+    for ends in [false, true] {
+        let (end, transport) = accepted(&mut *h, &log, Probe::new("a", &log));
+        transport.push_filter(Shake::default());
+        let notes = log.clone();
+        transport.filters_ready().finish(move |result| {
+            notes.note(format!("ready {}", result.is_ok()));
+        });
+        h.settle();
+        log.expect(&[]);
+        if ends {
+            h.reset(end);
+            h.settle();
+            log.expect(&["a lost: reset by the peer", "ready false"]);
+        } else {
+            h.send(end, b"!");
+            h.settle();
+            log.expect(&["ready true"]);
+        }
+    }
 }
 
 /// "One that a listener fails to make builds no protocol and tells the factory": the peer is told
@@ -191,7 +253,7 @@ pub(super) fn a_handshake_has_a_deadline(stage: Stage) {
     ]);
     assert_eq!(
         (h.seen(end), h.seen(other), h.seen(quick)),
-        (Seen::Reset, Seen::Reset, Seen::Open)
+        (h.aborted(), h.aborted(), Seen::Open)
     );
 }
 
@@ -235,7 +297,7 @@ pub(super) fn a_connect_resolves_when_its_filters_are_ready(stage: Stage) {
             canceller.cancel();
             h.settle();
             log.expect(&["true"]);
-            assert_eq!((h.seen(end), h.net().connections()), (Seen::Reset, 1));
+            assert_eq!((h.seen(end), h.net().connections()), (h.aborted(), 1));
         } else {
             h.send(end, b"!");
             h.settle();
@@ -452,7 +514,7 @@ pub(super) fn in_a_filter(stage: Stage) {
         lines,
         ["a lost: a callback panicked: a percent", "b data z"]
     );
-    assert_eq!(h.seen(end), Seen::Reset);
+    assert_eq!(h.seen(end), h.aborted());
 }
 
 /// "Timers never fire early": a filter is woken at its time.

@@ -1,3 +1,4 @@
+use std::net::{Ipv4Addr, SocketAddr};
 use std::panic;
 use std::time::Duration;
 
@@ -38,6 +39,16 @@ use super::Probe;
 pub trait Harness {
     /// What programs are written against.
     fn net(&self) -> Net;
+
+    /// Where a listener may be: a new place for each, at best.
+    fn anywhere(&self) -> Address {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()
+    }
+
+    /// What a peer sees of an abort.
+    fn aborted(&self) -> Seen {
+        Seen::Reset
+    }
 
     /// Make a connection of `probe` to a raw end. When this returns, the probe's
     /// `connection_made` has been called.
@@ -93,6 +104,29 @@ pub trait Harness {
     /// This much time passes; what comes due runs at its moment.
     fn advance(&mut self, duration: Duration);
 
+    /// Open a raw socket for datagrams on loopback, and tell its address. A harness without
+    /// datagrams need not.
+    fn far_port(&mut self) -> (Far, SocketAddr) {
+        not_here("there are no datagrams")
+    }
+
+    /// Somebody sends one from a raw socket.
+    fn throw(&mut self, from: Far, to: SocketAddr, data: &[u8]) {
+        let _ = (from, to, data);
+        not_here("there are no datagrams")
+    }
+
+    /// What has come to a raw socket since this was asked last, and from whom.
+    fn caught(&mut self, far: Far) -> Vec<(SocketAddr, Vec<u8>)> {
+        let _ = far;
+        not_here("there are no datagrams")
+    }
+
+    /// An address on loopback at which nobody hears datagrams, and the system says so.
+    fn deaf_address(&mut self) -> SocketAddr {
+        not_here("there are no datagrams")
+    }
+
     /// User code is going to panic with a report that contains this text.
     fn expect_panic(&mut self, text: &str);
 
@@ -103,6 +137,13 @@ pub trait Harness {
 /// Which end of a harness is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct End(
+    /// Counted from 0, in the order in which the harness made them.
+    pub usize,
+);
+
+/// Which raw socket for datagrams is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Far(
     /// Counted from 0, in the order in which the harness made them.
     pub usize,
 );

@@ -42,6 +42,8 @@ mod c15_layers;
 mod c15_unread;
 mod c16_continuations;
 mod c17_shutdown;
+mod c18_datagrams;
+mod datagram_probe;
 mod filters;
 mod harness;
 mod probe;
@@ -51,7 +53,7 @@ mod simulated;
 mod string;
 mod tools;
 
-pub use self::harness::{Column, End, Harness, Role, Seen, Work, not_here};
+pub use self::harness::{Column, End, Far, Harness, Role, Seen, Work, not_here};
 pub use self::probe::{Log, Probe, Seat};
 pub use self::pump::PUMP;
 pub use self::report::{Cell, Contract, Outcome, Report};
@@ -70,7 +72,7 @@ macro_rules! cells {
 }
 use cells;
 
-/// All contracts, in order, also those that nothing checks yet.
+/// All contracts, in order.
 ///
 /// ```
 /// let contracts = torsade_testing::conformance::contracts();
@@ -124,5 +126,5 @@ const CONTRACTS: &[Contract] = &[
     contract(15, "input left over", c15_unread::CELLS),
     contract(16, "continuations", c16_continuations::CELLS),
     contract(17, "shutdown", c17_shutdown::CELLS),
-    contract(18, "datagrams", &[]),
+    contract(18, "datagrams", c18_datagrams::CELLS),
 ];

@@ -176,7 +176,7 @@ impl Report {
             return writeln!(f, "comes with its transport");
         }
         let summaries: Vec<_> = (0..self.columns.len())
-            .map(|column| format!("{:<22}", self.summary(*number, column)))
+            .map(|column| format!("{:<26}", self.summary(*number, column)))
             .collect();
         writeln!(f, "{}", summaries.concat().trim_end())
     }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use torsade_core::{Address, Endpoint, Limits, Listener, Net, Peer, factory};
 
-use super::{Column, End, Harness, Probe, Role, Seen};
+use super::{Column, End, Far, Harness, Probe, Role, Seen};
 use crate::ledger;
-use crate::sim::{Links, Raw, Sim};
+use crate::sim::{Links, Raw, RawPort, Sim};
 
 /// The harness on a host of a [`Sim`] whose links take no time: raw ends are
 /// connections of the same host that no engine has.
@@ -27,6 +27,7 @@ struct SimulatedHarness {
     sim: Sim,
     net: Net,
     seats: Vec<Seat>,
+    far: Vec<RawPort>,
 }
 
 /// One raw end.
@@ -59,6 +60,7 @@ impl SimulatedHarness {
             sim,
             net,
             seats: Vec::new(),
+            far: Vec::new(),
         }
     }
 
@@ -252,6 +254,25 @@ impl Harness for SimulatedHarness {
         self.settle();
         self.sim.advance(duration);
         self.settle();
+    }
+
+    fn far_port(&mut self) -> (Far, SocketAddr) {
+        let far = RawPort::of(&self.sim, HOST);
+        let address = far.local();
+        self.far.push(far);
+        (Far(self.far.len() - 1), address)
+    }
+
+    fn throw(&mut self, from: Far, to: SocketAddr, data: &[u8]) {
+        self.far[from.0].send_to(to, data);
+    }
+
+    fn caught(&mut self, far: Far) -> Vec<(SocketAddr, Vec<u8>)> {
+        self.far[far.0].take()
+    }
+
+    fn deaf_address(&mut self) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, 1))
     }
 
     fn expect_panic(&mut self, text: &str) {

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use torsade_core::{Address, Limits, Listener, Net};
 
-use super::{Column, End, Harness, Probe, Role, Seen};
+use super::{Column, End, Far, Harness, Probe, Role, Seen};
 use crate::end::{self, Side};
 use crate::ledger;
 use crate::string_transport::finish_last;
 use crate::world::{self, World};
-use crate::{StringTransport, Xor};
+use crate::{FarPort, StringTransport, Xor};
 
 /// The harness on [`StringTransport`]s, all of a cell on one engine.
 ///
@@ -64,6 +64,7 @@ pub fn nothing_ahead(limits: Limits) -> Limits {
 struct StringHarness {
     world: Rc<World>,
     seats: Vec<Seat>,
+    far: Vec<FarPort>,
     /// Of the filter of connections that are opened.
     key: Option<u8>,
 }
@@ -87,6 +88,7 @@ impl StringHarness {
         Self {
             world: World::new(limits),
             seats: Vec::new(),
+            far: Vec::new(),
             key,
         }
     }
@@ -225,6 +227,25 @@ impl Harness for StringHarness {
     fn advance(&mut self, duration: Duration) {
         world::advance(duration);
         self.settle();
+    }
+
+    fn far_port(&mut self) -> (Far, SocketAddr) {
+        let far = FarPort::open("127.0.0.1:0");
+        let address = far.local();
+        self.far.push(far);
+        (Far(self.far.len() - 1), address)
+    }
+
+    fn throw(&mut self, from: Far, to: SocketAddr, data: &[u8]) {
+        self.far[from.0].throw(to, data);
+    }
+
+    fn caught(&mut self, far: Far) -> Vec<(SocketAddr, Vec<u8>)> {
+        self.far[far.0].take()
+    }
+
+    fn deaf_address(&mut self) -> SocketAddr {
+        FarPort::open("127.0.0.1:0").local()
     }
 
     fn expect_panic(&mut self, text: &str) {

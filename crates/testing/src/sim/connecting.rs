@@ -6,6 +6,7 @@ use torsade_core::AttemptId;
 
 use super::end::{End, Phase};
 use super::kernel::{Event, Kernel, no_descriptors};
+use super::names;
 use super::node::Answer;
 use super::slab::Key;
 use super::trace::{Flow, Packet, What};
@@ -50,7 +51,7 @@ impl Kernel {
             Some(from) if !from.ip().is_unspecified() => from.ip(),
             _ => ip,
         };
-        let local = SocketAddr::new(ip, port);
+        let local = names::opener(to, port).unwrap_or_else(|| SocketAddr::new(ip, port));
         node.open += 1;
         self.flows += 1;
         let mut end = End::new(host, self.flows, (local, to), &self.links.clone());
@@ -84,9 +85,8 @@ impl Kernel {
     }
 
     /// No simulated host has sockets of that kind.
-    pub(super) fn refuse_family(&mut self, host: u32, attempt: AttemptId) {
-        let refused = io::ErrorKind::Unsupported.into();
-        self.answer(host, Answer::Failed(attempt, refused));
+    pub(super) fn refuse_family(&mut self, host: u32, attempt: AttemptId, error: io::Error) {
+        self.answer(host, Answer::Failed(attempt, error));
     }
 
     pub(super) fn cancel_connect(&mut self, host: u32, attempt: AttemptId) {

@@ -3,7 +3,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use torsade_core::driver::Interest;
-use torsade_core::{AttemptId, ConnectionId, Time};
+use torsade_core::{AttemptId, ConnectionId, Descriptor, Time};
 
 use super::links::Links;
 use super::slab::Key;
@@ -36,6 +36,13 @@ pub(crate) struct End {
     pub(super) send_buffer: usize,
 
     pub(super) unread: VecDeque<u8>,
+    /// Bytes that the program sent and read so far.
+    pub(super) written: u64,
+    pub(super) read: u64,
+    /// Descriptors on their way to this end, and after how many bytes they are its program's.
+    pub(super) passed: VecDeque<(u64, Vec<Descriptor>)>,
+    /// Those that came with what was read last.
+    pub(super) arrived: Vec<Descriptor>,
     pub(super) input: Input,
     pub(super) receive_buffer: usize,
 
@@ -116,6 +123,10 @@ impl End {
             output: Output::Open,
             send_buffer: links.send_buffer.max(1),
             unread: VecDeque::new(),
+            written: 0,
+            read: 0,
+            passed: VecDeque::new(),
+            arrived: Vec::new(),
             input: Input::Open,
             receive_buffer: links.receive_buffer.max(1),
             last_arrival: Time::ZERO,

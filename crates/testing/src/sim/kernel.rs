@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use torsade_core::{ListenerId, Time};
 
+use super::datagrams::Flight;
 use super::end::{End, Holder};
 use super::links::Links;
+use super::names::Names;
 use super::node::{Answer, Listening, Node, Power};
 use super::random::Random;
 use super::slab::{Key, Slab};
@@ -35,6 +37,7 @@ pub(super) struct Kernel {
     pub(super) known: BTreeMap<String, Vec<IpAddr>>,
     /// How many names were asked for.
     pub(super) questions: u64,
+    pub(super) unix: Names,
     pub(super) links: Rc<Links>,
     between: BTreeMap<(u32, u32), Rc<Links>>,
     pub(super) free_at: BTreeMap<(u32, u32), Time>,
@@ -45,6 +48,9 @@ pub(super) struct Kernel {
     pub(super) power: Vec<u32>,
     pub(super) planned: Vec<Planned>,
     pub(super) flows: u32,
+    /// Datagrams on their way, by number.
+    pub(super) flights: BTreeMap<u64, Flight>,
+    pub(super) launched: u64,
     pub(super) trace: Trace,
 }
 
@@ -84,6 +90,8 @@ pub(super) enum Event {
     Segment { from: Key, len: usize },
     Fin { from: Key },
     Reset { to: Key, from: u32 },
+    Datagram { number: u64 },
+    Unreachable { number: u64 },
     LingerOver { end: Key },
     Wake { host: u32 },
     Lookup { host: u32, question: u64, tries: u8 },
@@ -125,6 +133,7 @@ impl Kernel {
             names: BTreeMap::new(),
             known: BTreeMap::new(),
             questions: 0,
+            unix: Names::default(),
             links: Rc::default(),
             between: BTreeMap::new(),
             free_at: BTreeMap::new(),
@@ -133,6 +142,8 @@ impl Kernel {
             power: Vec::new(),
             planned: Vec::new(),
             flows: 0,
+            flights: BTreeMap::new(),
+            launched: 0,
             trace: Trace::new(keeps),
         }
     }
@@ -232,6 +243,8 @@ impl Kernel {
             Event::FaultBegins { plan } => self.begin_planned(plan),
             Event::FaultEnds { plan } => self.end_planned(plan),
             Event::LingerOver { end } => self.linger_over(end),
+            Event::Datagram { number } => self.datagram(number),
+            Event::Unreachable { number } => self.unreachable(number),
             other => self.arrive(other),
         }
     }
@@ -411,7 +424,10 @@ impl Kernel {
 
     fn weather_changed(&mut self, trouble: &Trouble) {
         match *trouble {
-            Trouble::PauseReading(host) => self.note_all(host),
+            Trouble::PauseReading(host) => {
+                self.note_all(host);
+                self.list(host);
+            }
             Trouble::Skew(host, _) => {
                 let (now, pace) = (self.now, self.weather.pace(host));
                 self.nodes[host as usize].clock.set_pace(now, pace);
@@ -444,6 +460,7 @@ impl Kernel {
                 self.ends.remove(key);
             }
             self.nodes[host as usize].listening.clear();
+            self.nodes[host as usize].ports.clear();
         }
         self.power.push(host);
     }
@@ -468,6 +485,7 @@ impl Kernel {
         node.answers.clear();
         node.attempts.clear();
         node.questions.clear();
+        node.ports.clear();
         node.open = 0;
         node.busy_until = Time::ZERO;
         node.armed = None;

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use crate::sockets::LONGEST;
+
 /// What lies between two hosts of a [`Sim`](super::Sim), and how much their kernels hold.
 ///
 /// The default is a network in a building: half a millisecond there, a little jitter, and segments
@@ -40,6 +42,19 @@ pub struct Links {
     /// A connection whose segments get nowhere for this long fails with `TimedOut`. 15 min, as on
     /// Linux.
     pub give_up: Duration,
+    /// One datagram in so many gets lost between two hosts; 0 is none. None.
+    pub lose_datagrams: u32,
+    /// One datagram in so many comes twice; 0 is none. None.
+    pub double_datagrams: u32,
+    /// One datagram in so many comes later, by [`datagram_delay`](Self::datagram_delay) at most, so
+    /// that others overtake it; 0 is none. None. Those that differ by less than the
+    /// [`jitter`](Self::jitter) overtake each other in any case.
+    pub delay_datagrams: u32,
+    /// How much later that is at most. 5 ms.
+    pub datagram_delay: Duration,
+    /// The longest datagram that may be sent, in bytes; a longer one is an error. 65,507, as over
+    /// IPv4.
+    pub datagram: usize,
 }
 
 /// Where the bytes of a stream are cut into segments, and how much a program reads at once.
@@ -72,6 +87,11 @@ impl Default for Links {
             receive_buffer: 64 * 1024,
             retransmit: Duration::from_millis(200),
             give_up: Duration::from_secs(15 * 60),
+            lose_datagrams: 0,
+            double_datagrams: 0,
+            delay_datagrams: 0,
+            datagram_delay: Duration::from_millis(5),
+            datagram: LONGEST,
         }
     }
 }

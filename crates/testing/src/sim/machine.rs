@@ -3,7 +3,7 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Wake, Waker};
 
-use torsade_core::driver::{self, Engine, Op};
+use torsade_core::driver::{self, Arrived, Engine, Op};
 use torsade_core::{Limits, ListenerId, Net, WhenFull};
 use torsade_deferred::queue::Turn;
 
@@ -180,6 +180,7 @@ impl Machine {
             let read = self.tell(engine, wire, key, buffer);
             left = left.saturating_sub(read);
         }
+        self.tell_ports(engine, wire);
         self.accept(engine, wire);
         engine.end(wire);
         host.in_turn.set(false);
@@ -221,6 +222,28 @@ impl Machine {
         // Level-triggered: what is left is said again.
         self.kernel.borrow_mut().note(key);
         read
+    }
+
+    /// Tell the engine of datagrams.
+    fn tell_ports(&self, engine: &mut Engine<Socket>, wire: &mut SimWire) {
+        let ports = self.kernel.borrow().readable_ports(self.number);
+        let most = self.limits.turn_datagrams.max(1);
+        for port in ports {
+            let taken = self
+                .kernel
+                .borrow_mut()
+                .take_datagrams(self.number, port, most);
+            if let Some(error) = taken.report {
+                engine.datagram_failed(wire, port, error.into());
+            }
+            let longest = self.limits.datagram;
+            let arrived = taken.datagrams.iter().map(|(from, data)| Arrived {
+                from: *from,
+                data: &data[..data.len().min(longest)],
+                whole: (data.len() > longest).then_some(data.len()),
+            });
+            engine.datagrams(wire, port, arrived);
+        }
     }
 
     fn tell_answer(&self, engine: &mut Engine<Socket>, wire: &mut SimWire, answer: Answer) {
@@ -304,16 +327,13 @@ impl Machine {
                     attempt,
                     address,
                     local,
-                } => {
-                    let local = local.map(|local| local.inet());
-                    match (address.inet(), local) {
-                        (Some(address), None | Some(Some(_))) => {
-                            let to = (address, local.flatten());
-                            kernel.connect(self.number, Some(attempt), to);
-                        }
-                        _ => kernel.refuse_family(self.number, attempt),
+                } => match kernel.unix.place(&address) {
+                    Ok(place) => {
+                        let local = local.and_then(|local| local.inet());
+                        kernel.connect(self.number, Some(attempt), (place, local));
                     }
-                }
+                    Err(error) => kernel.refuse_family(self.number, attempt, error),
+                },
                 Op::Resolve { lookup, name } => kernel.resolve(self.number, lookup, &name),
                 Op::CancelResolve { lookup } => kernel.cancel_resolve(self.number, lookup),
                 Op::CancelConnect { attempt } => kernel.cancel_connect(self.number, attempt),
@@ -334,13 +354,19 @@ impl Machine {
         let accepts = may_accept
             && kernel.has_queued(self.number)
             && !(kernel.is_short(self.number) && self.limits.when_full == WhenFull::Wait);
+        let has_datagrams = !kernel.readable_ports(self.number).is_empty();
         let node = &mut kernel.nodes[self.number as usize];
         if !took.is_zero() {
             node.busy_until = now + took;
             node.clock.has_shown(ended);
         }
         let wake = deadline.map(|at| node.clock.when(at));
-        if has_work || accepts || !node.ready.is_empty() || !node.answers.is_empty() {
+        if has_work
+            || accepts
+            || has_datagrams
+            || !node.ready.is_empty()
+            || !node.answers.is_empty()
+        {
             kernel.list(self.number);
         }
         kernel.arm(self.number, wake);
@@ -371,6 +397,7 @@ impl Machine {
             || !node.listening.is_empty()
             || !node.attempts.is_empty()
             || !node.questions.is_empty()
+            || !node.ports.is_empty()
         {
             return Vec::new();
         }

@@ -121,7 +121,9 @@
 //! input unread resets, and what had arrived before a reset stays readable. A sender whose queue
 //! was full is told of room when a third is free. What is sent to a closed socket is answered by a
 //! reset, also when the socket is of a program that was killed or of a host that was off in
-//! between.
+//! between. Datagrams get lost, come twice and overtake each other as the [`Links`] say, and are
+//! dropped where nobody reads them; groups and broadcasts reach the hosts whose ports hear them; who
+//! is connected to a port that is not there is told.
 //!
 //! Not there: congestion windows and slow start, delayed acknowledgements and Nagle's algorithm, IPv6
 //! between hosts (`::1` is there), and a bound on ports. A turn takes no time unless a callback
@@ -134,6 +136,7 @@
 //! `HashMap` that is walked through, is found that way, too.
 
 mod connecting;
+mod datagrams;
 mod diagram;
 mod end;
 mod fault;
@@ -141,12 +144,14 @@ mod faults;
 mod host;
 mod kernel;
 mod links;
+mod lookups;
 mod machine;
 mod names;
 mod node;
 mod pcap;
 mod random;
 mod raw;
+mod raw_port;
 mod run;
 mod seeds;
 mod simulation;
@@ -163,6 +168,7 @@ pub use self::host::Host;
 pub use self::links::{Cuts, Links};
 pub(crate) use self::random::Random;
 pub(crate) use self::raw::Raw;
+pub(crate) use self::raw_port::RawPort;
 pub use self::seeds::{Replay, Seeds, Tried};
 pub use self::simulation::Sim;
 pub use self::swarm::{FaultKind, Faults};

@@ -1,118 +1,60 @@
-use std::net::{IpAddr, Ipv6Addr};
-use std::time::Duration;
+use std::io;
+use std::net::{Ipv6Addr, SocketAddr, SocketAddrV6};
 
-use torsade_core::{LookupId, ResolveError};
+use torsade_core::{Address, UnixAddress};
 
-use super::kernel::{Event, Kernel};
-use super::node::Answer;
-use super::weather::LookupTrouble;
+/// Unix sockets, as the simulated kernels have them: each name is a place of the loopback network
+/// that no internet address can mean, the same on every host, and each host has its own loopback.
+#[derive(Debug, Default)]
+pub(super) struct Names(Vec<UnixAddress>);
 
-/// A look-up without an answer is tried again after so long, so often.
-const AGAIN: Duration = Duration::from_secs(5);
-const TRIES: u8 = 6;
+/// What tells such a place from one of the internet, whose labels have 20 bits.
+const NAMED: u32 = 1 << 20;
+/// The same of sockets without a name.
+const UNNAMED: u32 = 1 << 21;
 
-/// A name that a program asked for.
-#[derive(Debug)]
-pub(super) struct Question {
-    pub(super) lookup: LookupId,
-    pub(super) name: String,
+impl Names {
+    /// Where an address is.
+    pub(super) fn place(&mut self, address: &Address) -> io::Result<SocketAddr> {
+        match address {
+            Address::Inet(inet) => Ok(*inet),
+            Address::Unix(UnixAddress::Unnamed) => Err(io::ErrorKind::InvalidInput.into()),
+            Address::Unix(name) => {
+                let known = self.0.iter().position(|it| it == name);
+                let number = known.unwrap_or(self.0.len());
+                if known.is_none() {
+                    self.0.push(name.clone());
+                }
+                // Port 0 would mean any.
+                let port = u16::try_from(number + 1).map_err(|_| io::ErrorKind::OutOfMemory)?;
+                Ok(at(port, NAMED))
+            }
+            _ => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
+    /// What is there.
+    pub(super) fn address(&self, place: SocketAddr) -> Address {
+        match place {
+            SocketAddr::V6(v6) if v6.flowinfo() == NAMED => {
+                let name = usize::from(v6.port()).checked_sub(1);
+                let name = name.and_then(|number| self.0.get(number));
+                name.cloned().unwrap_or(UnixAddress::Unnamed).into()
+            }
+            SocketAddr::V6(v6) if v6.flowinfo() == UNNAMED => UnixAddress::Unnamed.into(),
+            inet => inet.into(),
+        }
+    }
 }
 
-/// Names.
-impl Kernel {
-    /// These are the addresses of a name from now on.
-    pub(super) fn name(&mut self, name: &str, ips: Vec<IpAddr>) {
-        self.known.insert(name.to_owned(), ips);
+/// The end, at this port, of who connects to that place.
+pub(super) fn opener(to: SocketAddr, port: u16) -> Option<SocketAddr> {
+    match to {
+        SocketAddr::V6(v6) if v6.flowinfo() == NAMED => Some(at(port, UNNAMED)),
+        _ => None,
     }
+}
 
-    /// A program asks for a name: the answer comes later.
-    pub(super) fn resolve(&mut self, host: u32, lookup: LookupId, name: &str) {
-        self.questions += 1;
-        let question = self.questions;
-        let name = name.to_owned();
-        self.nodes[host as usize]
-            .questions
-            .insert(question, Question { lookup, name });
-        match self.weather.lookups(host) {
-            Some(LookupTrouble::Slow(by)) => {
-                self.weather.harm += 1;
-                let at = self.now + by;
-                let tries = TRIES;
-                self.at(
-                    at,
-                    Event::Lookup {
-                        host,
-                        question,
-                        tries,
-                    },
-                );
-            }
-            _ => self.look_up(host, question, 0),
-        }
-    }
-
-    /// Nobody waits for the answer.
-    pub(super) fn cancel_resolve(&mut self, host: u32, lookup: LookupId) {
-        let node = &mut self.nodes[host as usize];
-        node.questions.retain(|_, it| it.lookup != lookup);
-    }
-
-    /// Answer now, or try again later.
-    pub(super) fn look_up(&mut self, host: u32, question: u64, tries: u8) {
-        let trouble = self.weather.lookups(host);
-        let node = &mut self.nodes[host as usize];
-        let Some(asked) = node.questions.remove(&question) else {
-            // Given up, or asked for by a program that was killed.
-            return;
-        };
-        let Question { lookup, name } = asked;
-        let result = match trouble {
-            Some(LookupTrouble::Silent) => {
-                node.questions.insert(question, Question { lookup, name });
-                self.weather.harm += 1;
-                if tries < TRIES {
-                    let at = self.now + AGAIN;
-                    let tries = tries + 1;
-                    self.at(
-                        at,
-                        Event::Lookup {
-                            host,
-                            question,
-                            tries,
-                        },
-                    );
-                }
-                return;
-            }
-            Some(LookupTrouble::Fails) => {
-                self.weather.harm += 1;
-                let why = "the name server cannot tell".to_owned();
-                Err(ResolveError::Failed { name, why })
-            }
-            Some(LookupTrouble::Slow(_)) | None => Ok(self.addresses(&name)),
-        };
-        self.answer(host, Answer::Resolved(lookup, result));
-    }
-
-    /// What is known of a name: what the test said, else the host of that name.
-    fn addresses(&self, name: &str) -> Vec<IpAddr> {
-        if let Some(known) = self.known.get(name) {
-            return known.clone();
-        }
-        let host = self.host(name).map(|host| IpAddr::V4(self.ip(host)));
-        host.into_iter().collect()
-    }
-
-    /// The IPv6 address of a host.
-    pub(super) fn ipv6(host: u32) -> Ipv6Addr {
-        let [.., high, low] = (host + 1).to_be_bytes();
-        Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, u16::from_be_bytes([high, low]))
-    }
-
-    /// Whose IPv6 address it is.
-    pub(super) fn host_at_ipv6(&self, ip: Ipv6Addr) -> Option<u32> {
-        let number = u32::from(ip.segments()[7]).checked_sub(1)?;
-        let is_there = (number as usize) < self.nodes.len();
-        (is_there && Self::ipv6(number) == ip).then_some(number)
-    }
+fn at(port: u16, kind: u32) -> SocketAddr {
+    SocketAddrV6::new(Ipv6Addr::LOCALHOST, port, kind, 0).into()
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use torsade_core::{AttemptId, ListenerId, LookupId, ResolveError, Time};
 
-use super::names::Question;
+use super::datagrams::Port;
+use super::lookups::Question;
 use super::slab::Key;
 use super::weather::EVEN;
 
@@ -33,7 +34,9 @@ pub(super) struct Node {
     pub(super) busy_until: Time,
     /// When it is to be woken.
     pub(super) armed: Option<Time>,
-    ports: u16,
+    next_port: u16,
+    /// Sockets for datagrams.
+    pub(super) ports: Vec<Port>,
     backlog: usize,
     pub(super) linger: Option<(usize, Duration)>,
 }
@@ -128,7 +131,8 @@ impl Node {
             },
             busy_until: Time::ZERO,
             armed: None,
-            ports: 0,
+            next_port: 0,
+            ports: Vec::new(),
             backlog: backlog.max(1),
             linger: None,
         }
@@ -155,8 +159,8 @@ impl Node {
     pub(super) fn next_port(&mut self) -> u16 {
         /// The first of the ports that systems give out by themselves.
         const FIRST: u16 = 32_768;
-        let port = FIRST + self.ports;
-        self.ports = (self.ports + 1) % (60_999 - FIRST);
+        let port = FIRST + self.next_port;
+        self.next_port = (self.next_port + 1) % (60_999 - FIRST);
         port
     }
 
@@ -175,6 +179,12 @@ impl Node {
 
 /// Whether who connects to `address` gets to who listens at `at`, which may be every address.
 fn reaches(address: SocketAddr, at: SocketAddr) -> bool {
+    if let (SocketAddr::V6(to), SocketAddr::V6(listening)) = (address, at)
+        && to.flowinfo() != listening.flowinfo()
+    {
+        // One is a Unix socket, the other is not.
+        return false;
+    }
     let is_every = at.ip().is_unspecified() && at.is_ipv4() == address.is_ipv4();
     address.port() == at.port() && (address.ip() == at.ip() || is_every)
 }

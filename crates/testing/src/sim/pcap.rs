@@ -32,6 +32,10 @@ impl Trace {
     }
 
     fn capture(&self, capture: &mut Vec<u8>, flows: &mut BTreeMap<u32, State>, entry: &Entry) {
+        if let What::Datagram { source, to, .. } = entry.what {
+            record(capture, entry.at, &udp(source, to, &entry.bytes));
+            return;
+        }
         let What::Arrives {
             flow,
             from,
@@ -149,20 +153,46 @@ fn tcp(
     summed.extend_from_slice(&segment);
     let sum = checksum(&summed);
     segment[16..18].copy_from_slice(&sum.to_be_bytes());
+    ip(TCP, &addresses, &segment)
+}
 
+/// RFC 768.
+fn udp(from: SocketAddr, to: SocketAddr, bytes: &[u8]) -> Vec<u8> {
+    let addresses = [octets(from), octets(to)].concat();
+    let mut datagram = Vec::with_capacity(HEADERS + bytes.len());
+    datagram.extend_from_slice(&from.port().to_be_bytes());
+    datagram.extend_from_slice(&to.port().to_be_bytes());
+    datagram.extend_from_slice(&((8 + bytes.len()) as u16).to_be_bytes());
+    datagram.extend_from_slice(&[0, 0]);
+    datagram.extend_from_slice(bytes);
+    let mut summed = addresses.clone();
+    summed.extend_from_slice(&[0, UDP]);
+    summed.extend_from_slice(&(datagram.len() as u16).to_be_bytes());
+    summed.extend_from_slice(&datagram);
+    // A sum of zero says that there is none.
+    let sum = match checksum(&summed) {
+        0 => u16::MAX,
+        sum => sum,
+    };
+    datagram[6..8].copy_from_slice(&sum.to_be_bytes());
+    ip(UDP, &addresses, &datagram)
+}
+
+fn ip(protocol: u8, addresses: &[u8], segment: &[u8]) -> Vec<u8> {
     let length = (20 + segment.len()) as u16;
     let mut packet = vec![0x45, 0];
     packet.extend_from_slice(&length.to_be_bytes());
-    packet.extend_from_slice(&[0, 0, 0x40, 0, 64, TCP, 0, 0]);
-    packet.extend_from_slice(&addresses);
+    packet.extend_from_slice(&[0, 0, 0x40, 0, 64, protocol, 0, 0]);
+    packet.extend_from_slice(addresses);
     let sum = checksum(&packet);
     packet[10..12].copy_from_slice(&sum.to_be_bytes());
-    packet.extend_from_slice(&segment);
+    packet.extend_from_slice(segment);
     packet
 }
 
-/// The number of TCP among protocols.
+/// The numbers of protocols.
 const TCP: u8 = 6;
+const UDP: u8 = 17;
 
 fn octets(address: SocketAddr) -> [u8; 4] {
     match address.ip() {

@@ -1,9 +1,15 @@
 use std::cell::Cell;
 use std::io;
+use std::net::SocketAddr;
 use std::rc::Rc;
 
-use torsade_core::driver::{Caught, Chunk, Close, Closing, Host, Interest, Sending, Wire};
-use torsade_core::{Address, ConnectionId, ListenerId, Peer, Time};
+use torsade_core::driver::{
+    Caught, Chunk, Close, Closing, Departures, Host, Interest, PortSetting, Sending, Wire,
+};
+use torsade_core::{
+    Address, ConnectionId, DatagramOptions, Descriptor, ListenOptions, ListenerId, Peer, PortId,
+    Time,
+};
 
 use super::kernel::Shared;
 use super::slab::Key;
@@ -46,6 +52,11 @@ impl Wire<Socket> for SimWire {
         let sent = self.kernel.borrow_mut().send(socket.key, chunk.pieces());
         match sent {
             Ok(sent) => {
+                let descriptors = chunk.take_descriptors(sent);
+                if !descriptors.is_empty() {
+                    let mut kernel = self.kernel.borrow_mut();
+                    kernel.pass(socket.key, sent, descriptors);
+                }
                 chunk.advance(sent);
                 Sending::Done(chunk)
             }
@@ -56,6 +67,20 @@ impl Wire<Socket> for SimWire {
     fn send_lent(&mut self, socket: &mut Socket, _: ConnectionId, bytes: &[u8]) -> usize {
         let mut kernel = self.kernel.borrow_mut();
         kernel.send(socket.key, std::iter::once(bytes)).unwrap_or(0)
+    }
+
+    fn receive(
+        &mut self,
+        socket: &mut Socket,
+        buffer: &mut [u8],
+        descriptors: &mut Vec<Descriptor>,
+    ) -> io::Result<usize> {
+        let mut kernel = self.kernel.borrow_mut();
+        let received = kernel.receive(socket.key, buffer);
+        if let Some(end) = kernel.ends.get_mut(socket.key) {
+            descriptors.append(&mut end.arrived);
+        }
+        received
     }
 
     fn interest(&mut self, socket: &mut Socket, id: ConnectionId, interest: Interest) {
@@ -79,6 +104,16 @@ impl Wire<Socket> for SimWire {
         Some((Socket::new(&self.kernel, key), peer))
     }
 
+    fn send_datagrams(&mut self, port: PortId, departures: &mut Departures) {
+        let kernel = &mut *self.kernel.borrow_mut();
+        kernel.send_datagrams(self.host, port, departures);
+    }
+
+    fn port_interest(&mut self, port: PortId, interest: Interest) {
+        let kernel = &mut *self.kernel.borrow_mut();
+        kernel.want_of_port(self.host, port, interest);
+    }
+
     fn unsent(&mut self, socket: &Socket) -> Option<usize> {
         let kernel = self.kernel.borrow();
         Some(kernel.ends.get(socket.key)?.out.len())
@@ -89,7 +124,11 @@ impl Wire<Socket> for SimWire {
 pub(super) fn peer_of(kernel: &Shared, key: Key) -> Option<Peer> {
     let kernel = kernel.borrow();
     let end = kernel.ends.get(key)?;
-    Some(Peer::new(end.remote, end.local))
+    let names = &kernel.unix;
+    Some(Peer::new(
+        names.address(end.remote),
+        names.address(end.local),
+    ))
 }
 
 /// Answers what a host's engine must know at once.
@@ -112,14 +151,43 @@ impl Host for SimHost {
         }
     }
 
-    fn listen(&self, address: &Address, listener: ListenerId) -> io::Result<Address> {
-        let address = address.inet().ok_or(io::ErrorKind::Unsupported)?;
+    fn listen(
+        &self,
+        address: &Address,
+        _: &ListenOptions,
+        listener: ListenerId,
+    ) -> io::Result<Address> {
         let mut kernel = self.kernel.borrow_mut();
-        Ok(kernel.listen(self.host, address, listener)?.into())
+        let place = kernel.unix.place(address)?;
+        let place = kernel.listen(self.host, place, listener)?;
+        Ok(kernel.unix.address(place))
     }
 
     fn close_listener(&self, listener: ListenerId) {
         self.kernel.borrow_mut().close_listener(self.host, listener);
+    }
+
+    fn bind(
+        &self,
+        address: SocketAddr,
+        options: &DatagramOptions,
+        port: PortId,
+    ) -> io::Result<SocketAddr> {
+        let kernel = &mut *self.kernel.borrow_mut();
+        kernel.bind(self.host, address, options, port)
+    }
+
+    fn close_port(&self, port: PortId) {
+        self.kernel.borrow_mut().close_port(self.host, port);
+    }
+
+    fn connect_port(&self, port: PortId, peer: SocketAddr) -> io::Result<SocketAddr> {
+        let kernel = &mut *self.kernel.borrow_mut();
+        kernel.connect_port(self.host, port, peer)
+    }
+
+    fn set_port(&self, port: PortId, setting: &PortSetting) -> io::Result<()> {
+        self.kernel.borrow_mut().set_port(self.host, port, setting)
     }
 
     fn notes_calls(&self) -> bool {
@@ -130,6 +198,13 @@ impl Host for SimHost {
         let connection = connection.to_bits();
         let kernel = &mut *self.kernel.borrow_mut();
         let what = What::Calls { connection, place };
+        kernel.trace.note(kernel.now, self.host, what, &[]);
+    }
+
+    fn port_calls(&self, port: PortId, place: &'static str) {
+        let port = port.to_bits();
+        let kernel = &mut *self.kernel.borrow_mut();
+        let what = What::PortCalls { port, place };
         kernel.trace.note(kernel.now, self.host, what, &[]);
     }
 

@@ -1,8 +1,8 @@
 use std::io;
 use std::time::Duration;
 
-use torsade_core::ConnectionId;
 use torsade_core::driver::{Close, Interest};
+use torsade_core::{ConnectionId, Descriptor};
 
 use super::end::{End, Holder, Input, Output};
 use super::kernel::{Event, Kernel};
@@ -37,6 +37,7 @@ impl Kernel {
             }
         }
         end.sends += 1;
+        end.written += took as u64;
         let (host, flow) = (end.host, end.flow);
         self.trace
             .note(now, host, What::Sends { flow, len: took }, &[]);
@@ -45,6 +46,18 @@ impl Kernel {
     }
 
     /// Read once. 0 is the end.
+    /// With the last `sent` bytes go these, which are the other end's when it reads the first.
+    pub(super) fn pass(&mut self, key: Key, sent: usize, descriptors: Vec<Descriptor>) {
+        let end = self.ends.get(key);
+        let Some((at, peer)) = end.and_then(|end| Some((end.written - sent as u64, end.peer?)))
+        else {
+            return;
+        };
+        if let Some(peer) = self.ends.get_mut(peer) {
+            peer.passed.push_back((at, descriptors));
+        }
+    }
+
     pub(super) fn receive(&mut self, key: Key, buffer: &mut [u8]) -> io::Result<usize> {
         let cuts = self.links.cuts;
         let now = self.now;
@@ -70,6 +83,14 @@ impl Kernel {
         buffer[..from_front].copy_from_slice(&front[..from_front]);
         buffer[from_front..read].copy_from_slice(&back[..read - from_front]);
         end.unread.drain(..read);
+        end.read += read as u64;
+        end.arrived.clear();
+        while let Some((at, _)) = end.passed.front()
+            && *at < end.read
+            && let Some((_, descriptors)) = end.passed.pop_front()
+        {
+            end.arrived.extend(descriptors);
+        }
         if end.unread.is_empty() {
             end.unread = Default::default();
         }

@@ -102,6 +102,20 @@ pub(super) enum What {
         connection: u64,
         place: &'static str,
     },
+    /// A datagram arrives at the host.
+    Datagram {
+        from: u32,
+        source: SocketAddr,
+        to: SocketAddr,
+    },
+    /// A datagram to the host gets lost.
+    DatagramLost {
+        from: u32,
+        source: SocketAddr,
+        to: SocketAddr,
+    },
+    /// A callback of a datagram port.
+    PortCalls { port: u64, place: &'static str },
     /// Said by the test, or by a fault.
     Said(String),
 }
@@ -194,6 +208,9 @@ impl Trace {
             What::Made { flow, connection } => (13, u64::from(*flow) ^ (connection << 24)),
             What::Calls { connection, place } => (14 + place.len() as u64, *connection),
             What::Said(text) => (40, text.len() as u64),
+            What::Datagram { source, to, .. } => (41, ports(*source, *to)),
+            What::DatagramLost { source, to, .. } => (42, ports(*source, *to)),
+            What::PortCalls { port, place } => (50 + place.len() as u64, *port),
         };
         self.mix(kind << 32 | u64::from(host));
         self.mix(number);
@@ -260,7 +277,10 @@ impl Trace {
         let number = self.hosts.iter().position(|(name, _)| name == host);
         self.entries.retain(|entry| {
             let from = match entry.what {
-                What::Arrives { from, .. } | What::Lost { from, .. } => Some(from),
+                What::Arrives { from, .. }
+                | What::Lost { from, .. }
+                | What::Datagram { from, .. }
+                | What::DatagramLost { from, .. } => Some(from),
                 _ => None,
             };
             number.is_some_and(|number| {
@@ -336,6 +356,15 @@ impl Trace {
                 Some(flow) => format!("#{flow} {place}"),
                 None => (*place).to_owned(),
             },
+            What::Datagram { from, source, to } => {
+                let (from, bytes) = (self.name(*from), shown(&entry.bytes));
+                format!("{to} <- {from} {source}: {bytes}")
+            }
+            What::DatagramLost { from, source, to } => {
+                let from = self.name(*from);
+                format!("{to}: a datagram lost on the way from {from} {source}")
+            }
+            What::PortCalls { place, .. } => (*place).to_owned(),
             What::Said(text) => format!("*** {text}"),
         };
         Some(Line::of(entry, text))
@@ -354,7 +383,7 @@ pub(super) struct Line {
 impl Line {
     fn of(entry: &Entry, text: String) -> Self {
         let from = match entry.what {
-            What::Arrives { from, .. } => Some(from),
+            What::Arrives { from, .. } | What::Datagram { from, .. } => Some(from),
             _ => None,
         };
         Self {
@@ -364,6 +393,11 @@ impl Line {
             text,
         }
     }
+}
+
+/// Both ports of a datagram.
+fn ports(source: SocketAddr, to: SocketAddr) -> u64 {
+    u64::from(source.port()) << 16 | u64::from(to.port())
 }
 
 /// Bytes as text, the first forty of them.

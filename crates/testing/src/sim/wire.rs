@@ -171,6 +171,8 @@ impl Kernel {
             Event::Fin { from } => self.fin(from),
             Event::Reset { to, from } => self.was_reset(to, from),
             Event::LingerOver { .. }
+            | Event::Datagram { .. }
+            | Event::Unreachable { .. }
             | Event::Wake { .. }
             | Event::Lookup { .. }
             | Event::FaultBegins { .. }
@@ -229,7 +231,7 @@ impl Kernel {
         }
     }
 
-    fn corrupt(&mut self, from: u32, to: u32, bytes: &mut [u8]) {
+    pub(super) fn corrupt(&mut self, from: u32, to: u32, bytes: &mut [u8]) {
         if self.weather.is_fine() || bytes.is_empty() {
             return;
         }

@@ -122,7 +122,9 @@
 //! | `pause_writing` | [`pause_writing`](crate::Protocol::pause_writing) | |
 //! | `resume_writing` | [`resume_writing`](crate::Protocol::resume_writing) | |
 //! | `BufferedProtocol`, `get_buffer`, `buffer_updated` | never: `data_received` is lent the bytes where the reactor has them | |
-//! | `DatagramProtocol`, `datagram_received`, `error_received` | later: datagrams | |
+//! | `DatagramProtocol` | [`DatagramProtocol`](crate::DatagramProtocol) | |
+//! | `datagram_received` | [`datagram_received`](crate::DatagramProtocol::datagram_received) | |
+//! | `error_received` | [`error_received`](crate::DatagramProtocol::error_received) | |
 //! | `SubprocessProtocol`, `pipe_data_received`, `pipe_connection_lost`, `process_exited` | later: processes | |
 //!
 //! ## Transports
@@ -145,7 +147,8 @@
 //! | `get_write_buffer_limits` | [`Limits`](crate::Limits) | those in force at the start |
 //! | `set_protocol` | [`switch`](crate::Transport::switch) | the new one is told, and gets the rest |
 //! | `get_protocol` | never: a protocol is reached by [`Transport::call`](crate::Transport::call), when nobody else is in it | |
-//! | `DatagramTransport`, `sendto` | later: datagrams | |
+//! | `DatagramTransport` | [`DatagramTransport`](crate::DatagramTransport) | |
+//! | `sendto` | [`send_to`](crate::DatagramPort::send_to), [`write`](crate::DatagramPort::write) | the second when connected |
 //! | `SubprocessTransport`, `get_pid`, `get_returncode`, `get_pipe_transport`, `send_signal`, `terminate`, `kill` | later: processes | |
 //!
 //! ## The loop
@@ -173,16 +176,17 @@
 //! | `Server.is_serving` | [`is_open`](crate::Listener::is_open) | |
 //! | `Server.sockets` | [`address`](crate::Listener::address) | |
 //! | `start_serving`, `serve_forever` | [`listen`](crate::Net::listen) | it serves from the start |
-//! | `start_tls` | [`push_filter`](crate::Connection::push_filter) | TLS itself comes later |
+//! | `start_tls` | [`start_tls`](crate::tls::TlsExt::start_tls) | [`tls`](super::tls) |
 //! | `add_signal_handler`, `remove_signal_handler` | [`stop_on_signals`](crate::Reactor::stop_on_signals) | for a stop; others come later |
 //! | `add_reader` | [`add_reader`](crate::Watcher::add_reader) | [of a duplicate](super::differences#descriptors-of-others-are-duplicated) |
 //! | `add_writer` | [`add_writer`](crate::Watcher::add_writer) | |
 //! | `remove_reader`, `remove_writer` | [`remove`](crate::Watch::remove) | or drop the `Watch` |
 //! | `set_exception_handler`, `get_exception_handler`, `call_exception_handler`, `default_exception_handler` | [`set_sink`](crate::deferred::report::set_sink) | for Deferreds; panics of callbacks go to the log |
 //! | `set_debug`, `get_debug` | never: where a Deferred or a timer was made is always known | |
-//! | `create_datagram_endpoint` | later: datagrams | |
-//! | `create_unix_server`, `create_unix_connection` | later: UNIX sockets | |
-//! | `connect_accepted_socket` | later: sockets that were opened elsewhere | |
+//! | `create_datagram_endpoint` | [`bind`](crate::Net::bind), [`bind_with`](crate::Net::bind_with) | |
+//! | `create_unix_server` | [`UnixListen`](crate::UnixListen) | an address for `listen`; [a dead one is replaced if you say so](super::differences#a-dead-socket-is-found-out-by-asking-it) |
+//! | `create_unix_connection` | [`UnixAddress`](crate::UnixAddress) | an address for `connect` |
+//! | `connect_accepted_socket` | [`Adopted`](crate::Adopted) | an address for `connect` |
 //! | `connect_read_pipe`, `connect_write_pipe`, `subprocess_exec`, `subprocess_shell` | later: processes | |
 //! | `run_in_executor` | [`defer_to_thread`](crate::Net::defer_to_thread), [`Executor`](crate::threads::Executor) | |
 //! | `set_default_executor`, `shutdown_default_executor` | never: each reactor has a pool of its own, which ends with it | |

@@ -158,6 +158,12 @@
 //! assert_eq!(connection.bytes_dropped(), 7);
 //! ```
 //!
+//! ## TLS closes as everything does
+//! (R10, R12) Twisted's TLS drops what is written after a close unless a producer is registered, and
+//! goes on delivering what comes. Here it is as on any connection: nothing that is written after the
+//! close leaves, and nothing is delivered. What comes after `connection_made` is known then, too:
+//! it is called when hands are shaken.
+//!
 //! ## A close has a deadline
 //! (R13) All that was written before `close` reaches the kernel, in order, however slowly the peer
 //! reads. But if it takes nothing at all for 120 s
@@ -402,6 +408,63 @@
 //! accepts in vain the listener leaves the poller for a second, and the log has one line for it,
 //! so that a shortage costs neither the processor nor the disk.
 //!
+//! # Unix sockets
+//!
+//! ## The umask says who may connect
+//! `listenUNIX` lets everybody connect, by a mode of 0666 that it sets when the socket is there
+//! already. Here a plain [`UnixAddress`](crate::UnixAddress) leaves it to the umask, as every
+//! other file of the program does, and [`UnixListen::mode`](crate::UnixListen::mode) sets one
+//! before anybody can connect.
+//!
+//! ## A dead socket is found out by asking it
+//! Twisted's `wantPID` puts a lock file beside the socket, and `checkPID` looks at it. asyncio's
+//! `create_unix_server` removes any socket that is in the way, also one that is served. Here
+//! [`replace_stale`](crate::UnixListen::replace_stale) connects to what it finds: it is replaced only
+//! if it is a socket and nobody listens on it. Meanwhile the folder is locked (`flock`), so that of
+//! several servers that start at once one wins; there is no file of its own. At the close the
+//! socket is removed only if it is still the listener's, by device and inode.
+//!
+//! ## Descriptors are pulled
+//! (Twisted's R99) They come no later than the bytes that they were sent with, as in Twisted, but
+//! without a callback: [`take_descriptors`](crate::Connection::take_descriptors) has them. A
+//! protocol says first that it wants them, so that nobody else pays for it; for others the system
+//! closes them. They are sent with their bytes in one call,
+//! [`write_with_descriptors`](crate::Connection::write_with_descriptors), so a descriptor without
+//! a byte cannot be queued, and whatever is wrong is told to who sends, not to the connection.
+//! Wrappers and layers have all of it, because it is on every transport.
+//! ```
+//! # #[cfg(unix)]
+//! # fn main() {
+//! use std::os::unix::net::UnixStream;
+//! use torsade::testing::StringTransport;
+//! use torsade::{Peer, Protocol, Transport, UnixAddress};
+//!
+//! /// Passes on whatever it is handed.
+//! struct Relay;
+//! impl Protocol for Relay {
+//!     fn connection_made(&mut self, transport: &Transport<Self>) {
+//!         transport.receive_descriptors(true);
+//!     }
+//!     fn data_received(&mut self, transport: &Transport<Self>, data: &[u8]) {
+//!         let descriptors = transport.take_descriptors();
+//!         transport.write_with_descriptors(data, descriptors).unwrap();
+//!     }
+//! }
+//!
+//! let peer = Peer::new(UnixAddress::Unnamed, UnixAddress::path("/run/relay"));
+//! let mut t = StringTransport::builder().peer(peer).serve(Relay);
+//! t.feed_with_descriptors("x", [UnixStream::pair().unwrap().0]);
+//! assert_eq!(t.take_sent_descriptors().len(), 1);
+//! # }
+//! # #[cfg(not(unix))]
+//! # fn main() {}
+//! ```
+//!
+//! ## An adopted socket is given away
+//! `adoptStreamPort` and `adoptStreamConnection` work on a duplicate, and want it non-blocking
+//! already. An [`Adopted`](crate::Adopted) is the socket itself: the reactor makes it non-blocking
+//! and closes it. Who wants to keep it gives a `try_clone`.
+//!
 //! # Reactor and time
 //!
 //! ## Too late is false
@@ -519,6 +582,19 @@
 //! work or the whole [`Cooperator`](crate::Cooperator) was stopped. A turn has so many steps, not so
 //! many milliseconds, so that a test and a simulator see the same turns.
 //!
+//! # Every error of a datagram is told
+//! Twisted calls `connectionRefused` and raises `MessageLengthError` out of `write`; what else goes
+//! wrong it drops. Here [`send_to`](crate::DatagramPort::send_to) returns nothing and nothing
+//! nests: a refusal, a datagram that is too long, one that cannot be routed and one that came cut
+//! all come to [`error_received`](crate::DatagramProtocol::error_received), and the port lives. A
+//! full queue drops the newest datagram and counts it; asyncio queues without a bound. Names are
+//! no addresses here, as in Twisted, and the compiler says so.
+//!
+//! # A group is joined when the call returns
+//! Twisted's `joinGroup` gives a Deferred, because it may look up a name. An address needs no
+//! looking up, so [`join_group`](crate::DatagramPort::join_group) answers at once. A port hears the
+//! groups that it joined and no others, also where Linux would give it those of other sockets.
+//!
 //! # Coming from asyncio
 //! - `write` while a close flushes, and after: dropped and counted; asyncio still sends the first.
 //! - `eof_received` does not answer with a truth value: closing is its default, and whoever
@@ -537,7 +613,6 @@
 //!   [`Net`](crate::Net) is passed.
 //!
 //! # Not there yet
-//! Looking up names and racing their addresses; TLS, whose `connection_made` will come after the
-//! handshake, so that it knows its peer; datagrams; UNIX sockets; processes, which will inherit
+//! Looking up names and racing their addresses; processes, which will inherit
 //! the environment as `std` has it; endpoint strings and services. The list of rules says
 //! which of them wait for what.

@@ -68,6 +68,8 @@
 //!         reason if reason.is_clean() => "nothing",
 //!         Disconnect::Reset | Disconnect::TimedOut(_) | Disconnect::Io(_) => "connect again",
 //!         Disconnect::ReactorGone | Disconnect::Aborted => "nothing: it was us",
+//!         Disconnect::TruncatedTls => "distrust what has come",
+//!         Disconnect::Tls(_) => "look at the certificates",
 //!         Disconnect::LimitPassed(_) | Disconnect::Protocol(_) => "complain about the peer",
 //!         _ => "look at the log",
 //!     }

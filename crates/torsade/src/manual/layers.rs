@@ -201,7 +201,8 @@
 //! A real listener takes it with an [`Endpoint`]: `"127.0.0.1:8007".to_endpoint()?.filter(|_|
 //! Packed)` is what `listen` and `connect` are given instead of the text. In the middle of a stream,
 //! after a `STARTTLS` for instance, it is put in place with
-//! [`push_filter`](crate::Connection::push_filter).
+//! [`push_filter`](crate::Connection::push_filter). TLS is a filter that is ready-made: see
+//! [`tls`](super::tls).
 //!
 //! Back-pressure needs nothing: while the kernel has no room for what was encoded, plain output
 //! waits and counts in `buffered()`, and the protocol is paused as without a filter. A filter that

@@ -17,6 +17,8 @@
 //! | [`closing`] | last words that arrive, half-closes, deadlines for a goodbye |
 //! | [`flow_control`] | files of any size in constant memory, a relay, a room with a deaf member |
 //! | [`errors`] | one place for every way to fail |
+//! | [`datagrams`] | a protocol over UDP: who is there, in 40 lines, with groups and its test |
+//! | [`tls`] | a server with a certificate, a client that checks it, a STARTTLS |
 //! | [`coroutines`] | `await` beside callbacks on one connection, and servers without callbacks |
 //! | [`coming_from_twisted`] | three programs of Twisted, and a test, beside their ports |
 //! | [`twisted_names`] | what became of every name of Twisted's networking core |
@@ -49,6 +51,7 @@ pub mod closing;
 pub mod coming_from_asyncio;
 pub mod coming_from_twisted;
 pub mod coroutines;
+pub mod datagrams;
 pub mod differences;
 pub mod errors;
 pub mod first_protocol;
@@ -58,4 +61,6 @@ pub mod layers;
 pub mod life;
 pub mod running;
 pub mod testing;
+#[cfg(feature = "tls")]
+pub mod tls;
 pub mod twisted_names;

@@ -228,6 +228,70 @@
 //! Take more than one if one core is busy with your callbacks. Two reactors are no remedy for a
 //! callback that blocks: its thread still gets its share of the connections.
 //!
+//! # Unix sockets
+//! A Unix socket is a place like any other, for `listen` as for `connect`: the file
+//! [`UnixAddress::path`](crate::UnixAddress::path), or on Linux a name that is no file,
+//! [`abstract_name`](crate::UnixAddress::abstract_name). The factory sees who has come, and may send
+//! him away:
+//! ```
+//! # #[cfg(unix)]
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use torsade::{Peer, Protocol, Reactor, Transport, UnixListen, factory};
+//! # struct Control;
+//! # impl Protocol for Control {
+//! #     fn data_received(&mut self, _: &Transport<Self>, _: &[u8]) {}
+//! # }
+//!
+//! let reactor = Reactor::new()?;
+//! let me = 1000;
+//! # let socket = std::env::temp_dir().join(format!("torsade-manual-{}", std::process::id()));
+//! # let socket = socket.as_path();
+//! // let socket = "/run/app/control.socket";
+//! let at = UnixListen::at(socket).mode(0o660).replace_stale();
+//! let listener = reactor.net().listen(at, factory(move |peer: &Peer| {
+//!     let uid = peer.credentials().map(|who| who.uid);
+//!     (uid == Some(me)).then_some(Control)
+//! }))?;
+//! # listener.close();
+//! # Ok(())
+//! # }
+//! # #[cfg(not(unix))]
+//! # fn main() {}
+//! ```
+//! The file has its mode before anybody can connect, and goes with the listener. What a server that
+//! was killed has left behind is in the way, unless
+//! [`replace_stale`](crate::UnixListen::replace_stale) says otherwise. Open files go along with the
+//! bytes: [`write_with_descriptors`](crate::Connection::write_with_descriptors); the example
+//! `unix_fd_pass` hands them out. On the fakes all of this is there, too:
+//! [`MemoryReactor::dial_with`](crate::testing::MemoryReactor::dial_with) dials as any user.
+//!
+//! # Sockets that are there already
+//! A listener or a stream that the program has, or was given, is adopted:
+//! `net.listen(Adopted::new(listener), factory)`. A service manager that listens for a program
+//! before it runs, as systemd does for a unit with a `.socket`, passes its sockets by
+//! `activated_sockets`:
+//! ```
+//! # #[cfg(unix)]
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # use torsade::{Protocol, Reactor, Transport, factory};
+//! # struct Echo;
+//! # impl Protocol for Echo {
+//! #     fn data_received(&mut self, _: &Transport<Self>, _: &[u8]) {}
+//! # }
+//! let passed = torsade::activated_sockets()?; // before anything is opened
+//! let reactor = Reactor::new()?;
+//! if passed.is_empty() {
+//!     reactor.net().listen("127.0.0.1:0", factory(|_| Echo))?; // started by hand
+//! }
+//! for socket in passed {
+//!     reactor.net().listen(socket.socket, factory(|_| Echo))?;
+//! }
+//! # Ok(())
+//! # }
+//! # #[cfg(not(unix))]
+//! # fn main() {}
+//! ```
+//!
 //! # Bounds
 //! Every bound is a field of [`Limits`](crate::Limits) with a default, given to the builder. The
 //! one to set for a server is [`max_connections`](crate::Limits::max_connections): by default only

@@ -27,16 +27,20 @@
 //! | `IConnector`, `IConnector.stopConnecting`, `NotConnectingError` | [a Deferred](super::differences#an-attempt-to-connect-is-a-deferred) | |
 //! | `IConnector.connect`, `IConnector.disconnect`, `IConnector.getDestination` | [connect again](super::differences#a-client-has-no-factory) | |
 //! | `ReconnectingClientFactory`, `resetDelay`, `stopTrying` | later: a service that reconnects | |
-//! | `DatagramProtocol`, `startProtocol`, `stopProtocol`, `datagramReceived`, `connectionRefused` | later: datagrams | |
+//! | `DatagramProtocol` | [`DatagramProtocol`](crate::DatagramProtocol) | |
+//! | `startProtocol` | [`started`](crate::DatagramProtocol::started) | |
+//! | `stopProtocol` | [`stopped`](crate::DatagramProtocol::stopped) | |
+//! | `datagramReceived` | [`datagram_received`](crate::DatagramProtocol::datagram_received) | |
+//! | `connectionRefused` | [`error_received`](crate::DatagramProtocol::error_received) | [every error](super::differences#every-error-of-a-datagram-is-told) |
 //! | `ProcessProtocol`, `outReceived`, `errReceived`, `childDataReceived`, `inConnectionLost`, `outConnectionLost`, `errConnectionLost`, `childConnectionLost`, `processExited`, `processEnded` | later: processes | |
 //! | `IHalfCloseableProtocol`, `readConnectionLost` | [`eof_received`](crate::Protocol::eof_received) | |
 //! | `writeConnectionLost` | [`flushed`](crate::Connection::flushed) | [whoever asks](super::differences#a-half-close-tells-whoever-asks) |
-//! | `IHandshakeListener`, `handshakeCompleted` | later: TLS, whose `connection_made` comes after the handshake | |
-//! | `IFileDescriptorReceiver`, `fileDescriptorReceived` | later: UNIX sockets | |
+//! | `IHandshakeListener`, `handshakeCompleted` | [`filters_ready`](crate::Connection::filters_ready) | of `start_tls`; else `connection_made` comes after the handshake |
+//! | `IFileDescriptorReceiver`, `fileDescriptorReceived` | [`take_descriptors`](crate::Connection::take_descriptors) | [pulled](super::differences#descriptors-are-pulled), by who said [`receive_descriptors`](crate::Connection::receive_descriptors) |
 //! | `ILoggingContext`, `logPrefix` | [`id`](crate::Connection::id) | names a connection in logs |
 //! | `ProtocolToConsumerAdapter`, `ConsumerToProtocolAdapter` | never: what consumes is a protocol or has a [`Connection`](crate::Connection) to write to | |
 //! | `FileWrapper` | never: [`testing`](super::testing) has transports that close and pause as sockets do | |
-//! | `IProtocolNegotiationFactory`, `acceptableProtocols` | later: TLS | |
+//! | `IProtocolNegotiationFactory`, `acceptableProtocols` | [`alpn`](crate::tls::TlsServerBuilder::alpn), [`connection_factory`](crate::connection_factory()) | what is offered, and who answers |
 //!
 //! # Transports
 //! | Twisted | here | |
@@ -59,7 +63,12 @@
 //! | `setTcpNoDelay`, `getTcpNoDelay` | never: it is on, and what a callback writes leaves together | |
 //! | `setTcpKeepAlive`, `getTcpKeepAlive`, `getHandle` | later: options of sockets | |
 //! | `SEND_LIMIT`, `bufferSize` | [`Limits`](crate::Limits) | for each turn |
-//! | `startTLS` | [`push_filter`](crate::Connection::push_filter) | TLS itself comes later |
+//! | `startTLS` | [`start_tls`](crate::tls::TlsExt::start_tls) | [`tls`](super::tls) |
+//! | `negotiatedProtocol`, `getPeerCertificate` | [`TlsInfo`](crate::tls::TlsInfo) | [`tls`](crate::tls::TlsExt::tls) of a connection gives it |
+//! | `optionsForClientTLS` | [`TlsClient`](crate::tls::TlsClient) | |
+//! | `CertificateOptions`, `PrivateCertificate` | [`TlsServer`](crate::tls::TlsServer), [`Identity`](crate::tls::Identity) | |
+//! | `trustRoot`, `platformTrust`, `trustRootFromCertificates` | [`Roots`](crate::tls::Roots) | |
+//! | `listenSSL`, `connectSSL`, `wrapClientTLS`, `wrapServerTLS` | [`TlsServer::endpoint`](crate::tls::TlsServer::endpoint), [`TlsClient::endpoint`](crate::tls::TlsClient::endpoint) | an endpoint for `listen` and `connect` |
 //! | `ConnectionDone`, `ConnectionLost`, `ConnectionAborted` | [`Disconnect`](crate::Disconnect) | [by blame](super::differences#reasons-say-who-is-to-blame) |
 //!
 //! # The reactor
@@ -137,19 +146,37 @@
 //! | `IReactorCore.resolve`, `IHostnameResolver.resolveHostName`, `nameResolver` | [`resolve`](crate::Net::resolve) | both families |
 //! | `installNameResolver`, `installResolver` | [`set_resolver`](crate::Net::set_resolver) | |
 //! | `backlog` | [`backlog`](crate::Limits::backlog) | |
-//! | `adoptStreamPort`, `adoptStreamConnection` | later: sockets that were opened elsewhere | |
+//! | `adoptStreamPort`, `adoptStreamConnection` | [`Adopted`](crate::Adopted) | an address for `listen` or `connect`; [not a duplicate](super::differences#an-adopted-socket-is-given-away) |
 //! | `makeBinding` | later: an address to connect from | |
 //!
 //! # Datagrams and multicast
 //! | Twisted | here | |
 //! |---|---|---|
-//! | `listenUDP`, `IUDPTransport`, `IUDPTransport.write`, `IUDPTransport.connect`, `InvalidAddressError`, `MessageLengthError`, `setBroadcastAllowed`, `adoptDatagramPort` | later: datagrams | |
-//! | `listenMulticast`, `joinGroup`, `leaveGroup`, `setTTL`, `setLoopbackMode`, `setOutgoingInterface`, `MulticastJoinError` | later: multicast | |
+//! | `listenUDP` | [`bind`](crate::Net::bind) | |
+//! | `IUDPTransport` | [`DatagramTransport`](crate::DatagramTransport) | untyped: [`DatagramPort`](crate::DatagramPort) |
+//! | `IUDPTransport.write` | [`send_to`](crate::DatagramPort::send_to), [`write`](crate::DatagramPort::write) | the second when connected |
+//! | `IUDPTransport.connect` | [`connect`](crate::DatagramPort::connect) | |
+//! | `InvalidAddressError` | [a type](super::differences#every-error-of-a-datagram-is-told) | a `SocketAddr` is one |
+//! | `MessageLengthError` | [`DatagramError::Unsent`](crate::DatagramError::Unsent) | |
+//! | `setBroadcastAllowed` | [`set_broadcast`](crate::DatagramPort::set_broadcast) | |
+//! | `adoptDatagramPort` | later: sockets that were opened elsewhere | |
+//! | `listenMulticast` | [`bind_with`](crate::Net::bind_with) | |
+//! | `joinGroup` | [`join_group`](crate::DatagramPort::join_group) | [at once](super::differences#a-group-is-joined-when-the-call-returns) |
+//! | `leaveGroup` | [`leave_group`](crate::DatagramPort::leave_group) | |
+//! | `setTTL` | [`set_multicast_ttl`](crate::DatagramPort::set_multicast_ttl) | |
+//! | `setLoopbackMode` | [`set_multicast_loopback`](crate::DatagramPort::set_multicast_loopback) | |
+//! | `setOutgoingInterface` | [`set_multicast_interface`](crate::DatagramPort::set_multicast_interface) | |
+//! | `MulticastJoinError` | [`join_group`](crate::DatagramPort::join_group) | an `io::Error` |
 //!
 //! # UNIX sockets
 //! | Twisted | here | |
 //! |---|---|---|
-//! | `listenUNIX`, `connectUNIX`, `wantPID`, `checkPID`, `BadFileError`, `sendFileDescriptor`, `FileDescriptorOverrun`, `listenUNIXDatagram`, `connectUNIXDatagram` | later: UNIX sockets | |
+//! | `listenUNIX` | [`UnixListen`](crate::UnixListen) | an address for `listen`, [with its mode](super::differences#the-umask-says-who-may-connect) |
+//! | `connectUNIX` | [`UnixAddress`](crate::UnixAddress) | an address for `connect` |
+//! | `wantPID`, `checkPID`, `BadFileError` | [`replace_stale`](crate::UnixListen::replace_stale) | [no lock file](super::differences#a-dead-socket-is-found-out-by-asking-it) |
+//! | `sendFileDescriptor` | [`write_with_descriptors`](crate::Connection::write_with_descriptors) | with its bytes in one call |
+//! | `FileDescriptorOverrun` | [`DescriptorError`](crate::DescriptorError) | [told to who sends](super::differences#descriptors-are-pulled) |
+//! | `listenUNIXDatagram`, `connectUNIXDatagram` | later: datagrams | |
 //!
 //! # Deferred
 //! | Twisted | here | |
@@ -230,7 +257,7 @@
 //! | `StringTransport.disconnecting` | [`is_open`](crate::Connection::is_open) | of its `connection()` |
 //! | `StringTransport.producerState` | [`is_reading`][testing::FarEnd::is_reading] | |
 //! | `AccumulatingProtocol`, `NonStreamingProducer`, `LineSendingProtocol` | never: three lines of the test; [`protocol`](super::testing#state-rooms-and-work-that-comes-later) looks into it | |
-//! | `FakeDatagramTransport` | later: datagrams | |
+//! | `FakeDatagramTransport` | [`FakeDatagrams`][testing::FakeDatagrams] | |
 //! | `Clock` | [`Clock`][testing::Clock] | of the thread |
 //! | `Clock.advance`, `Clock.pump` | [`advance`][testing::StringTransport::advance] | stops at every timer on the way |
 //! | `Clock.callLater` | [`Net::call_later`](crate::Net::call_later) | of the fake's `net()` |
@@ -253,6 +280,7 @@
 #![cfg_attr(
     feature = "testing",
     doc = "[testing::Clock]: crate::testing::Clock
+[testing::FakeDatagrams]: crate::testing::FakeDatagrams
 [testing::Leaks]: crate::testing::Leaks
 [testing::MemoryReactor]: crate::testing::MemoryReactor
 [testing::MemoryReactor::has_stopped]: crate::testing::MemoryReactor::has_stopped
@@ -275,6 +303,7 @@
 #![cfg_attr(
     not(feature = "testing"),
     doc = "[testing::Clock]: crate#features
+[testing::FakeDatagrams]: crate#features
 [testing::Leaks]: crate#features
 [testing::MemoryReactor]: crate#features
 [testing::MemoryReactor::has_stopped]: crate#features

@@ -1,33 +1,11 @@
-//! The reader of RESP against its model, whole, byte by byte and cut in two: the first two bytes of
-//! an input say which limits, and where.
+//! The reader of RESP against its model: `input.rs` says how an input is read.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 
-use self::model::{expected, limits, read};
-
+#[path = "../../tests/redis/input.rs"]
+mod input;
 #[path = "../../tests/redis/model.rs"]
 mod model;
 
-fuzz_target!(|data: &[u8]| {
-    let [which, cut, input @ ..] = data else {
-        return;
-    };
-    let small = which & 1 == 1;
-    let limits = if small {
-        limits(2, 10, 8, 60)
-    } else {
-        limits(64, 1000, 1000, 10_000)
-    };
-    let said = expected(&limits, input);
-    let (first, second) = input.split_at(usize::from(*cut).min(input.len()));
-    let bytes: Vec<&[u8]> = input.chunks(1).collect();
-    for pieces in [&[input][..], &bytes, &[first, second]] {
-        let (values, rest, _) = read(&limits, pieces);
-        // Debug text, because what is no number equals nothing; the model's errors have no line
-        // ends and are valid text.
-        let plain = |text: String| text.replace(['\r', '\n'], " ");
-        assert_eq!(plain(format!("{values:?}")), plain(format!("{:?}", said.0)), "{pieces:?}");
-        assert_eq!(rest, said.1, "{pieces:?}");
-    }
-});
+fuzz_target!(|data: &[u8]| input::check(data));

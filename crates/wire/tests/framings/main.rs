@@ -4,10 +4,13 @@ mod bodies;
 mod framed;
 mod fuzz;
 mod in_place;
+mod input;
 mod limits;
 mod own;
 mod properties;
 mod random;
+#[path = "../corpus/replay.rs"]
+mod replay;
 mod replies;
 mod subject;
 mod twisted;
@@ -17,6 +20,12 @@ use torsade_wire::{Int8, Int16, Int16Le, Int32, Int32Le, Netstring, Records};
 
 use crate::framed::{Escaped, In, Tagged};
 use crate::unframed::{InChat, InStates};
+
+/// What the coverage-guided fuzzer has found to be worth trying.
+#[test]
+fn every_input_of_the_corpus_is_framed_as_the_model_says() {
+    replay::replay(include_str!("../corpus/framings.txt"), input::check);
+}
 
 /// Run every body for every framing.
 macro_rules! framings {

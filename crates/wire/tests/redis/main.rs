@@ -8,6 +8,7 @@
 mod calls;
 mod fake;
 mod fuzz;
+mod input;
 mod limits;
 mod login;
 mod model;
@@ -15,5 +16,13 @@ mod pubsub;
 mod random;
 mod reader;
 mod reconnecting;
+#[path = "../corpus/replay.rs"]
+mod replay;
 mod transactions;
 mod types;
+
+/// What the coverage-guided fuzzer has found to be worth trying.
+#[test]
+fn every_input_of_the_corpus_is_read_as_the_model_says() {
+    replay::replay(include_str!("../corpus/resp.txt"), input::check);
+}

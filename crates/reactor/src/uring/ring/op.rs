@@ -83,6 +83,13 @@ pub(crate) struct Completion {
     pub(crate) brought: Brought,
 }
 
+impl Completion {
+    /// Whether it says that a file is ready, and not what was received.
+    pub(crate) fn is_readiness(&self) -> bool {
+        matches!((&self.result, &self.brought), (Ok(1..), Brought::Nothing))
+    }
+}
+
 /// What comes with a completion.
 #[derive(Debug)]
 pub(crate) enum Brought {
@@ -125,7 +132,7 @@ impl Pieces {
             message,
         } = &mut *pieces;
         let mut filled = 0;
-        for (slice, piece) in slices.iter_mut().zip(chunk.pieces()) {
+        for (slice, piece) in slices.iter_mut().zip(chunk.message()) {
             slice.iov_base = piece.as_ptr().cast_mut().cast();
             slice.iov_len = piece.len();
             filled += 1;

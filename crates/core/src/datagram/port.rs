@@ -1,0 +1,569 @@
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::io;
+use std::mem;
+use std::net::{IpAddr, SocketAddr};
+use std::panic::Location;
+use std::rc::Rc;
+
+use torsade_deferred::{Deferred, Resolver, queue};
+
+use super::talk::{Talk, Talking};
+use super::{
+    DatagramError, DatagramOptions, DatagramProtocol, DatagramTransport, Departures, Interface,
+    PortSetting,
+};
+use crate::continuation::{Continuation, Owner, Seats};
+use crate::guard::{self, Caught};
+use crate::layer::Place;
+use crate::shared::{Ready, Shared};
+use crate::timers::Action;
+use crate::wire::Interest;
+use crate::{Gone, Net, PortId};
+
+/// A datagram port: the untyped part of a [`DatagramTransport`], for those who do not know its
+/// protocol.
+///
+/// Dropping it does not close the port. Settings are answered by the system at once; on a port that
+/// is closed they are errors.
+#[doc(alias = "IListeningPort")]
+#[derive(Clone)]
+pub struct DatagramPort(pub(crate) Rc<Port>);
+
+/// Sending.
+impl DatagramPort {
+    /// Send one datagram to `to`.
+    ///
+    /// It leaves when the current callback has returned, with others that wait. Whether it arrives
+    /// nobody says. What the system refuses, one that is too long for instance, comes as
+    /// [`error_received`](DatagramProtocol::error_received). If the queue is full, this one is
+    /// [dropped](Self::dropped) (contract C18), and so it is on a port that is closed.
+    ///
+    /// The address must be of the port's own family. On a port that is
+    /// [connected](Self::connect), another one than the peer's is refused by some systems.
+    #[doc(alias = "sendto")]
+    #[doc(alias = "write")]
+    pub fn send_to(&self, data: impl AsRef<[u8]>, to: &SocketAddr) {
+        self.0.send(data.as_ref(), Some(to));
+    }
+
+    /// Send one datagram to the peer that the port is [connected](Self::connect) to. If it is not,
+    /// `error_received` says so.
+    #[doc(alias = "send")]
+    pub fn write(&self, data: impl AsRef<[u8]>) {
+        self.0.send(data.as_ref(), None);
+    }
+
+    /// Bytes that wait to be sent.
+    #[doc(alias = "get_write_buffer_size")]
+    pub fn buffered(&self) -> usize {
+        self.0.departures.borrow().waiting()
+    }
+
+    /// Talk to `peer` and nobody else: [`write`](Self::write) goes there, datagrams of others are
+    /// not received from now on, and that nobody is there is reported.
+    ///
+    /// It may be done again, with another peer. What has arrived before is still delivered.
+    ///
+    /// # Errors
+    /// The system's, if it knows no way there for instance.
+    #[doc(alias = "remote_addr")]
+    #[doc(alias = "ConnectedDatagramProtocol")]
+    pub fn connect(&self, peer: SocketAddr) -> io::Result<()> {
+        let local = self.0.host(|host| host.connect_port(self.0.id, peer))?;
+        self.0.local.set(local);
+        self.0.peer.set(Some(peer));
+        Ok(())
+    }
+}
+
+/// Its life.
+impl DatagramPort {
+    /// Close it. Returns at once: what waits is offered to the system once more, then the socket
+    /// is closed, then [`stopped`](DatagramProtocol::stopped) is called. No more datagrams are
+    /// delivered from now on. Doing it again does nothing.
+    #[doc(alias = "stopListening")]
+    #[doc(alias = "loseConnection")]
+    #[doc(alias = "abort")]
+    pub fn close(&self) {
+        self.0.close();
+    }
+
+    /// Resolves when the socket is closed and `stopped` has returned.
+    #[doc(alias = "wait_closed")]
+    pub fn closed(&self) -> Deferred<(), Infallible> {
+        if self.0.phase.get() == Phase::Stopped {
+            return Deferred::succeed(());
+        }
+        let (resolver, deferred) = Deferred::new();
+        self.0.closes.borrow_mut().push(resolver);
+        deferred
+    }
+
+    /// Whether datagrams are received and sent.
+    #[doc(alias = "is_closing")]
+    pub fn is_open(&self) -> bool {
+        self.0.phase.get().is_open()
+    }
+}
+
+/// Facts.
+impl DatagramPort {
+    /// Names the port between engine and driver.
+    pub fn id(&self) -> PortId {
+        self.0.id
+    }
+
+    /// The address in force, with the real port when 0 was asked for.
+    #[doc(alias = "getHost")]
+    #[doc(alias = "sockname")]
+    pub fn local(&self) -> SocketAddr {
+        self.0.local.get()
+    }
+
+    /// Whom it is [connected](Self::connect) to.
+    #[doc(alias = "peername")]
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.0.peer.get()
+    }
+
+    /// The net it belongs to.
+    pub fn net(&self) -> Net {
+        Net(Rc::clone(&self.0.shared))
+    }
+
+    /// Datagrams that the system has taken.
+    pub fn sent(&self) -> u64 {
+        self.0.sent.get()
+    }
+
+    /// Datagrams that came, truncated ones included.
+    pub fn received(&self) -> u64 {
+        self.0.received.get()
+    }
+
+    /// Datagrams that were not sent because the queue was full or the port closed.
+    pub fn dropped(&self) -> u64 {
+        self.0.dropped.get()
+    }
+}
+
+/// Broadcast and multicast.
+impl DatagramPort {
+    /// Whether datagrams may be sent to broadcast addresses. Without it, the system refuses them:
+    /// `error_received`.
+    ///
+    /// # Errors
+    /// The system's.
+    #[doc(alias = "setBroadcastAllowed")]
+    pub fn set_broadcast(&self, on: bool) -> io::Result<()> {
+        self.0.set(PortSetting::Broadcast(on))
+    }
+
+    /// How many routers a datagram may pass; for IPv6 the hop limit.
+    ///
+    /// # Errors
+    /// The system's, above 255 for instance.
+    pub fn set_ttl(&self, hops: u32) -> io::Result<()> {
+        self.0.set(PortSetting::Ttl(hops))
+    }
+
+    /// Receive what is sent to a group, an address in 224.0.0.0/4 or ff00::/8, on an interface.
+    ///
+    /// # Errors
+    /// The system's; `InvalidInput` for an IPv6 group on an interface that is named by an IPv4
+    /// address.
+    #[doc(alias = "joinGroup")]
+    #[doc(alias = "MulticastJoinError")]
+    pub fn join_group(&self, group: IpAddr, on: Interface) -> io::Result<()> {
+        self.0.set(PortSetting::Join(group, on))
+    }
+
+    /// Receive it no more.
+    ///
+    /// # Errors
+    /// The system's, if the port is not in the group there.
+    #[doc(alias = "leaveGroup")]
+    pub fn leave_group(&self, group: IpAddr, on: Interface) -> io::Result<()> {
+        self.0.set(PortSetting::Leave(group, on))
+    }
+
+    /// How many routers a datagram to a group may pass. 1 by default: none.
+    ///
+    /// # Errors
+    /// The system's.
+    #[doc(alias = "setTTL")]
+    pub fn set_multicast_ttl(&self, hops: u32) -> io::Result<()> {
+        self.0.set(PortSetting::MulticastTtl(hops))
+    }
+
+    /// Whether this machine hears what this port sends to a group it has joined. On by default.
+    ///
+    /// # Errors
+    /// The system's.
+    #[doc(alias = "setLoopbackMode")]
+    pub fn set_multicast_loopback(&self, on: bool) -> io::Result<()> {
+        self.0.set(PortSetting::MulticastLoopback(on))
+    }
+
+    /// The interface by which datagrams to groups leave.
+    ///
+    /// # Errors
+    /// The system's.
+    #[doc(alias = "setOutgoingInterface")]
+    pub fn set_multicast_interface(&self, interface: Interface) -> io::Result<()> {
+        let setting = PortSetting::MulticastInterface(interface, self.local());
+        self.0.set(setting)
+    }
+}
+
+impl PartialEq for DatagramPort {
+    fn eq(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for DatagramPort {}
+
+impl Hash for DatagramPort {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Rc::as_ptr(&self.0).hash(state);
+    }
+}
+
+impl fmt::Debug for DatagramPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DatagramPort")
+            .field("id", &self.id())
+            .field("local", &self.local())
+            .field("peer", &self.peer())
+            .field("phase", &self.0.phase.get())
+            .field("buffered", &self.buffered())
+            .finish()
+    }
+}
+
+/// What the handles of a port and the engine share: everything but the socket, which is the
+/// driver's.
+///
+/// All of it is cells that are never left borrowed while user code runs.
+pub(crate) struct Port {
+    shared: Rc<Shared>,
+    pub(crate) id: PortId,
+    local: Cell<SocketAddr>,
+    peer: Cell<Option<SocketAddr>>,
+    pub(crate) phase: Cell<Phase>,
+    /// Not here while a callback runs.
+    protocol: Cell<Option<Box<dyn Talk>>>,
+    pub(crate) departures: RefCell<Departures>,
+    /// Datagrams that came while continuations were queued, which go first.
+    pub(crate) inbox: RefCell<VecDeque<(SocketAddr, Box<[u8]>)>>,
+    /// What the driver was told last.
+    pub(crate) interest: Cell<Interest>,
+    /// What is to run. For each there is an entry in the thread's queue, which says when.
+    queued: RefCell<VecDeque<Queued>>,
+    pub(crate) waits: Seats<Self>,
+    /// Whether the engine comes by in any case: a callback runs, or it is in the list.
+    seen_to: Cell<bool>,
+    closes: RefCell<Vec<Resolver<(), Infallible>>>,
+    sent: Cell<u64>,
+    received: Cell<u64>,
+    dropped: Cell<u64>,
+    /// Where it was asked for.
+    pub(crate) site: &'static Location<'static>,
+}
+
+/// Where a port is in its life.
+///
+/// ```text
+///            `started` called           close, stop          socket closed         end of the turn
+///   Bound -------------------> Open -----------------> Closing ----------> Closed ---------> Stopped
+///     |       close                                      ^                          (`stopped`)
+///     +--------------------------------------------------+
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Bound,
+    Open,
+    /// Nothing more is delivered or accepted; what waits is sent once more.
+    Closing,
+    /// `stopped` is on its way.
+    Closed,
+    Stopped,
+}
+
+impl Phase {
+    pub(crate) fn is_open(self) -> bool {
+        matches!(self, Self::Bound | Self::Open)
+    }
+}
+
+/// Something that is to run on a port when its place in the thread's queue comes.
+pub(crate) enum Queued {
+    Started,
+    /// A call, or a result that is there.
+    Call(Rc<dyn Continuation<Port>>),
+    Error(DatagramError),
+    Stopping,
+    /// It was cancelled. It keeps its place, so that those behind it keep theirs.
+    Nothing,
+}
+
+/// Open a port.
+pub(crate) fn bind<P: DatagramProtocol>(
+    shared: &Rc<Shared>,
+    address: SocketAddr,
+    options: &DatagramOptions,
+    protocol: &mut Option<P>,
+    site: &'static Location<'static>,
+) -> io::Result<DatagramTransport<P>> {
+    let id = PortId(shared.ports.borrow().next_key());
+    let local = shared.host().bind(address, options, id)?;
+    let protocol = protocol.take();
+    let port = Rc::new(Port {
+        shared: Rc::clone(shared),
+        id,
+        local: Cell::new(local),
+        peer: Cell::new(None),
+        phase: Cell::new(Phase::Bound),
+        protocol: Cell::new(protocol.map(|it| Box::new(Talking(it)) as Box<dyn Talk>)),
+        departures: RefCell::default(),
+        inbox: RefCell::default(),
+        interest: Cell::new(Interest {
+            readable: true,
+            writable: false,
+        }),
+        queued: RefCell::default(),
+        waits: Seats::default(),
+        seen_to: Cell::new(false),
+        closes: RefCell::default(),
+        sent: Cell::new(0),
+        received: Cell::new(0),
+        dropped: Cell::new(0),
+        site,
+    });
+    shared.ports.borrow_mut().insert(Rc::clone(&port));
+    port.enqueue(Queued::Started);
+    Ok(DatagramTransport::new(port))
+}
+
+/// What handles do.
+impl Port {
+    fn host<T>(&self, ask: impl FnOnce(&dyn crate::host::Host) -> io::Result<T>) -> io::Result<T> {
+        let has_socket = matches!(
+            self.phase.get(),
+            Phase::Bound | Phase::Open | Phase::Closing
+        );
+        if !has_socket || !self.shared.is_alive() {
+            return Err(io::Error::new(io::ErrorKind::NotConnected, Gone));
+        }
+        ask(self.shared.host())
+    }
+
+    fn set(&self, setting: PortSetting) -> io::Result<()> {
+        self.host(|host| host.set_port(self.id, &setting))
+    }
+
+    fn send(self: &Rc<Self>, data: &[u8], to: Option<&SocketAddr>) {
+        let is_open = self.phase.get().is_open();
+        let mut departures = self.departures.borrow_mut();
+        if !is_open || departures.weight() >= self.shared.limits().datagram_queue {
+            drop(departures);
+            self.count_dropped(1);
+            if !is_open {
+                log::debug!("port {}: dropping a datagram, it is closed", self.id);
+            }
+            return;
+        }
+        departures.push(data, to);
+        drop(departures);
+        self.touch();
+    }
+
+    pub(crate) fn close(self: &Rc<Self>) {
+        if self.phase.get().is_open() {
+            self.phase.set(Phase::Closing);
+            self.touch();
+        }
+    }
+
+    pub(crate) fn tell_stopping(self: &Rc<Self>) {
+        if self.phase.get().is_open() {
+            self.enqueue(Queued::Stopping);
+        }
+    }
+
+    /// Something changed that the engine must act on.
+    fn touch(&self) {
+        if !self.seen_to.replace(true) {
+            self.shared.touched_ports.borrow_mut().push(self.id);
+            self.shared.work();
+        }
+    }
+}
+
+/// What is queued.
+impl Port {
+    pub(crate) fn enqueue(self: &Rc<Self>, what: Queued) {
+        if self.phase.get() != Phase::Stopped {
+            self.queued.borrow_mut().push_back(what);
+            // Outside a turn nothing is run here: that is for the engine's next one.
+            queue::leave(Rc::<Self>::clone(self));
+            self.shared.work();
+        }
+    }
+
+    pub(crate) fn dequeue(&self) -> Option<Queued> {
+        self.queued.borrow_mut().pop_front()
+    }
+
+    pub(crate) fn is_queued(&self) -> bool {
+        !self.queued.borrow().is_empty()
+    }
+
+    /// Whether a datagram may reach the protocol now.
+    pub(crate) fn takes_facts(&self) -> bool {
+        self.phase.get() == Phase::Open && !self.is_queued()
+    }
+
+    /// What waits or is queued, to be cancelled.
+    fn take_continuations(&self) -> Vec<Rc<dyn Continuation<Self>>> {
+        let mut taken = self.waits.take(|_| true);
+        for queued in self.queued.borrow_mut().iter_mut() {
+            if matches!(queued, Queued::Call(_))
+                && let Queued::Call(continuation) = mem::replace(queued, Queued::Nothing)
+            {
+                taken.push(continuation);
+            }
+        }
+        taken
+    }
+}
+
+/// What the engine does.
+impl Port {
+    /// The engine comes by in any case, from here on. Returns whether it would not have otherwise.
+    pub(crate) fn begin(&self) -> bool {
+        !self.seen_to.replace(true)
+    }
+
+    /// It has come by.
+    pub(crate) fn seen(&self) {
+        self.seen_to.set(false);
+    }
+
+    /// It has not, and shall later.
+    pub(crate) fn see_later(&self) {
+        self.seen_to.set(false);
+        self.touch();
+    }
+
+    /// Make one callback. A panic in it is nobody's end.
+    pub(crate) fn callback(
+        self: &Rc<Self>,
+        place: &'static str,
+        call: impl FnOnce(&mut dyn Talk, &Rc<Self>),
+    ) {
+        let Some(mut protocol) = self.protocol.take() else {
+            return;
+        };
+        self.shared.note_port_call(self.id, place);
+        let outcome = guard::run(|| call(&mut *protocol, self));
+        self.protocol.set(Some(protocol));
+        if let Err(panic) = outcome {
+            self.caught(place, panic);
+        }
+    }
+
+    #[cold]
+    pub(crate) fn caught(&self, place: &'static str, panic: torsade_deferred::Panic) {
+        let caught = Caught::at(self.id, place, panic);
+        self.shared.host().caught(&caught);
+    }
+
+    /// Cancel what waits, each by itself: it is user code.
+    pub(crate) fn cancel_waits(&self) {
+        for continuation in self.take_continuations() {
+            if let Err(panic) = guard::run(|| continuation.cancel(self)) {
+                self.caught("the end of a continuation", panic);
+            }
+            if let Err(panic) = guard::run(|| drop(continuation)) {
+                self.caught("the drop of a continuation", panic);
+            }
+        }
+    }
+
+    /// The protocol, to be dropped.
+    pub(crate) fn take_protocol(&self) -> Option<Box<dyn Talk>> {
+        self.protocol.take()
+    }
+
+    pub(crate) fn put_protocol(&self, protocol: Box<dyn Talk>) {
+        self.protocol.set(Some(protocol));
+    }
+
+    pub(crate) fn take_closes(&self) -> Vec<Resolver<(), Infallible>> {
+        self.closes.take()
+    }
+
+    pub(crate) fn count_received(&self) {
+        self.received.set(self.received.get() + 1);
+    }
+
+    pub(crate) fn count_sent(&self, datagrams: u64) {
+        self.sent.set(self.sent.get() + datagrams);
+    }
+
+    pub(crate) fn count_dropped(&self, datagrams: u64) {
+        self.dropped.set(self.dropped.get() + datagrams);
+        self.shared.count_dropped_datagrams(datagrams);
+    }
+}
+
+impl Owner for Port {
+    type Transport<P> = DatagramTransport<P>;
+
+    fn transport<P>(self: &Rc<Self>, _: Place) -> DatagramTransport<P> {
+        DatagramTransport::new(Rc::clone(self))
+    }
+
+    fn shared(&self) -> &Rc<Shared> {
+        &self.shared
+    }
+
+    fn seats(&self) -> &Seats<Self> {
+        &self.waits
+    }
+
+    fn is_over(&self, _: Place) -> bool {
+        let over = self.phase.get() == Phase::Stopped || !self.shared.is_alive();
+        if over {
+            log::debug!("port {}: dropping a continuation, it is closed", self.id);
+        }
+        over
+    }
+
+    /// A port holds nothing back.
+    fn waits(self: &Rc<Self>, _: &dyn Continuation<Self>) {}
+
+    fn ready(self: &Rc<Self>, continuation: Rc<dyn Continuation<Self>>) {
+        self.enqueue(Queued::Call(continuation));
+    }
+
+    fn action(self: &Rc<Self>, continuation: Rc<dyn Continuation<Self>>) -> Action {
+        Action::Port(Rc::clone(self), continuation)
+    }
+}
+
+/// As a connection is: each entry in the thread's queue hands it to the engine that owns it.
+impl queue::Job for Port {
+    fn run(self: Rc<Self>) {
+        let shared = Rc::clone(&self.shared);
+        if shared.is_alive() {
+            shared.push_ready(Ready::Port(self));
+        }
+    }
+}

@@ -1,0 +1,128 @@
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use thiserror::Error;
+
+/// An open file of the process, owned: std's `OwnedFd`.
+///
+/// Where there are none, on systems that are no Unix, this is a type without values, so that what
+/// is about descriptors compiles there and is never called.
+#[cfg(unix)]
+pub type Descriptor = std::os::fd::OwnedFd;
+
+/// There are no descriptors on this system.
+#[cfg(not(unix))]
+#[derive(Debug)]
+pub enum Descriptor {}
+
+/// Why descriptors were not taken to be sent. They are closed.
+#[doc(alias = "FileDescriptorOverrun")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum DescriptorError {
+    /// The other end is not on this machine, or there is a filter in between: only the plain bytes
+    /// of a Unix socket carry descriptors.
+    #[error("only the plain bytes of a Unix socket carry descriptors")]
+    NotCarried,
+    /// Descriptors go with bytes, and there were none.
+    #[error("descriptors go with at least one byte")]
+    NoBytes,
+    /// There would be more than may wait: `Limits::descriptors`.
+    #[error("more than {most} descriptors would wait")]
+    TooMany {
+        /// How many may.
+        most: usize,
+    },
+    /// It is too late for output, or there is too much of it already.
+    #[error("no more output is taken")]
+    Closed,
+}
+
+/// A socket that the program has already, to be listened on or to be a connection.
+///
+/// It is an address as good as any: `net.listen(Adopted::new(listener), factory)` accepts on a
+/// socket that listens, and `net.connect(Adopted::new(stream), protocol)` makes a connection of one
+/// that is connected. Either takes it, once: from then on it is the reactor's, in non-blocking
+/// mode, and is closed by it. Until then it is this value's and of its clones, and is closed with
+/// the last of them.
+///
+/// A stream is taken as one that we opened, so it is not throttled;
+/// [`throttle_input`](crate::Connection::throttle_input) is for those that somebody else accepted.
+///
+/// ```no_run
+/// # // Needs a socket; it is tested on real ones.
+/// use torsade_core::{Adopted, ListenError, Listener, Net, Protocol, Transport, factory};
+/// # struct Echo;
+/// # impl Protocol for Echo {
+/// #     fn data_received(&mut self, transport: &Transport<Self>, data: &[u8]) {}
+/// # }
+/// # #[cfg(unix)]
+/// fn serve(net: &Net) -> Result<Listener, Box<dyn std::error::Error>> {
+///     let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+///     Ok(net.listen(Adopted::new(listener), factory(|_| Echo))?)
+/// }
+/// ```
+#[doc(alias = "adoptStreamPort")]
+#[doc(alias = "adoptStreamConnection")]
+#[doc(alias = "AdoptedStreamServerEndpoint")]
+#[doc(alias = "connect_accepted_socket")]
+#[doc(alias = "from_std")]
+#[derive(Clone)]
+pub struct Adopted(Arc<dyn Given>);
+
+/// What can be taken once. Behind a trait, because an address that holds it is compared and hashed
+/// by which it is, whatever was taken from it.
+trait Given: Send + Sync {
+    fn take(&self) -> Option<Descriptor>;
+}
+
+impl Given for Mutex<Option<Descriptor>> {
+    fn take(&self) -> Option<Descriptor> {
+        self.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl Adopted {
+    /// This socket: one of std's, or any descriptor of one.
+    pub fn new(socket: impl Into<Descriptor>) -> Self {
+        Self(Arc::new(Mutex::new(Some(socket.into()))))
+    }
+
+    /// Have the socket, if nobody had it before. Drivers ask for it.
+    ///
+    /// ```
+    /// # #[cfg(unix)] {
+    /// use torsade_core::Adopted;
+    ///
+    /// let (ours, _theirs) = std::os::unix::net::UnixStream::pair()?;
+    /// let adopted = Adopted::new(ours);
+    /// assert!(adopted.take().is_some());
+    /// assert!(adopted.take().is_none());
+    /// # }
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn take(&self) -> Option<Descriptor> {
+        self.0.take()
+    }
+}
+
+/// The same socket, not an equal one.
+impl PartialEq for Adopted {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Adopted {}
+
+impl std::hash::Hash for Adopted {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        Arc::as_ptr(&self.0).cast::<()>().hash(state);
+    }
+}
+
+impl fmt::Debug for Adopted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Adopted")
+    }
+}

@@ -1,0 +1,103 @@
+//! Datagrams one by one, where the system has no call for several.
+#![expect(
+    unsafe_code,
+    reason = "socket2 receives into memory that need not be initialised, and the memory here is"
+)]
+
+use std::io::{self, ErrorKind};
+use std::mem::MaybeUninit;
+use std::net::SocketAddr;
+
+use socket2::{SockAddr, Socket};
+use torsade_core::Limits;
+use torsade_core::driver::{Arrived, Departures};
+
+use crate::transfer::NO_SIGNAL;
+
+/// What is received into.
+#[derive(Debug)]
+pub(crate) struct Receiver {
+    /// Room for one more byte than is wanted, which says that a datagram was longer.
+    buffer: Vec<u8>,
+    most: usize,
+    arrived: Option<(SocketAddr, usize)>,
+}
+
+impl Receiver {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self {
+            buffer: Vec::new(),
+            most: limits.datagram.max(1),
+            arrived: None,
+        }
+    }
+
+    pub(crate) fn receive(&mut self, socket: &Socket) -> io::Result<usize> {
+        self.arrived = None;
+        self.buffer.resize(self.most + 1, 0);
+        let buffer: &mut [u8] = &mut self.buffer;
+        // SAFETY: every byte is initialised before, and stays so: socket2 promises to write no
+        // uninitialised byte into a buffer of this kind.
+        let buffer = unsafe { &mut *(std::ptr::from_mut(buffer) as *mut [MaybeUninit<u8>]) };
+        let (length, from) = match socket.recv_from(buffer) {
+            // What Windows says of a datagram that is longer.
+            Err(error) if cfg!(windows) && error.raw_os_error() == Some(10_040) => {
+                return Err(error);
+            }
+            received => received?,
+        };
+        let from = from.as_socket().ok_or(ErrorKind::WouldBlock)?;
+        self.arrived = Some((from, length));
+        Ok(length)
+    }
+
+    pub(crate) fn arrived(&self) -> impl Iterator<Item = Arrived<'_>> {
+        self.arrived.iter().map(|(from, length)| Arrived {
+            from: *from,
+            data: &self.buffer[..(*length).min(self.most)],
+            whole: (*length > self.most).then_some(*length),
+        })
+    }
+}
+
+/// What is to be known of a socket for sending: nothing.
+#[derive(Debug)]
+pub(crate) struct Eagerness;
+
+impl Eagerness {
+    pub(crate) fn of(_: &Socket) -> Self {
+        Self
+    }
+
+    pub(crate) fn is_connected(&mut self) {}
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Sender;
+
+impl Sender {
+    pub(crate) fn send(&mut self, socket: &Socket, all: &mut Departures, _: &mut Eagerness) {
+        let mut retried = false;
+        while let Some(first) = all.first() {
+            let sent = match first.to {
+                Some(to) => socket.send_to_with_flags(first.data, &SockAddr::from(*to), NO_SIGNAL),
+                None => socket.send_with_flags(first.data, NO_SIGNAL),
+            };
+            match sent {
+                Ok(_) => all.sent(1),
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    all.no_room();
+                    return;
+                }
+                Err(error) if error.kind() == ErrorKind::ConnectionRefused && !retried => {
+                    all.reported(error);
+                    retried = true;
+                    continue;
+                }
+                Err(error) => all.failed(error),
+            }
+            retried = false;
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Sockets for datagrams.
+
+#[cfg(target_os = "linux")]
+#[path = "batch_linux.rs"]
+mod batch;
+#[cfg(not(target_os = "linux"))]
+#[path = "batch_portable.rs"]
+mod batch;
+mod open;
+mod ports;
+
+pub(crate) use self::ports::{PortSocket, Ports, Receiver};

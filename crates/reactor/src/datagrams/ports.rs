@@ -1,0 +1,140 @@
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+
+use socket2::Socket;
+use torsade_core::driver::{Departures, Interest, PortSetting};
+use torsade_core::{DatagramOptions, PortId};
+
+pub(crate) use super::batch::Receiver;
+use super::batch::{Eagerness, Sender};
+use super::open;
+
+/// The sockets of a reactor's datagram ports. Programs reach it in the middle of their callbacks,
+/// so it is never left borrowed.
+#[derive(Debug)]
+pub(crate) struct Ports<S> {
+    table: RefCell<HashMap<PortId, Bound<S>>>,
+    sender: RefCell<Sender>,
+}
+
+/// One socket, in its poller.
+#[derive(Debug)]
+struct Bound<S> {
+    socket: S,
+    interest: Interest,
+    eagerness: Eagerness,
+}
+
+/// A socket as a driver watches it.
+pub(crate) trait PortSocket {
+    fn socket(&self) -> &Socket;
+
+    /// From now on these events are wanted.
+    fn want(&mut self, port: PortId, interest: Interest) -> io::Result<()>;
+}
+
+impl<S: PortSocket> Ports<S> {
+    pub(crate) fn new() -> Self {
+        Self {
+            table: RefCell::default(),
+            sender: RefCell::default(),
+        }
+    }
+
+    /// Open a socket, and hear of what comes there from now on.
+    pub(crate) fn bind(
+        &self,
+        wanted: SocketAddr,
+        options: &DatagramOptions,
+        port: PortId,
+        watch: impl FnOnce(Socket) -> S,
+    ) -> io::Result<SocketAddr> {
+        let socket = open::open(wanted, options)?;
+        let local = local(&socket, wanted)?;
+        let eagerness = Eagerness::of(&socket);
+        let interest = Interest {
+            readable: true,
+            writable: false,
+        };
+        let mut socket = watch(socket);
+        socket.want(port, interest)?;
+        let bound = Bound {
+            socket,
+            interest,
+            eagerness,
+        };
+        self.table.borrow_mut().insert(port, bound);
+        Ok(local)
+    }
+
+    pub(crate) fn close(&self, port: PortId) {
+        let removed = self.table.borrow_mut().remove(&port);
+        drop(removed);
+    }
+
+    pub(crate) fn connect(&self, port: PortId, peer: SocketAddr) -> io::Result<SocketAddr> {
+        match self.table.borrow_mut().get_mut(&port) {
+            Some(bound) => {
+                let socket = bound.socket.socket();
+                socket.connect(&peer.into())?;
+                bound.eagerness.is_connected();
+                local(socket, peer)
+            }
+            None => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    pub(crate) fn set(&self, port: PortId, setting: &PortSetting) -> io::Result<()> {
+        self.ask(port, |socket| open::set(socket, setting))
+    }
+
+    fn ask<T>(&self, port: PortId, ask: impl FnOnce(&Socket) -> io::Result<T>) -> io::Result<T> {
+        match self.table.borrow().get(&port) {
+            Some(bound) => ask(bound.socket.socket()),
+            None => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    pub(crate) fn want(&self, port: PortId, interest: Interest) -> io::Result<()> {
+        match self.table.borrow_mut().get_mut(&port) {
+            Some(bound) => {
+                bound.interest = interest;
+                bound.socket.want(port, interest)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// What is wanted of a port, while it is there.
+    pub(crate) fn interest(&self, port: PortId) -> Option<Interest> {
+        Some(self.table.borrow().get(&port)?.interest)
+    }
+
+    /// Look at the driver's side of a port.
+    #[cfg(all(target_os = "linux", feature = "io-uring"))]
+    pub(crate) fn with<R>(&self, port: PortId, look: impl FnOnce(&mut S) -> R) -> Option<R> {
+        let mut table = self.table.borrow_mut();
+        Some(look(&mut table.get_mut(&port)?.socket))
+    }
+
+    /// Receive what there is. Returns how many bytes that is, of how many datagrams the receiver
+    /// knows.
+    pub(crate) fn receive(&self, port: PortId, receiver: &mut Receiver) -> io::Result<usize> {
+        self.ask(port, |socket| receiver.receive(socket))
+    }
+
+    /// Send what the kernel takes.
+    pub(crate) fn send(&self, port: PortId, departures: &mut Departures) {
+        if let Some(bound) = self.table.borrow_mut().get_mut(&port) {
+            let sender = &mut *self.sender.borrow_mut();
+            let socket = bound.socket.socket();
+            sender.send(socket, departures, &mut bound.eagerness);
+        }
+    }
+}
+
+fn local(socket: &Socket, wanted: SocketAddr) -> io::Result<SocketAddr> {
+    Ok(socket.local_addr()?.as_socket().unwrap_or(wanted))
+}
