@@ -231,16 +231,16 @@ impl From<&Failure<ConnectError>> for Reply {
     fn from(error: &Failure<ConnectError>) -> Self {
         use std::io::ErrorKind;
         match error {
-            Failure::Error(ConnectError::System { error, .. }) => match error.kind() {
+            Failure::Error(error) => match error.kind() {
                 ErrorKind::ConnectionRefused => Self::Refused,
                 ErrorKind::NetworkUnreachable => Self::NetworkUnreachable,
-                ErrorKind::HostUnreachable => Self::HostUnreachable,
+                // No such name is as good as no such host.
+                ErrorKind::HostUnreachable
+                | ErrorKind::NotFound
+                | ErrorKind::TimedOut
+                | ErrorKind::InvalidInput => Self::HostUnreachable,
                 _ => Self::Failed,
             },
-            // Names are not looked up, except `localhost`.
-            Failure::Error(ConnectError::Endpoint(_) | ConnectError::TimedOut { .. }) => {
-                Self::HostUnreachable
-            }
             _ => Self::Failed,
         }
     }

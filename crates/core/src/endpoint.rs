@@ -1,8 +1,12 @@
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::{Address, Adopted, EndpointError, Filter, ListenOptions, Peer, UnixAddress};
+use crate::place::check_name;
+use crate::{
+    Address, Adopted, EndpointError, Filter, Limits, ListenOptions, Peer, Place, UnixAddress,
+};
 
 /// Where to listen, or what to connect to, and through which filters.
 ///
@@ -31,60 +35,139 @@ use crate::{Address, Adopted, EndpointError, Filter, ListenOptions, Peer, UnixAd
 ///
 /// let endpoint = "127.0.0.1:8007".to_endpoint()?.filter(|_| Log);
 /// // net.listen(endpoint, factory(|_| Echo))?;
-/// # assert_eq!(endpoint.addresses().len(), 1);
+/// # assert_eq!(endpoint.places().len(), 1);
 /// # Ok::<(), torsade_core::EndpointError>(())
 /// ```
+///
+/// # Names
+/// A place may be the name of a host: see [`host`](Self::host), and [`Place`] for the others.
+/// [`Net::connect`](crate::Net::connect) looks it up and races its addresses; what is set here with
+/// [`family`](Self::family), [`bind`](Self::bind), [`timeout`](Self::timeout) and
+/// [`attempt_delay`](Self::attempt_delay) is for connects, and `listen` takes no notice.
 #[doc(alias = "IStreamServerEndpoint")]
 #[doc(alias = "IStreamClientEndpoint")]
 #[derive(Clone, Default)]
 pub struct Endpoint {
-    addresses: Vec<Address>,
+    places: Vec<Place>,
     filters: Vec<MakeFilter>,
     options: ListenOptions,
+    family: Family,
+    bind: Option<Address>,
+    timeout: Option<Duration>,
+    attempt_delay: Option<Duration>,
 }
 
 /// Makes one filter for each connection.
 type MakeFilter = Arc<dyn Fn(&Peer) -> Box<dyn Filter> + Send + Sync>;
 
+/// Which kinds of internet addresses are connected to.
+///
+/// ```
+/// use torsade_core::{Endpoint, Family};
+///
+/// let modern = Endpoint::host("example.org", 443).family(Family::V6);
+/// # drop(modern);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Family {
+    /// IPv6 and IPv4, whichever answers first.
+    #[default]
+    Any,
+    /// IPv4 only.
+    V4,
+    /// IPv6 only.
+    V6,
+}
+
 impl Endpoint {
-    /// These addresses, to be tried in this order.
+    /// These places, to be tried in this order.
     ///
     /// ```
     /// use std::net::SocketAddr;
     /// use torsade_core::Endpoint;
     ///
     /// let here: SocketAddr = "127.0.0.1:8007".parse()?;
-    /// assert_eq!(Endpoint::new([here]).addresses().len(), 1);
+    /// assert_eq!(Endpoint::new([here]).places().len(), 1);
     /// # Ok::<(), std::net::AddrParseError>(())
     /// ```
-    pub fn new<A: Into<Address>>(addresses: impl IntoIterator<Item = A>) -> Self {
-        Self {
-            addresses: addresses.into_iter().map(Into::into).collect(),
-            filters: Vec::new(),
-            options: ListenOptions::default(),
-        }
+    pub fn new<P: Into<Place>>(places: impl IntoIterator<Item = P>) -> Self {
+        Self::default().at(places)
     }
 
-    /// The same filters, at these addresses.
+    /// This port of the host of this name, or at this numeric address.
+    ///
+    /// `localhost`, and every name under it, is the loopback addresses, without a look-up. Whether
+    /// another name can be one at all is found out when it is connected to.
+    ///
+    /// ```
+    /// use torsade_core::Endpoint;
+    ///
+    /// assert_eq!(Endpoint::host("example.org", 80).places()[0].to_string(), "example.org:80");
+    /// assert_eq!(Endpoint::host("::1", 80).places()[0].to_string(), "[::1]:80");
+    /// assert_eq!(Endpoint::host("localhost", 80).places().len(), 2);
+    /// ```
+    #[doc(alias = "HostnameEndpoint")]
+    pub fn host(name: impl AsRef<str>, port: u16) -> Self {
+        Self::new(Place::of_host(name.as_ref(), port))
+    }
+
+    /// The same filters and options, at these places.
     ///
     /// ```
     /// use torsade_core::{Endpoint, UnixAddress};
     ///
     /// let nowhere = Endpoint::default();
-    /// assert!(nowhere.addresses().is_empty());
-    /// assert!(nowhere.at([UnixAddress::path("/run/a")]).addresses()[0].is_local());
+    /// assert!(nowhere.places().is_empty());
+    /// assert_eq!(nowhere.at([UnixAddress::path("/run/a")]).places().len(), 1);
     /// ```
     #[must_use]
-    pub fn at<A: Into<Address>>(self, addresses: impl IntoIterator<Item = A>) -> Self {
+    pub fn at<P: Into<Place>>(self, places: impl IntoIterator<Item = P>) -> Self {
         Self {
-            addresses: addresses.into_iter().map(Into::into).collect(),
+            places: places.into_iter().map(Into::into).collect(),
             ..self
         }
     }
 
-    /// The addresses, in the order in which to try them.
-    pub fn addresses(&self) -> &[Address] {
-        &self.addresses
+    /// The places, in the order in which to try them.
+    pub fn places(&self) -> &[Place] {
+        &self.places
+    }
+
+    /// Connect to internet addresses of this family only; otherwise to any.
+    #[must_use]
+    #[doc(alias = "IPV6_V6ONLY")]
+    pub fn family(mut self, family: Family) -> Self {
+        self.family = family;
+        self
+    }
+
+    /// Connect from this address, with port 0 from any port of it. Only places of its family can be
+    /// reached then.
+    #[must_use]
+    #[doc(alias = "bindAddress")]
+    #[doc(alias = "local_addr")]
+    pub fn bind(mut self, local: impl Into<Address>) -> Self {
+        self.bind = Some(local.into());
+        self
+    }
+
+    /// A connect, its look-ups and all its attempts, has this long; otherwise
+    /// `Limits::connect_timeout`.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// While an address does not answer, the next one is tried after this long; otherwise
+    /// `Limits::connect_attempt_delay`. With [`Duration::MAX`] one is tried when the one before has
+    /// failed.
+    #[must_use]
+    #[doc(alias = "happy_eyeballs_delay")]
+    #[doc(alias = "attemptDelay")]
+    pub fn attempt_delay(mut self, delay: Duration) -> Self {
+        self.attempt_delay = Some(delay);
+        self
     }
 
     /// Let the bytes of every connection pass through a filter that `make` makes for it, between
@@ -119,30 +202,58 @@ impl Endpoint {
     pub(crate) fn make_filters(&self, peer: &Peer) -> Vec<Box<dyn Filter>> {
         self.filters.iter().map(|make| make(peer)).collect()
     }
+
+    pub(crate) fn local(&self) -> Option<&Address> {
+        self.bind.as_ref()
+    }
+
+    /// Whether a connect may go to this address.
+    pub(crate) fn admits(&self, address: &Address) -> bool {
+        let Some(ip) = address.ip() else {
+            return true;
+        };
+        let fits = match self.family {
+            Family::Any => true,
+            Family::V4 => ip.is_ipv4(),
+            Family::V6 => ip.is_ipv6(),
+        };
+        let bound = self.bind.as_ref().and_then(Address::ip);
+        fits && bound.is_none_or(|bound| bound.is_ipv4() == ip.is_ipv4())
+    }
+
+    pub(crate) fn connect_timeout(&self, limits: &Limits) -> Duration {
+        self.timeout.unwrap_or(limits.connect_timeout)
+    }
+
+    pub(crate) fn delay(&self, limits: &Limits) -> Duration {
+        self.attempt_delay.unwrap_or(limits.connect_attempt_delay)
+    }
 }
 
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Endpoint")
-            .field("addresses", &self.addresses)
+            .field("places", &self.places)
             .field("filters", &self.filters.len())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
 /// Something that `listen` and `connect` can go to.
 ///
-/// Implemented for an [`Endpoint`], for addresses, for slices of them (tried in order), and for
-/// text like `"127.0.0.1:8007"`, `"[::1]:8007"` or `"localhost:8007"`. `localhost` is the loopback
-/// addresses, as RFC 6761 section 6.3 has it; other names are refused rather than looked up.
+/// Implemented for an [`Endpoint`], for addresses, for slices of them (tried in order), for a host
+/// with a port, `("example.org", 80)`, and for text like `"127.0.0.1:8007"`, `"[::1]:8007"`,
+/// `"example.org:80"` or `"localhost:8007"`. `localhost` is the loopback addresses, as RFC 6761
+/// section 6.3 has it; other names are looked up when they are connected to.
 ///
 /// ```
 /// use torsade_core::{EndpointError, ToEndpoint};
 ///
 /// let both = "localhost:8007".to_endpoint()?;
-/// assert_eq!(both.addresses()[0].to_string(), "127.0.0.1:8007");
-/// assert_eq!(both.addresses()[1].to_string(), "[::1]:8007");
+/// assert_eq!(both.places()[0].to_string(), "127.0.0.1:8007");
+/// assert_eq!(both.places()[1].to_string(), "[::1]:8007");
 /// assert!(matches!("127.0.0.1".to_endpoint(), Err(EndpointError::Port { .. })));
+/// assert!(matches!("exa mple.org:80".to_endpoint(), Err(EndpointError::Name { .. })));
 /// # Ok::<(), EndpointError>(())
 /// ```
 #[diagnostic::on_unimplemented(
@@ -193,6 +304,12 @@ impl ToEndpoint for Address {
     }
 }
 
+impl ToEndpoint for Place {
+    fn to_endpoint(&self) -> Result<Endpoint, EndpointError> {
+        Ok(Endpoint::new([self.clone()]))
+    }
+}
+
 impl ToEndpoint for UnixAddress {
     fn to_endpoint(&self) -> Result<Endpoint, EndpointError> {
         Ok(Endpoint::new([self.clone()]))
@@ -207,25 +324,32 @@ impl ToEndpoint for Adopted {
 
 impl ToEndpoint for str {
     fn to_endpoint(&self) -> Result<Endpoint, EndpointError> {
-        if self.is_empty() {
-            return Err(EndpointError::Empty);
+        Ok(Endpoint::new(Place::of_text(self)?))
+    }
+}
+
+/// A host with a port: a numeric address in brackets or without, or a name.
+impl ToEndpoint for (&str, u16) {
+    fn to_endpoint(&self) -> Result<Endpoint, EndpointError> {
+        let (host, port) = self;
+        let inside = host.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
+        let places = Place::of_host(inside.unwrap_or(host), *port);
+        if let [Place::Name { .. }] = &places[..] {
+            check_name(host)?;
         }
-        if let Ok(address) = self.parse::<SocketAddr>() {
-            return Ok(Endpoint::new([address]));
-        }
-        let no_port = || EndpointError::Port { text: self.into() };
-        let (host, port) = self.rsplit_once(':').ok_or_else(no_port)?;
-        let port: u16 = port.parse().map_err(|_| no_port())?;
-        if host.eq_ignore_ascii_case("localhost") {
-            return Ok(Endpoint::new([
-                SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port),
-                SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), port),
-            ]));
-        }
-        Err(EndpointError::Name {
-            host: host.into(),
-            port,
-        })
+        Ok(Endpoint::new(places))
+    }
+}
+
+impl ToEndpoint for (String, u16) {
+    fn to_endpoint(&self) -> Result<Endpoint, EndpointError> {
+        (self.0.as_str(), self.1).to_endpoint()
+    }
+}
+
+impl ToEndpoint for (IpAddr, u16) {
+    fn to_endpoint(&self) -> Result<Endpoint, EndpointError> {
+        SocketAddr::from(*self).to_endpoint()
     }
 }
 

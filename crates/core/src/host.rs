@@ -1,5 +1,5 @@
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use crate::datagram::PortSetting;
 use crate::guard::Caught;
@@ -79,12 +79,10 @@ pub trait Host: 'static {
     /// the threads. They may be asked for anew.
     fn join_threads(&self) {}
 
-    /// The addresses of a name that is no address and not `localhost`, in the order in which to
-    /// try them; none if it is not known. Asked in the middle of user code, so it must not wait:
-    /// a driver answers from a table, or not at all.
-    fn resolve(&self, name: &str) -> Vec<IpAddr> {
+    /// The number of an interface of the network, by its name. By default there are none.
+    fn interface(&self, name: &str) -> Option<u32> {
         let _ = name;
-        Vec::new()
+        None
     }
 
     /// Whether [`calls`](Self::calls) and [`port_calls`](Self::port_calls) are to be told. Asked once, when an engine is made.

@@ -44,8 +44,12 @@ id! {
     ListenerId
 }
 id! {
-    /// Names an attempt to connect.
+    /// Names an attempt to connect to one address.
     AttemptId
+}
+id! {
+    /// Names a look-up of a name.
+    LookupId
 }
 id! {
     /// Names a datagram port of one engine.

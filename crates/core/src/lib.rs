@@ -94,11 +94,14 @@ mod lending;
 mod limits;
 mod link;
 mod listener;
+mod lookup;
 mod looping_call;
 mod net;
 mod outbox;
+mod place;
 mod pooled;
 mod protocol;
+mod race;
 mod remote;
 mod shared;
 mod slots;
@@ -126,16 +129,19 @@ pub use self::datagram::{
 };
 pub use self::descriptor::{Adopted, Descriptor, DescriptorError};
 pub use self::disconnect::{Disconnect, IoFailure, Limit, Timeout};
-pub use self::endpoint::{Endpoint, ToEndpoint};
-pub use self::error::{ConnectError, EndpointError, Gone, ListenError};
+pub use self::endpoint::{Endpoint, Family, ToEndpoint};
+pub use self::error::{
+    AttemptError, ConnectError, EndpointError, FailedAttempt, Gone, ListenError, ResolveError,
+};
 pub use self::factory::{Built, Factory, connection_factory, factory};
 pub use self::filter::{Filter, Sides, WireEnd};
-pub use self::id::{AttemptId, ConnectionId, ListenerId, PortId};
+pub use self::id::{AttemptId, ConnectionId, ListenerId, LookupId, PortId};
 pub use self::layer::Layered;
 pub use self::limits::{Limits, WhenFull};
 pub use self::listener::Listener;
 pub use self::looping_call::{LoopingCall, Ticked};
 pub use self::net::Net;
+pub use self::place::{NameError, Place};
 pub use self::protocol::Protocol;
 pub use self::remote::Remote;
 pub use self::threads::ThreadError;
@@ -154,6 +160,7 @@ pub mod driver {
     pub use crate::extension::Extension;
     pub use crate::guard::Caught;
     pub use crate::host::Host;
+    pub use crate::lookup::resolved;
     pub use crate::threads::{NoThreads, NotTaken, Work, defer_to};
     pub use crate::wire::{Close, Closing, Interest, Op, Sending, Wire};
 }

@@ -47,9 +47,21 @@ pub struct Limits {
     /// Bytes that filters decode ahead while a protocol's input is held back, so that they see
     /// what is meant for them. 16 KiB.
     pub filter_ahead: usize,
-    /// An attempt to connect that has not succeeded after this long, over all its addresses, has
-    /// failed. 30 s.
+    /// A connect that has not succeeded after this long, over all its look-ups and addresses, has
+    /// failed. 30 s; an endpoint may have its own.
     pub connect_timeout: Duration,
+    /// While an address that is being connected to does not answer, the next one is tried after
+    /// this long. 250 ms, as RFC 8305 recommends; an endpoint may have its own.
+    pub connect_attempt_delay: Duration,
+    /// A name that has no answer after this long has none. 30 s.
+    pub lookup_timeout: Duration,
+    /// Names that are being looked up at once, or wait for it. 1000.
+    pub lookups: usize,
+    /// Threads that look names up, at once and at least one: they are others than those of
+    /// `Net::defer_to_thread`, so that names nobody answers for take none of these. 8.
+    pub lookup_threads: usize,
+    /// Addresses of one name: what an answer has more of is left out. 256.
+    pub lookup_addresses: usize,
     /// Connections at once, accepted and connecting ones together. Listeners do not take more:
     /// [`when_full`](Self::when_full) says what becomes of those who come. Connections that we ask
     /// for ourselves count, but are not refused. `usize::MAX`: descriptors are the bound.
@@ -145,6 +157,11 @@ impl Default for Limits {
             filter_input: MIB,
             filter_ahead: 16 * KIB,
             connect_timeout: Duration::from_secs(30),
+            connect_attempt_delay: Duration::from_millis(250),
+            lookup_timeout: Duration::from_secs(30),
+            lookups: 1000,
+            lookup_threads: 8,
+            lookup_addresses: 256,
             max_connections: usize::MAX,
             when_full: WhenFull::Shed,
             accept_rest: Duration::from_secs(1),

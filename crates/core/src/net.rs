@@ -1,7 +1,6 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
 use std::panic::Location;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -14,8 +13,8 @@ use crate::shared::{Shared, State, StopAsked};
 use crate::timers::Action;
 use crate::{
     Address, ConnectError, DatagramOptions, DatagramProtocol, DatagramTransport, Endpoint,
-    EndpointError, Factory, Gone, Limits, ListenError, Listener, ListenerId, Protocol, Remote,
-    Time, Timer, ToEndpoint, Transport, connect, datagram, hooks,
+    EndpointError, Factory, Gone, Limits, ListenError, Listener, ListenerId, Place, Protocol,
+    Remote, Time, Timer, ToEndpoint, Transport, connect, datagram, hooks,
 };
 
 /// The local handle of a reactor, and what programs are written against: a real reactor gives
@@ -50,8 +49,9 @@ impl Net {
     /// closed, whether its handle is kept or not.
     ///
     /// # Errors
-    /// [`ListenError::Endpoint`] if `at` names no address, [`ListenError::System`] if the system
-    /// refuses it, because it is in use for instance.
+    /// [`ListenError::Endpoint`] if `at` names no address, [`ListenError::Name`] if it is the name
+    /// of a host other than `localhost`, [`ListenError::System`] if the system refuses it, because
+    /// it is in use for instance.
     #[doc(alias = "listenTCP")]
     #[doc(alias = "create_server")]
     #[doc(alias = "start_serving")]
@@ -68,8 +68,9 @@ impl Net {
         }
         let id = ListenerId(shared.listening.borrow().next_key());
         let mut refused = None;
-        let endpoint = self.endpoint(&at)?;
-        for wanted in endpoint.addresses() {
+        let endpoint = meant(&at)?;
+        for place in endpoint.places() {
+            let wanted = &self.here(place)?;
             match shared.host().listen(wanted, endpoint.options(), id) {
                 Ok(address) => {
                     let listening = Rc::new(Listening {
@@ -174,7 +175,8 @@ impl Net {
         let site = Location::caller();
         let mut protocol = Some(protocol);
         let mut refused = ListenError::Endpoint(EndpointError::Empty);
-        for address in self.endpoint(&at)?.addresses() {
+        for place in meant(&at)?.places() {
+            let address = self.here(place)?;
             let bound = match address.inet() {
                 Some(inet) => datagram::bind(shared, inet, options, &mut protocol, site),
                 // Datagrams of other families are not there.
@@ -183,22 +185,64 @@ impl Net {
             match bound {
                 Ok(transport) => return Ok(transport),
                 Err(error) => {
-                    refused = ListenError::System {
-                        address: address.clone(),
-                        error,
-                    };
+                    refused = ListenError::System { address, error };
                 }
             }
         }
         Err(refused)
     }
 
-    /// Connect `protocol` to `to`, trying its addresses in order.
+    /// The address of a place to listen at.
+    fn here(&self, place: &Place) -> Result<Address, ListenError> {
+        match place {
+            Place::Address(address) => Ok(address.clone()),
+            Place::Scoped { ip, zone, port } => Ok(connect::scoped(&self.0, *ip, zone, *port)?),
+            Place::Name { host, port } => Err(ListenError::Name {
+                host: host.as_ref().into(),
+                port: *port,
+            }),
+        }
+    }
+
+    /// Connect `protocol` to `to`: to the first of its places that answers.
     ///
-    /// Resolves with the transport after `connection_made` has returned. Cancelling it gives the
-    /// attempt up. All addresses together have `Limits::connect_timeout`. If none answers, the
-    /// Deferred is rejected and the protocol dropped without a callback.
+    /// Names are [looked up](Self::resolve). Addresses are tried in order, those of one name with
+    /// the families by turns, and raced as RFC 8305 has it: the next one is tried when one has
+    /// failed, or has not answered within `Limits::connect_attempt_delay`, and the first connection
+    /// ends the other attempts. A name that has no answer yet delays the places behind it no longer
+    /// than that either. Filters are no part of the race: if a handshake fails then, that is the
+    /// outcome.
+    ///
+    /// Resolves with the transport after `connection_made` has returned. Cancelling it gives
+    /// everything up, look-ups too. All of it together has `Limits::connect_timeout`, up to the
+    /// connection; the handshakes of filters have their own. If nobody answers, the Deferred is
+    /// rejected with what came of [each place](ConnectError::attempts), and the protocol dropped
+    /// without a callback.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// use torsade_core::{Protocol, Transport};
+    /// use torsade_testing::MemoryReactor;
+    ///
+    /// # struct Quiet;
+    /// # impl Protocol for Quiet {
+    /// #     fn data_received(&mut self, _: &Transport<Self>, _: &[u8]) {}
+    /// # }
+    /// let mut reactor = MemoryReactor::new();
+    /// reactor.name("example.org", ["2001:db8::1", "192.0.2.1"].map(|ip| ip.parse().unwrap()));
+    /// let connecting = reactor.net().connect("example.org:80", Quiet);
+    /// assert_eq!(reactor.pending_connects().len(), 1); // to the IPv6 address, which is silent
+    /// reactor.advance(Duration::from_millis(250));
+    /// let other = reactor.pending_connects().pop().unwrap();
+    /// assert_eq!(other.address().to_string(), "192.0.2.1:80");
+    /// let server = other.succeed();
+    /// assert!(connecting.try_take().unwrap().is_ok());
+    /// assert!(reactor.pending_connects().is_empty());
+    /// # drop(server);
+    /// ```
     #[doc(alias = "connectTCP")]
+    #[doc(alias = "HostnameEndpoint.connect")]
+    #[doc(alias = "interleave")]
     #[doc(alias = "create_connection")]
     #[doc(alias = "ClientFactory")]
     #[doc(alias = "ClientCreator")]
@@ -208,32 +252,10 @@ impl Net {
         to: impl ToEndpoint,
         protocol: P,
     ) -> Deferred<Transport<P>, ConnectError> {
-        match self.endpoint(&to) {
+        match meant(&to) {
             Ok(endpoint) => connect::connect(&self.0, endpoint, protocol),
             Err(error) => Deferred::fail(error.into()),
         }
-    }
-
-    /// What is meant, with a name looked up where the host knows it.
-    fn endpoint(&self, meant: &impl ToEndpoint) -> Result<Endpoint, EndpointError> {
-        let error = match meant.to_endpoint() {
-            Err(EndpointError::Name { host, port }) => {
-                let found = self.0.host().resolve(&host);
-                if !found.is_empty() {
-                    let addresses = found.into_iter().map(|ip| SocketAddr::new(ip, port).into());
-                    return Ok(Endpoint::new(addresses.collect::<Vec<Address>>()));
-                }
-                EndpointError::Name { host, port }
-            }
-            other => {
-                let endpoint = other?;
-                for unix in endpoint.addresses().iter().filter_map(Address::unix) {
-                    unix.check()?;
-                }
-                return Ok(endpoint);
-            }
-        };
-        Err(error)
     }
 
     /// Run `f` after this long. It belongs to no connection; see
@@ -444,6 +466,16 @@ impl Net {
     pub fn is_alive(&self) -> bool {
         self.0.state() != State::Gone
     }
+}
+
+/// What is meant, with names that sockets of this machine can have.
+fn meant(to: &impl ToEndpoint) -> Result<Endpoint, EndpointError> {
+    let endpoint = to.to_endpoint()?;
+    let addresses = endpoint.places().iter().filter_map(Place::address);
+    for unix in addresses.filter_map(Address::unix) {
+        unix.check()?;
+    }
+    Ok(endpoint)
 }
 
 impl fmt::Debug for Net {

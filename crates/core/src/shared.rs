@@ -7,7 +7,7 @@ use std::task::Waker;
 use torsade_deferred::queue::{Job, Turn};
 
 use crate::chunk::Chunk;
-use crate::connect::Attempt;
+use crate::connect::{Attempt, Connecting};
 use crate::datagram::Port;
 use crate::engine::Spare;
 use crate::extension::Extensions;
@@ -17,6 +17,7 @@ use crate::host::Host;
 use crate::lending::Lending;
 use crate::link::Link;
 use crate::listener::Listening;
+use crate::lookup::Lookups;
 use crate::outbox::Pool;
 use crate::pooled::Pools;
 use crate::remote::Mailbox;
@@ -56,7 +57,10 @@ pub(crate) struct Shared {
     /// What the timers of no connection do.
     pub(crate) actions: Pools,
     pub(crate) listening: RefCell<Slots<Rc<Listening>>>,
-    pub(crate) attempts: RefCell<Slots<Rc<dyn Attempt>>>,
+    pub(crate) connects: RefCell<Slots<Rc<Connecting>>>,
+    /// Sockets on their way, of all connects.
+    pub(crate) attempts: RefCell<Slots<Attempt>>,
+    pub(crate) lookups: Lookups,
     pub(crate) ports: RefCell<Slots<Rc<Port>>>,
     /// What waits for answers of threads.
     pub(crate) asked: RefCell<Slots<Asked>>,
@@ -138,7 +142,9 @@ impl Shared {
             timers: RefCell::default(),
             actions: Pools::default(),
             listening: RefCell::new(Slots::new()),
+            connects: RefCell::new(Slots::new()),
             attempts: RefCell::new(Slots::new()),
+            lookups: Lookups::default(),
             ports: RefCell::new(Slots::new()),
             asked: RefCell::new(Slots::new()),
             mailbox,

@@ -1,13 +1,14 @@
 use std::panic::Location;
 use std::rc::Rc;
 
+use crate::connect::ConnectId;
 use crate::continuation::Continuation;
 use crate::datagram::Port;
 use crate::link::Link;
 use crate::pooled::Pooled;
 use crate::slots::Key;
 use crate::wheel::Wheel;
-use crate::{AttemptId, ConnectionId};
+use crate::{ConnectionId, LookupId};
 
 /// All timers of an engine.
 pub(crate) type Timers = Wheel<Action>;
@@ -21,8 +22,12 @@ pub(crate) enum Action {
     Connection(Rc<Link>, Rc<dyn Continuation<Link>>),
     /// The user's, belonging to a datagram port.
     Port(Rc<Port>, Rc<dyn Continuation<Port>>),
-    /// The deadline of an attempt to connect.
-    Attempt(AttemptId),
+    /// The deadline of a connect.
+    Connect(ConnectId),
+    /// When a connect tries its next place.
+    NextAttempt(ConnectId),
+    /// The deadline of a look-up.
+    Lookup(LookupId),
     /// The deadline of a close that is being flushed.
     Flush(ConnectionId),
     /// What a connection's filters wait for.

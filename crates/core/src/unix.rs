@@ -12,7 +12,7 @@ use crate::{Endpoint, EndpointError, ToEndpoint, UnixAddress};
 /// // The group may connect, and what a killed server has left is replaced.
 /// let at = UnixListen::at("/run/app/app.socket").mode(0o660).replace_stale();
 /// // net.listen(at, factory(|_| Echo))?;
-/// assert_eq!(at.to_endpoint()?.addresses()[0].to_string(), "unix:/run/app/app.socket");
+/// assert_eq!(at.to_endpoint()?.places()[0].to_string(), "unix:/run/app/app.socket");
 /// assert_eq!(at.to_endpoint()?.options().mode, Some(0o660));
 /// # Ok::<(), torsade_core::EndpointError>(())
 /// ```

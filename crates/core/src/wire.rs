@@ -4,10 +4,11 @@
 //! back: what comes of them is told to the engine as a fact, by one of its methods.
 
 use std::io;
+use std::sync::Arc;
 
 use crate::chunk::Chunk;
 use crate::datagram::Departures;
-use crate::{Address, AttemptId, ConnectionId, Descriptor, ListenerId, Peer, PortId};
+use crate::{Address, AttemptId, ConnectionId, Descriptor, ListenerId, LookupId, Peer, PortId};
 
 /// The driver's side of the hot path: bytes out, interest, closing.
 ///
@@ -144,11 +145,26 @@ pub enum Op {
         attempt: AttemptId,
         /// Where to.
         address: Address,
+        /// Where from; anywhere if that is not said.
+        local: Option<Address>,
     },
     /// Forget the attempt and its socket; no answer.
     CancelConnect {
         /// The attempt to forget.
         attempt: AttemptId,
+    },
+    /// Find the addresses of a name, in the order in which to try them, and answer with
+    /// [`resolved`](crate::driver::resolved).
+    Resolve {
+        /// Names the look-up in the answer.
+        lookup: LookupId,
+        /// A name that a host could have; not `localhost`, no address.
+        name: Arc<str>,
+    },
+    /// Nobody waits for the look-up any more; no answer, but one is no mistake.
+    CancelResolve {
+        /// The look-up to forget.
+        lookup: LookupId,
     },
     /// Everything is closed after a stop: leave the loop.
     Stop,

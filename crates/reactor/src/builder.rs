@@ -1,8 +1,13 @@
+use std::fmt;
 use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
 
-use torsade_core::{Limits, Time};
+use torsade_core::{Limits, Net, ResolveError, Time};
+use torsade_deferred::Deferred;
 
 use crate::clock::Clock;
+use crate::names::{LookUp, Names};
 use crate::{Driver, Reactor, driver};
 
 /// Makes a [`Reactor`] that is not like all others. Begun by [`Reactor::builder`].
@@ -17,13 +22,26 @@ use crate::{Driver, Reactor, driver};
 /// assert_eq!(reactor.net().limits().backlog, 16);
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[derive(Debug, Default)]
+#[derive(Default)]
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct ReactorBuilder {
     limits: Limits,
     clock: Option<Clock>,
     driver: Option<Driver>,
     slots: u32,
+    look_up: Option<Arc<LookUp>>,
+    resolver: Option<Box<Resolver>>,
+}
+
+type Resolver = dyn Fn(&Net, &str) -> Deferred<Vec<IpAddr>, ResolveError>;
+
+impl fmt::Debug for ReactorBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReactorBuilder")
+            .field("limits", &self.limits)
+            .field("driver", &self.driver)
+            .finish_non_exhaustive()
+    }
 }
 
 impl ReactorBuilder {
@@ -119,6 +137,52 @@ impl ReactorBuilder {
         self
     }
 
+    /// Look names up in this way, which may block, instead of with `getaddrinfo`. It is called in
+    /// threads, `Limits::lookup_threads` at once, with names that a host could have.
+    ///
+    /// ```
+    /// use torsade_core::ResolveError;
+    /// use torsade_reactor::Reactor;
+    ///
+    /// let mut reactor = Reactor::builder()
+    ///     .look_up(|name| match name {
+    ///         "db" => Ok(vec!["192.0.2.7".parse().unwrap()]),
+    ///         other => Err(ResolveError::NotFound { name: other.into() }),
+    ///     })
+    ///     .build()?;
+    /// let found = reactor.net().resolve("db");
+    /// assert_eq!(reactor.run_until(found)?.unwrap()[0].to_string(), "192.0.2.7");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn look_up(
+        mut self,
+        look_up: impl Fn(&str) -> Result<Vec<IpAddr>, ResolveError> + Send + Sync + 'static,
+    ) -> Self {
+        self.look_up = Some(Arc::new(look_up));
+        self
+    }
+
+    /// Ask this resolver, which does not block, for names: what [`Net::set_resolver`] does.
+    ///
+    /// ```
+    /// use torsade_deferred::Deferred;
+    /// use torsade_reactor::Reactor;
+    ///
+    /// let reactor = Reactor::builder()
+    ///     .resolver(|_, _| Deferred::succeed(vec!["127.0.0.1".parse().unwrap()]))
+    ///     .build()?;
+    /// # drop(reactor);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias = "installNameResolver")]
+    pub fn resolver(
+        mut self,
+        resolver: impl Fn(&Net, &str) -> Deferred<Vec<IpAddr>, ResolveError> + 'static,
+    ) -> Self {
+        self.resolver = Some(Box::new(resolver));
+        self
+    }
+
     /// Make the reactor.
     ///
     /// ```
@@ -133,6 +197,12 @@ impl ReactorBuilder {
     /// [`DriverUnavailable`](crate::DriverUnavailable) around it.
     pub fn build(self) -> io::Result<Reactor> {
         let clock = self.clock.unwrap_or_else(Clock::system);
-        driver::make(self.driver, self.slots, self.limits, clock).map(Reactor::new_around)
+        let names = Names::new(self.look_up, &self.limits);
+        let event_loop = driver::make(self.driver, self.slots, self.limits, clock, names)?;
+        let reactor = Reactor::new_around(event_loop);
+        if let Some(resolver) = self.resolver {
+            reactor.net().set_resolver(resolver);
+        }
+        Ok(reactor)
     }
 }

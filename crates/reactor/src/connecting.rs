@@ -11,8 +11,7 @@ use crate::token::Token;
 #[cfg(unix)]
 use crate::{adopting, local};
 
-/// Sockets on their way to the other end. The engine tries one address at a time for an attempt,
-/// and says when it gives the attempt up.
+/// Sockets on their way to the other end, one for an attempt. The engine says when it gives one up.
 #[derive(Debug)]
 pub(crate) struct Connecting<P: Poller> {
     sockets: HashMap<AttemptId, Registered<P>>,
@@ -36,17 +35,30 @@ impl<P: Poller> Connecting<P> {
         &mut self,
         attempt: AttemptId,
         address: &Address,
+        local: Option<&Address>,
     ) -> io::Result<Option<(Registered<P>, Peer)>> {
         let Address::Inet(address) = address else {
             let (socket, peer) = reach(address)?;
             return Ok(Some((Registered::new(socket, &self.poller), peer)));
         };
-        self.begin_inet(attempt, *address)?;
+        let local = match local {
+            Some(local) => Some(local.inet().ok_or(ErrorKind::InvalidInput)?),
+            None => None,
+        };
+        self.begin_inet(attempt, *address, local)?;
         Ok(None)
     }
 
-    fn begin_inet(&mut self, attempt: AttemptId, address: SocketAddr) -> io::Result<()> {
+    fn begin_inet(
+        &mut self,
+        attempt: AttemptId,
+        address: SocketAddr,
+        local: Option<SocketAddr>,
+    ) -> io::Result<()> {
         let socket = open(address)?;
+        if let Some(local) = local {
+            socket.bind(&local.into())?;
+        }
         // Without it the connection is slower, not wrong.
         let _ = socket.set_tcp_nodelay(true);
         loop {
@@ -75,7 +87,7 @@ impl<P: Poller> Connecting<P> {
         let socket = self.sockets.get_mut(&attempt)?;
         let outcome = match outcome(socket.socket()) {
             Some(outcome) => outcome,
-            // The event was an older socket's of this attempt.
+            // The poller said so for another reason, or too early.
             None => Err(socket.want_writable_once(Token::Attempt(attempt)).err()?),
         };
         let socket = self.sockets.remove(&attempt)?;

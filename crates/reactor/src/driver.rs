@@ -9,6 +9,7 @@ use crate::clock::Clock;
 #[cfg(target_os = "linux")]
 use crate::epoll::Epoll;
 use crate::event_loop::EventLoop;
+use crate::names::Names;
 use crate::poller::Poller;
 use crate::portable::Portable;
 use crate::readiness::ReadinessLoop;
@@ -96,6 +97,7 @@ pub(crate) fn make(
     slots: u32,
     limits: Limits,
     clock: Clock,
+    names: Names,
 ) -> io::Result<Box<dyn EventLoop>> {
     let opened = match named {
         Some(driver) => driver.open(slots, &limits).map_err(|cause| {
@@ -104,7 +106,7 @@ pub(crate) fn make(
         })?,
         None => open_automatically(slots, &limits)?,
     };
-    let made = opened.make(limits, clock);
+    let made = opened.make(limits, clock, names);
     log::info!("the reactor's driver is {}", made.driver());
     Ok(made)
 }
@@ -173,13 +175,13 @@ fn missing(why: &'static str) -> io::Error {
 }
 
 impl Opened {
-    fn make(self, limits: Limits, clock: Clock) -> Box<dyn EventLoop> {
+    fn make(self, limits: Limits, clock: Clock, names: Names) -> Box<dyn EventLoop> {
         match self {
-            Self::Polling(poller) => Box::new(ReadinessLoop::new(poller, limits, clock)),
+            Self::Polling(poller) => Box::new(ReadinessLoop::new(poller, limits, clock, names)),
             #[cfg(target_os = "linux")]
-            Self::Epoll(poller) => Box::new(ReadinessLoop::new(poller, limits, clock)),
+            Self::Epoll(poller) => Box::new(ReadinessLoop::new(poller, limits, clock, names)),
             #[cfg(all(target_os = "linux", feature = "io-uring"))]
-            Self::IoUring(rings) => Box::new(RingLoop::new(rings, limits, clock)),
+            Self::IoUring(rings) => Box::new(RingLoop::new(rings, limits, clock, names)),
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::accepting::{Accept, Doors};
 use crate::clock::Clock;
 use crate::datagrams::Ports;
 use crate::listener::Listeners;
+use crate::names::{self, Names};
 use crate::poller::Poller;
 use crate::reserve::Reserve;
 use crate::socket::Registered;
@@ -19,16 +20,18 @@ use crate::threads::{Bounds, Pool};
 pub(crate) struct SystemHost<P: Poller> {
     pub(crate) clock: Clock,
     pub(crate) listeners: Listeners<P>,
+    pub(crate) names: Names,
     pub(crate) ports: Ports<Registered<P>>,
     poller: P,
     pool: Pool,
 }
 
 impl<P: Poller> SystemHost<P> {
-    pub(crate) fn new(clock: Clock, poller: &P, limits: &Limits) -> Self {
+    pub(crate) fn new(clock: Clock, names: Names, poller: &P, limits: &Limits) -> Self {
         Self {
             clock,
             listeners: Listeners::new(poller, limits),
+            names,
             ports: Ports::new(),
             poller: poller.clone(),
             pool: Pool::new(Bounds::of(limits)),
@@ -82,7 +85,12 @@ impl<P: Poller> Host for SystemHost<P> {
     }
 
     fn join_threads(&self) {
+        self.names.end();
         self.pool.end();
+    }
+
+    fn interface(&self, name: &str) -> Option<u32> {
+        names::interface(name)
     }
 }
 

@@ -150,6 +150,7 @@ mod linger;
 mod listener;
 #[cfg(unix)]
 mod local;
+mod names;
 #[cfg(unix)]
 mod passing;
 mod poller;

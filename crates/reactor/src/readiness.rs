@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::counters::Counters;
 use crate::event_loop::{Doorbell, EventLoop, Next, waker};
 use crate::host::SystemHost;
+use crate::names::Names;
 use crate::poller::Poller;
 #[cfg(unix)]
 use crate::signals::Signals;
@@ -32,8 +33,8 @@ pub(crate) struct ReadinessLoop<P: Poller> {
 }
 
 impl<P: Poller> ReadinessLoop<P> {
-    pub(crate) fn new(poller: P, limits: Limits, clock: Clock) -> Self {
-        let host = Rc::new(SystemHost::new(clock, &poller, &limits));
+    pub(crate) fn new(poller: P, limits: Limits, clock: Clock, names: Names) -> Self {
+        let host = Rc::new(SystemHost::new(clock, names, &poller, &limits));
         let system = System::new(&poller, Rc::clone(&host), &limits);
         let turn_bytes = limits.turn_bytes;
         let engine = Engine::new(host, waker(poller.doorbell()), limits);
@@ -249,8 +250,20 @@ impl<P: Poller> ReadinessLoop<P> {
         let mut next = Next::Turn;
         while let Some(op) = self.teller.engine.poll_op() {
             match op {
-                Op::Connect { attempt, address } => self.teller.system.connect(attempt, &address),
+                Op::Connect {
+                    attempt,
+                    address,
+                    local,
+                } => self
+                    .teller
+                    .system
+                    .connect(attempt, &address, local.as_ref()),
                 Op::CancelConnect { attempt } => self.teller.system.connecting.cancel(attempt),
+                Op::Resolve { lookup, name } => {
+                    let net = self.teller.engine.net();
+                    self.teller.system.host.names.ask(net, lookup, name);
+                }
+                Op::CancelResolve { lookup } => self.teller.system.host.names.cancel(lookup),
                 Op::Stop => {
                     self.teller.forget_signals();
                     next = Next::Stop;
@@ -275,6 +288,7 @@ impl<P: Poller> fmt::Debug for ReadinessLoop<P> {
             .field("engine", &self.teller.engine)
             .field("listeners", &self.teller.system.host.listeners.len())
             .field("connecting", &self.teller.system.connecting.len())
+            .field("names", &self.teller.system.host.names)
             .field("lingering", &self.teller.system.lingering.len())
             .field("has_work", &self.has_work())
             .finish()

@@ -71,10 +71,15 @@ impl<P: Poller> System<P> {
     }
 
     /// Begin to connect. If descriptors are short, sockets that only linger go first.
-    pub(crate) fn connect(&mut self, attempt: AttemptId, address: &Address) {
-        let mut begun = self.connecting.begin(attempt, address);
+    pub(crate) fn connect(
+        &mut self,
+        attempt: AttemptId,
+        address: &Address,
+        local: Option<&Address>,
+    ) {
+        let mut begun = self.connecting.begin(attempt, address, local);
         if matches!(&begun, Err(error) if is_for_descriptors(error)) && self.lingering.give_way() {
-            begun = self.connecting.begin(attempt, address);
+            begun = self.connecting.begin(attempt, address, local);
         }
         self.answers.push_back(match begun {
             Ok(None) => return,

@@ -59,6 +59,8 @@ pub(crate) enum Policy {
 pub(crate) struct Waiting {
     pub(crate) attempt: AttemptId,
     pub(crate) address: Address,
+    /// Where from, if the program said so.
+    pub(crate) local: Option<Address>,
 }
 
 impl Connects {

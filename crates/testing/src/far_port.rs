@@ -2,7 +2,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use torsade_core::{Address, DatagramOptions, ToEndpoint};
+use torsade_core::{DatagramOptions, ToEndpoint};
 
 use crate::sockets::DatagramSocket;
 use crate::world;
@@ -89,7 +89,7 @@ impl FarPort {
 #[track_caller]
 fn address(meant: &impl ToEndpoint) -> SocketAddr {
     let endpoint = meant.to_endpoint();
-    match endpoint.map(|endpoint| endpoint.addresses().iter().find_map(Address::inet)) {
+    match endpoint.map(|endpoint| endpoint.places().iter().find_map(|it| it.address()?.inet())) {
         Ok(Some(address)) => address,
         Ok(None) => panic!("no internet address was given"),
         Err(error) => panic!("{error}"),

@@ -1,9 +1,9 @@
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
-use torsade_core::{Address, Credentials, Limits, Net, Peer, ToEndpoint};
+use torsade_core::{Address, Credentials, Limits, Net, Peer, Place, ToEndpoint};
 use torsade_deferred::{Deferred, Failure};
 
 use crate::connects::Policy;
@@ -341,17 +341,17 @@ impl MemoryReactor {
         to: impl ToEndpoint,
     ) -> FarEnd {
         world::settle();
-        let addresses = match to.to_endpoint() {
-            Ok(endpoint) => endpoint.addresses().to_vec(),
+        let places = match to.to_endpoint() {
+            Ok(endpoint) => endpoint.places().to_vec(),
             Err(error) => panic!("nobody can be dialled there: {error}"),
         };
         let network = self.world.network();
-        let found = addresses
-            .iter()
-            .find_map(|address| Some((address.clone(), network.listener_at(address)?)));
+        let mut addresses = places.iter().filter_map(Place::address);
+        let found =
+            addresses.find_map(|address| Some((address.clone(), network.listener_at(address)?)));
         let Some((address, listener)) = found else {
-            let addresses: Vec<_> = addresses.iter().map(Address::to_string).collect();
-            panic!("nobody listens on {}", addresses.join(", "));
+            let places: Vec<_> = places.iter().map(Place::to_string).collect();
+            panic!("nobody listens on {}", places.join(", "));
         };
         let end = Rc::new(End::new(usize::MAX));
         let from = from.unwrap_or_else(|| network.visitor_of(&address));
@@ -392,6 +392,26 @@ impl MemoryReactor {
         let waiting = self.world.connects().waiting();
         let pending = |waiting| PendingConnect::new(&self.world, waiting);
         waiting.into_iter().map(pending).collect()
+    }
+
+    /// From now on this name has these addresses. Others are not known, unless the program has a
+    /// [resolver](Net::set_resolver) of its own: with one a test makes look-ups that take long.
+    ///
+    /// ```
+    /// # use torsade_core::{Protocol, Transport};
+    /// # use torsade_testing::MemoryReactor;
+    /// # struct Quiet;
+    /// # impl Protocol for Quiet {
+    /// #     fn data_received(&mut self, _: &Transport<Self>, _: &[u8]) {}
+    /// # }
+    /// let reactor = MemoryReactor::new();
+    /// reactor.name("db", ["192.0.2.7".parse().unwrap()]);
+    /// let connecting = reactor.net().connect("db:5432", Quiet);
+    /// assert_eq!(reactor.next_connect().address().to_string(), "192.0.2.7:5432");
+    /// # connecting.cancel();
+    /// ```
+    pub fn name(&self, name: &str, addresses: impl IntoIterator<Item = IpAddr>) {
+        self.world.name(name, addresses.into_iter().collect());
     }
 
     /// The oldest of the connects that wait.

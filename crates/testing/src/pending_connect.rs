@@ -33,7 +33,7 @@ use crate::world::{self, World};
 /// let first = reactor.net().connect("192.0.2.1:80", Greeting);
 /// reactor.next_connect().fail(io::ErrorKind::TimedOut);
 /// let error = first.try_take().unwrap().map(drop);
-/// assert!(matches!(error, Err(Failure::Error(ConnectError::System { .. }))));
+/// assert!(matches!(error, Err(Failure::Error(ConnectError::Failed { .. }))));
 ///
 /// let second = reactor.net().connect("192.0.2.1:80", Greeting);
 /// let mut server = reactor.next_connect().succeed();
@@ -56,9 +56,15 @@ impl PendingConnect {
         }
     }
 
-    /// Where to. Of several addresses of an endpoint, the one that is tried now.
+    /// Where to. Each address that a connect tries is a pending connect of its own, and several
+    /// may wait at once.
     pub fn address(&self) -> &Address {
         &self.waiting.address
+    }
+
+    /// Where from, if the program said so with [`Endpoint::bind`](torsade_core::Endpoint::bind).
+    pub fn local(&self) -> Option<&Address> {
+        self.waiting.local.as_ref()
     }
 
     /// Whether it still waits: it was not cancelled, nor answered by somebody else, and its time

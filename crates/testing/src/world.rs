@@ -1,12 +1,13 @@
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::panic;
 use std::rc::{Rc, Weak};
 use std::task::Waker;
 use std::time::Duration;
 
-use torsade_core::driver::{Arrived, Caught, Close, Engine, Host, Op, PortSetting};
+use torsade_core::driver::{self, Arrived, Caught, Close, Engine, Host, Op, PortSetting};
 use torsade_core::{
     Address, AttemptId, Connection, ConnectionId, DatagramOptions, DatagramProtocol,
     DatagramTransport, Endpoint, Limits, ListenOptions, Listener, ListenerId, Net, Peer, PortId,
@@ -33,6 +34,8 @@ pub(crate) struct World {
     net: Net,
     network: Rc<Network>,
     connects: Connects,
+    /// Who is known by a name.
+    names: RefCell<BTreeMap<String, Vec<IpAddr>>>,
     made: Made,
     /// Whether a stop is complete.
     stopped: Cell<bool>,
@@ -60,6 +63,7 @@ impl World {
             engine: RefCell::new(engine),
             network,
             connects: Connects::default(),
+            names: RefCell::default(),
             made: Made::default(),
             stopped: Cell::new(false),
             entry,
@@ -81,6 +85,11 @@ impl World {
 
     pub(crate) fn connects(&self) -> &Connects {
         &self.connects
+    }
+
+    /// The addresses of a name, from now on.
+    pub(crate) fn name(&self, name: &str, ips: Vec<IpAddr>) {
+        self.names.borrow_mut().insert(name.to_owned(), ips);
     }
 
     /// Whether a stop was asked for and is complete.
@@ -190,7 +199,8 @@ impl World {
 
     /// A connect that waited succeeds. Returns the connection's addresses.
     pub(crate) fn succeed(&self, waiting: Waiting, end: &Rc<End>) -> Peer {
-        let here = self.network.visitor_of(&waiting.address);
+        let here = waiting.local.clone();
+        let here = here.unwrap_or_else(|| self.network.visitor_of(&waiting.address));
         let peer = Peer::new(waiting.address, here);
         self.turn(|engine| {
             let socket = Socket(Rc::clone(end));
@@ -308,7 +318,7 @@ impl World {
         engine.end(wire);
         self.network.forget_closed();
         while let Some(op) = engine.poll_op() {
-            let is_answered = matches!(op, Op::Connect { .. });
+            let is_answered = matches!(op, Op::Connect { .. } | Op::Resolve { .. });
             if is_answered {
                 engine.begin(wire);
             }
@@ -358,10 +368,27 @@ impl World {
     /// Do one of the rare things that the engine asks for; answer a connect in a turn.
     fn carry_out(&self, engine: &mut Engine<Socket>, op: Op) {
         match op {
-            Op::Connect { attempt, address } => self.answer(engine, Waiting { attempt, address }),
+            Op::Connect {
+                attempt,
+                address,
+                local,
+            } => self.answer(
+                engine,
+                Waiting {
+                    attempt,
+                    address,
+                    local,
+                },
+            ),
             Op::CancelConnect { attempt } => {
                 self.connects.take(attempt);
             }
+            Op::Resolve { lookup, name } => {
+                let found = self.names.borrow().get(&*name).cloned();
+                // Who is not in the table is nobody.
+                driver::resolved(&self.net, lookup, Ok(found.unwrap_or_default()));
+            }
+            Op::CancelResolve { .. } => {}
             Op::Stop => self.stopped.set(true),
             other => unreachable!("an engine asks a fake for {other:?}"),
         }
@@ -404,14 +431,18 @@ impl World {
     /// Connect to who listens at the address, in this world or in another one, as a kernel does:
     /// at once, and whether the listener accepts is seen later.
     fn join_in_turn(&self, engine: &mut Engine<Socket>, waiting: Waiting) {
-        let Waiting { attempt, address } = waiting;
+        let Waiting {
+            attempt,
+            address,
+            local,
+        } = waiting;
         let wire = &mut self.wire();
         let Some((there, listener)) = listener_at(&address) else {
             let refused = io::ErrorKind::ConnectionRefused.into();
             engine.connect_failed(wire, attempt, refused);
             return;
         };
-        let here = self.network.visitor_of(&address);
+        let here = local.unwrap_or_else(|| self.network.visitor_of(&address));
         let [ours, theirs] = [(); 2].map(|()| Rc::new(End::new(0)));
         let queue = self.connects.queue();
         let segment = self.connects.segment();

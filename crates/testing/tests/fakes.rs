@@ -133,7 +133,7 @@ fn nobody_is_there_to_connect_to() {
     let outcome = outcome.borrow_mut().take();
     assert!(matches!(
         outcome,
-        Some(Err(Failure::Error(ConnectError::System { .. })))
+        Some(Err(Failure::Error(ConnectError::Failed { .. })))
     ));
 }
 

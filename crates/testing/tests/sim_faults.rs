@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use torsade_core::{
-    ConnectError, Disconnect, Limits, ListenError, Net, Protocol, Transport, factory,
+    AttemptError, ConnectError, Disconnect, Limits, ListenError, Net, Protocol, Transport, factory,
 };
 use torsade_deferred::Failure;
 use torsade_testing::sim::{FaultKind, Faults, Links, Sim};
@@ -180,7 +180,7 @@ fn connect(net: &mut Sim) -> Result<(), Failure<ConnectError>> {
 
 fn kind(result: Result<(), Failure<ConnectError>>) -> ErrorKind {
     match result {
-        Err(Failure::Error(ConnectError::System { error, .. })) => error.kind(),
+        Err(Failure::Error(error @ ConnectError::Failed { .. })) => error.kind(),
         other => panic!("{other:?}"),
     }
 }
@@ -201,8 +201,11 @@ fn descriptors_run_out_for_who_connects_listens_and_accepts() {
     net.host("server").boot(serve);
     let short = net.exhaust("client", 0);
     let refused = connect(&mut net).unwrap_err();
-    let Failure::Error(ConnectError::System { error, .. }) = refused else {
+    let Failure::Error(ConnectError::Failed { attempts }) = refused else {
         panic!("{refused:?}");
+    };
+    let AttemptError::System(error) = &attempts[0].error else {
+        panic!("{attempts:?}");
     };
     assert_eq!(error.raw_os_error(), Some(24));
     drop(short);

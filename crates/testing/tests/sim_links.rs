@@ -85,7 +85,7 @@ fn pair(net: &mut Sim) -> (Seat, Seat) {
     let seat = server.clone();
     let listening = net.host("server").net();
     listening
-        .listen("server:7", factory(move |_| seat.protocol()))
+        .listen("0.0.0.0:7", factory(move |_| seat.protocol()))
         .unwrap();
     let connecting = net.host("client").net();
     connecting.connect("server:7", client.protocol()).detach();
@@ -105,7 +105,7 @@ fn connect(net: &Sim, to: &str) -> torsade_deferred::Deferred<(), ConnectError> 
 
 fn refused_with(result: Option<Result<(), Failure<ConnectError>>>) -> Option<ErrorKind> {
     match result? {
-        Err(Failure::Error(ConnectError::System { error, .. })) => Some(error.kind()),
+        Err(Failure::Error(error @ ConnectError::Failed { .. })) => Some(error.kind()),
         _ => None,
     }
 }
@@ -239,13 +239,12 @@ fn nobody_is_there_so_it_times_out() {
 
 #[test]
 fn a_name_that_no_host_has_is_an_error_at_once() {
-    let net = Sim::new(1);
+    let mut net = Sim::new(1);
     let connecting = connect(&net, "elsewhere:7");
-    let error = connecting.try_take().unwrap().unwrap_err();
-    assert!(
-        matches!(error, Failure::Error(ConnectError::Endpoint(_))),
-        "{error:?}"
-    );
+    net.settle();
+    assert_eq!(net.now(), torsade_core::Time::ZERO);
+    let error = refused_with(Some(connecting.try_take().unwrap()));
+    assert_eq!(error, Some(ErrorKind::NotFound));
 }
 
 #[test]
@@ -254,8 +253,10 @@ fn addresses_of_others_are_not_listened_on() {
     net.host("other");
     let server = net.host("server").net();
     let wanted = [
-        ("other:7", false),
-        ("server:7", true),
+        ("10.0.0.1:7", false),
+        ("10.0.0.2:7", true),
+        ("[fd00::1]:7", false),
+        ("[fd00::2]:7", true),
         ("127.0.0.1:7", true),
         ("0.0.0.0:7", false),
     ];
@@ -482,7 +483,7 @@ fn pair_again(net: &mut Sim) -> (Seat, Seat) {
     let listener = net
         .host("server")
         .net()
-        .listen("server:7", factory(move |_| seat.protocol()))
+        .listen("0.0.0.0:7", factory(move |_| seat.protocol()))
         .unwrap();
     net.host("client")
         .net()

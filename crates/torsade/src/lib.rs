@@ -89,13 +89,14 @@ pub mod contracts;
 pub mod manual;
 
 pub use torsade_core::{
-    Address, Adopted, AnyProtocol, Built, CertificateFault, ConnectError, Connection, ConnectionId,
-    CooperativeTask, Cooperator, Credentials, DatagramError, DatagramOptions, DatagramPort,
-    DatagramProtocol, DatagramTransport, Descriptor, DescriptorError, Disconnect, Endpoint,
-    EndpointError, Factory, Filter, Gone, Interface, IoFailure, Layered, Limit, Limits,
-    ListenError, Listener, ListenerId, LoopingCall, Net, Pass, Peer, PortId, Protocol, Remote,
-    Sides, ThreadError, Ticked, Time, Timeout, Timer, TlsFailure, ToEndpoint, Transport,
-    UnixAddress, UnixListen, WhenFull, WireEnd, Wrapper, connection_factory, factory,
+    Address, Adopted, AnyProtocol, AttemptError, Built, CertificateFault, ConnectError, Connection,
+    ConnectionId, CooperativeTask, Cooperator, Credentials, DatagramError, DatagramOptions,
+    DatagramPort, DatagramProtocol, DatagramTransport, Descriptor, DescriptorError, Disconnect,
+    Endpoint, EndpointError, Factory, FailedAttempt, Family, Filter, Gone, Interface, IoFailure,
+    Layered, Limit, Limits, ListenError, Listener, ListenerId, LoopingCall, NameError, Net, Pass,
+    Peer, Place, PortId, Protocol, Remote, ResolveError, Sides, ThreadError, Ticked, Time, Timeout,
+    Timer, TlsFailure, ToEndpoint, Transport, UnixAddress, UnixListen, WhenFull, WireEnd, Wrapper,
+    connection_factory, factory,
 };
 pub use torsade_deferred::{
     Deferred, DeferredLock, DeferredQueue, DeferredSemaphore, Failure, Group, Panic, Resolver,

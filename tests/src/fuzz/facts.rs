@@ -195,7 +195,9 @@ fn operations(run: &mut Run) {
     while let Some(op) = run.engine.poll_op() {
         world.note(|| format!("asked for {op:?}"));
         match op {
-            Op::Connect { attempt, address } => {
+            Op::Connect {
+                attempt, address, ..
+            } => {
                 let port = address.port().map_or(0, usize::from);
                 let conns = world.conns.borrow();
                 let conn = conns

@@ -4,13 +4,13 @@ use std::rc::Rc;
 use super::Engine;
 use super::chain::Chain;
 use super::slot::Slot;
-use crate::connect;
+use crate::connect::{self, ConnectId};
 use crate::guard::{self, Caught};
 use crate::link::{Ending, Link, Phase};
 use crate::listener::Listening;
 use crate::stack::Stack;
 use crate::wire::Wire;
-use crate::{AttemptId, ConnectionId, Disconnect, Endpoint};
+use crate::{ConnectionId, Disconnect, Endpoint};
 
 /// Who is to be asked for a connection's protocol when its filters are ready, or told that they
 /// will never be.
@@ -24,7 +24,7 @@ use crate::{AttemptId, ConnectionId, Disconnect, Endpoint};
 /// ```
 pub(super) enum Birth {
     Accepted(Rc<Listening>),
-    Connected(AttemptId),
+    Connected(ConnectId),
 }
 
 impl<S> Engine<S> {
@@ -67,15 +67,15 @@ impl<S> Engine<S> {
                 Some(stack) => self.made(id, &link, stack),
                 None => link.end(Disconnect::Closed, Ending::Flushed),
             },
-            Birth::Connected(attempt) => {
-                let attempt = connect::take(&self.shared, attempt);
-                let stack = attempt
+            Birth::Connected(connect) => {
+                let connecting = connect::take(&self.shared, connect);
+                let stack = connecting
                     .as_ref()
-                    .and_then(|attempt| attempt.connected(&link));
-                match (attempt, stack) {
-                    (Some(attempt), Some(stack)) => {
+                    .and_then(|connecting| connecting.connected(&link));
+                match (connecting, stack) {
+                    (Some(connecting), Some(stack)) => {
                         self.made(id, &link, stack);
-                        attempt.made(&link);
+                        connecting.made(&link);
                     }
                     _ => link.end(Disconnect::Aborted, Ending::Abrupt),
                 }
@@ -120,9 +120,9 @@ impl<S> Engine<S> {
                 let factory = &listening.factory;
                 self.user("a factory's failed", || factory.failed(link.peer(), reason));
             }
-            Birth::Connected(attempt) => {
-                if let Some(attempt) = connect::take(&self.shared, attempt) {
-                    self.user("the drop of a protocol", || attempt.lost(reason));
+            Birth::Connected(connect) => {
+                if let Some(connecting) = connect::take(&self.shared, connect) {
+                    connecting.lost(&self.shared, link, reason);
                 }
             }
         }

@@ -207,26 +207,26 @@ impl<S> Engine<S> {
         peer: Peer,
     ) -> Option<ConnectionId> {
         self.in_turn();
-        let found = self.shared.attempts.borrow().get(attempt.0).cloned()?;
+        let connecting = connect::won(&self.shared, attempt)?;
         let (id, link) = self.new_link(peer, false);
-        if !found.endpoint().is_plain() {
-            connect::reach(&self.shared, attempt, &link);
-            let birth = Birth::Connected(attempt);
-            self.open_filtered(wire, (id, &link), socket, found.endpoint(), birth);
+        if !connecting.endpoint().is_plain() {
+            connecting.reach(&link);
+            let birth = Birth::Connected(connecting.id());
+            self.open_filtered(wire, (id, &link), socket, connecting.endpoint(), birth);
             return Some(id);
         }
-        let attempt = connect::take(&self.shared, attempt)?;
-        let Some(stack) = attempt.connected(&link) else {
-            self.user("the drop of a protocol", || drop((attempt, found)));
+        let taken = connect::take(&self.shared, connecting.id());
+        let Some(stack) = connecting.connected(&link) else {
+            self.user("the drop of a protocol", || drop((taken, connecting)));
             return None;
         };
         self.open(id, socket, &link, stack);
-        attempt.made(&link);
+        connecting.made(&link);
         self.after_fact(wire, id);
         Some(id)
     }
 
-    /// An attempt to connect failed on the address that was asked for last.
+    /// An attempt to connect failed.
     pub fn connect_failed<W: Wire<S>>(
         &mut self,
         wire: &mut W,
@@ -234,14 +234,8 @@ impl<S> Engine<S> {
         error: io::Error,
     ) {
         self.in_turn();
-        let found = self.shared.attempts.borrow().get(attempt.0).cloned();
-        if let Some(found) = found {
-            let shared = Rc::clone(&self.shared);
-            self.user("dropping a protocol that was not connected", move || {
-                found.refused(&shared, error);
-            });
-            self.run_queue(wire);
-        }
+        connect::refused(&self.shared, attempt, error);
+        self.run_queue(wire);
     }
 
     /// There is room for output that was held back.
@@ -303,8 +297,7 @@ impl<S> Engine<S> {
 
     /// Where an attempt to connect was asked for, in the program's source.
     pub fn attempt_site(&self, attempt: AttemptId) -> Option<&'static Location<'static>> {
-        let attempts = self.shared.attempts.borrow();
-        attempts.get(attempt.0).map(|it| it.site())
+        connect::site(&self.shared, attempt)
     }
 
     /// Run `f` on the outermost protocol of a connection, if it is a `P`. For tests, in a turn.

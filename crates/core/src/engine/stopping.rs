@@ -1,10 +1,11 @@
 use std::rc::Rc;
 
 use super::Engine;
-use crate::connect;
+use crate::connect::{self, ConnectId};
 use crate::datagram::Port;
 use crate::guard;
 use crate::link::{Ending, Link};
+use crate::lookup;
 use crate::shared::{State, StopAsked};
 use crate::slots::Key;
 use crate::timers::Action;
@@ -106,7 +107,7 @@ impl<S> Engine<S> {
         self.stopping = Stopping::Told(deadline);
         self.accept_queued(wire);
         self.give_up_listening();
-        self.give_up_attempts();
+        self.give_up_connects();
         for slot in self.slots.values() {
             slot.link.tell_stopping();
         }
@@ -145,11 +146,12 @@ impl<S> Engine<S> {
     /// Everybody is gone, and what callbacks began meanwhile goes too.
     fn finish_stop<W: Wire<S>>(&mut self, wire: &mut W) {
         self.give_up_listening();
-        self.give_up_attempts();
+        self.give_up_connects();
         let timers = self.shared.timers.borrow_mut().drain_free();
         self.drop_each("the drop of a timer", timers);
         let letters = self.shared.mailbox.take_all();
         self.drop_each("the drop of a posted call", letters);
+        self.give_up_lookups();
         self.give_up_threads();
         self.end_extensions();
         self.run_queue(wire);
@@ -191,14 +193,19 @@ impl<S> Engine<S> {
         }
     }
 
-    fn give_up_attempts(&self) {
-        let keys: Vec<_> = self.shared.attempts.borrow().keys().collect();
+    fn give_up_connects(&self) {
+        let keys: Vec<_> = self.shared.connects.borrow().keys().collect();
         for key in keys {
-            let attempt = crate::AttemptId(key);
-            if let Some(found) = connect::give_up(&self.shared, attempt) {
+            if let Some((found, _)) = connect::give_up(&self.shared, ConnectId(key)) {
                 self.user("the drop of a protocol", || found.gone());
             }
         }
+    }
+
+    /// Whoever waits for a name waits no longer.
+    fn give_up_lookups(&self) {
+        let waiters = lookup::give_up_all(&self.shared);
+        self.drop_each("the end of a look-up", waiters);
     }
 
     /// Whoever waits for a thread waits no longer; the threads come to their end.
@@ -283,7 +290,10 @@ impl<S> Engine<S> {
         self.drop_each("the drop of a posted call", letters);
         let timers = self.shared.timers.borrow_mut().drain();
         self.drop_each("the drop of a timer", timers);
+        self.give_up_lookups();
         self.give_up_threads();
+        let resolver = lookup::forget_resolver(&self.shared);
+        self.drop_each("the drop of a resolver of names", [resolver]);
         self.end_extensions();
         self.run_queue(wire);
         self.shared.touched.take();
@@ -312,10 +322,10 @@ impl<S> Engine<S> {
         let shared = &self.shared;
         let left = !self.slots.is_empty()
             || !shared.listening.borrow().is_empty()
-            || !shared.attempts.borrow().is_empty()
+            || !shared.connects.borrow().is_empty()
             || !shared.ports.borrow().is_empty();
         self.give_up_listening();
-        self.give_up_attempts();
+        self.give_up_connects();
         left
     }
 

@@ -8,6 +8,7 @@ use super::stopping::Stopping;
 use crate::connect;
 use crate::continuation::Owner;
 use crate::link::Phase;
+use crate::lookup;
 use crate::shared::State;
 use crate::slots::Key;
 use crate::timers::Action;
@@ -348,11 +349,9 @@ impl<S> Engine<S> {
                 port.waits.leave(&*continuation);
                 port.ready(continuation);
             }
-            Action::Attempt(attempt) => {
-                if let Some(found) = connect::give_up(&self.shared, attempt) {
-                    self.user("the drop of a protocol", || found.timed_out());
-                }
-            }
+            Action::Connect(id) => connect::timed_out(&self.shared, id),
+            Action::NextAttempt(id) => connect::next_attempt(&self.shared, id),
+            Action::Lookup(id) => lookup::timed_out(&self.shared, id),
             Action::Flush(id) => {
                 if let Some(slot) = self.slots.get_mut(id.0) {
                     slot.flush_deadline(wire, &self.shared);

@@ -11,8 +11,7 @@ use super::ring::{Completion, OpId, Ring};
 use super::tag::Tag;
 use crate::connecting::{outcome, reach};
 
-/// Sockets on their way to the other end. The engine tries one address at a time for an attempt,
-/// and says when it gives the attempt up.
+/// Sockets on their way to the other end, one for an attempt. The engine says when it gives one up.
 #[derive(Debug)]
 pub(crate) struct Connecting {
     attempts: HashMap<AttemptId, (Rc<File>, OpId)>,
@@ -36,18 +35,31 @@ impl Connecting {
         &mut self,
         attempt: AttemptId,
         address: &Address,
+        local: Option<&Address>,
     ) -> io::Result<Option<(Rc<File>, Peer)>> {
         let Address::Inet(address) = address else {
             let (socket, peer) = reach(address)?;
             return Ok(Some((Rc::new(File::Descriptor(socket)), peer)));
         };
-        self.begin_inet(attempt, *address)?;
+        let local = match local {
+            Some(local) => Some(local.inet().ok_or(io::ErrorKind::InvalidInput)?),
+            None => None,
+        };
+        self.begin_inet(attempt, *address, local)?;
         Ok(None)
     }
 
-    fn begin_inet(&mut self, attempt: AttemptId, address: SocketAddr) -> io::Result<()> {
+    fn begin_inet(
+        &mut self,
+        attempt: AttemptId,
+        address: SocketAddr,
+        local: Option<SocketAddr>,
+    ) -> io::Result<()> {
         let domain = Domain::for_address(address);
         let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+        if let Some(local) = local {
+            socket.bind(&local.into())?;
+        }
         // Without it the connection is slower, not wrong.
         let _ = socket.set_tcp_nodelay(true);
         let file = Rc::new(File::Descriptor(socket));

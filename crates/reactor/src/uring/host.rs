@@ -11,6 +11,7 @@ use super::streams::Socket;
 use crate::accepting::{Accept, Doors};
 use crate::clock::Clock;
 use crate::datagrams::Ports;
+use crate::names::{self, Names};
 use crate::reserve::Reserve;
 use crate::threads::{Bounds, Pool};
 
@@ -20,16 +21,24 @@ use crate::threads::{Bounds, Pool};
 pub(crate) struct RingHost {
     pub(crate) clock: Clock,
     pub(crate) listeners: Listeners,
+    pub(crate) names: Names,
     pub(crate) ports: Ports<RingPort>,
     ring: Weak<Ring>,
     pool: Pool,
 }
 
 impl RingHost {
-    pub(crate) fn new(clock: Clock, ring: &Rc<Ring>, limits: &Limits, direct: bool) -> Self {
+    pub(crate) fn new(
+        clock: Clock,
+        names: Names,
+        ring: &Rc<Ring>,
+        limits: &Limits,
+        direct: bool,
+    ) -> Self {
         Self {
             clock,
             listeners: Listeners::new(ring, limits, direct),
+            names,
             ports: Ports::new(),
             ring: Rc::downgrade(ring),
             pool: Pool::new(Bounds::of(limits)),
@@ -83,7 +92,12 @@ impl Host for RingHost {
     }
 
     fn join_threads(&self) {
+        self.names.end();
         self.pool.end();
+    }
+
+    fn interface(&self, name: &str) -> Option<u32> {
+        names::interface(name)
     }
 }
 

@@ -24,6 +24,7 @@ use crate::clock::Clock;
 use crate::counters::Counters;
 use crate::datagrams::Receiver;
 use crate::event_loop::{Doorbell, EventLoop, Next, waker};
+use crate::names::Names;
 use crate::signals::Signals;
 use crate::system::earlier;
 use crate::teller::is_nothing;
@@ -91,8 +92,14 @@ impl Rings {
 }
 
 impl RingLoop {
-    pub(crate) fn new(rings: Rings, limits: Limits, clock: Clock) -> Self {
-        let host = Rc::new(RingHost::new(clock, &rings.ring, &limits, rings.direct));
+    pub(crate) fn new(rings: Rings, limits: Limits, clock: Clock, names: Names) -> Self {
+        let host = Rc::new(RingHost::new(
+            clock,
+            names,
+            &rings.ring,
+            &limits,
+            rings.direct,
+        ));
         let system = RingSystem::new(rings.ring, Rc::clone(&host), &limits);
         let (turn_bytes, turn_accepts) = (limits.turn_bytes, limits.turn_accepts.max(1));
         let receiver = Receiver::new(&limits);
@@ -253,8 +260,16 @@ impl RingLoop {
         let mut next = Next::Turn;
         while let Some(op) = self.engine.poll_op() {
             match op {
-                Op::Connect { attempt, address } => self.system.connect(attempt, &address),
+                Op::Connect {
+                    attempt,
+                    address,
+                    local,
+                } => self.system.connect(attempt, &address, local.as_ref()),
                 Op::CancelConnect { attempt } => self.system.connecting.cancel(attempt),
+                Op::Resolve { lookup, name } => {
+                    self.system.host.names.ask(self.engine.net(), lookup, name);
+                }
+                Op::CancelResolve { lookup } => self.system.host.names.cancel(lookup),
                 Op::Stop => {
                     if let Some(signals) = &mut self.signals {
                         signals.forget();
@@ -543,6 +558,7 @@ impl fmt::Debug for RingLoop {
             .field("engine", &self.engine)
             .field("listeners", &self.system.host.listeners.len())
             .field("connecting", &self.system.connecting.len())
+            .field("names", &self.system.host.names)
             .field("lingering", &self.system.streams.lingering())
             .field("has_work", &self.need_not_wait())
             .finish()

@@ -55,10 +55,15 @@ impl RingSystem {
     }
 
     /// Begin to connect. If descriptors are short, sockets that only linger go first.
-    pub(crate) fn connect(&mut self, attempt: AttemptId, address: &Address) {
-        let mut begun = self.connecting.begin(attempt, address);
+    pub(crate) fn connect(
+        &mut self,
+        attempt: AttemptId,
+        address: &Address,
+        local: Option<&Address>,
+    ) {
+        let mut begun = self.connecting.begin(attempt, address, local);
         if matches!(&begun, Err(error) if is_for_descriptors(error)) && self.streams.give_way() {
-            begun = self.connecting.begin(attempt, address);
+            begun = self.connecting.begin(attempt, address, local);
         }
         let ended = match begun {
             Ok(None) => return,

@@ -113,7 +113,7 @@ fn what_cannot_be_adopted_is_refused() {
             let refused = reactor.net().connect(adopted, script);
             assert!(matches!(
                 reactor.run_until(refused).unwrap(),
-                Err(Failure::Error(ConnectError::System { .. }))
+                Err(Failure::Error(ConnectError::Failed { .. }))
             ));
         }
     });

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
-use torsade_core::{ConnectError, Time};
+use torsade_core::{AttemptError, ConnectError, Time};
 use torsade_deferred::Failure;
 use torsade_reactor::Reactor;
 
@@ -25,14 +25,15 @@ fn several_addresses_are_tried_in_order() {
 }
 
 #[test]
-fn a_refusal_by_all_is_the_last_ones_error() {
+fn a_refusal_by_all_tells_of_all() {
     let mut reactor = Reactor::new().unwrap();
     let log = Log::default();
     let to = [nobody(), nobody()];
     let connected = reactor.net().connect(&to[..], Script::new("client", &log));
     match reactor.run_until(connected).unwrap() {
-        Err(Failure::Error(ConnectError::System { address, error })) => {
-            assert_eq!(address, to[1]);
+        Err(Failure::Error(error)) => {
+            let tried: Vec<_> = error.attempts().iter().map(|it| it.place.clone()).collect();
+            assert_eq!(tried, to);
             assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
         }
         other => panic!("{other:?}"),
@@ -52,7 +53,7 @@ fn an_attempt_that_fails_at_once_is_an_error_too() {
         .connect(multicast, Script::new("client", &log));
     let result = reactor.run_until(connected).unwrap();
     assert!(
-        matches!(&result, Err(Failure::Error(ConnectError::System { .. }))),
+        matches!(&result, Err(Failure::Error(ConnectError::Failed { .. }))),
         "{result:?}"
     );
 }
@@ -136,8 +137,9 @@ fn an_attempt_without_an_answer_times_out() {
     assert!(!connected.is_settled());
     hand.set(hand.get() + Duration::from_secs(1));
     match reactor.run_until(connected).unwrap() {
-        Err(Failure::Error(ConnectError::TimedOut { address })) => {
-            assert_eq!(address, silent.address);
+        Err(Failure::Error(ConnectError::TimedOut { attempts })) => {
+            assert_eq!(attempts[0].place, silent.address);
+            assert!(matches!(attempts[0].error, AttemptError::Unanswered));
         }
         other => panic!("{other:?}"),
     }

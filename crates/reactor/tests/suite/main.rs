@@ -15,6 +15,7 @@ mod ending;
 mod flow;
 mod guest;
 mod lingering;
+mod names;
 #[cfg(target_os = "linux")]
 mod progress;
 mod running;

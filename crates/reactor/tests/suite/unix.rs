@@ -261,7 +261,7 @@ fn whom_nobody_answers_is_told_why() {
                 .net()
                 .connect(to, Script::new("client", &Log::default()));
             match reactor.run_until(connected).unwrap() {
-                Err(Failure::Error(ConnectError::System { error, .. })) => {
+                Err(Failure::Error(error @ ConnectError::Failed { .. })) => {
                     assert_eq!(error.kind(), expected);
                 }
                 other => panic!("{other:?}"),

@@ -1,5 +1,5 @@
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use torsade_core::AttemptId;
@@ -21,7 +21,7 @@ impl Kernel {
         &mut self,
         host: u32,
         attempt: Option<AttemptId>,
-        to: SocketAddr,
+        (to, from): (SocketAddr, Option<SocketAddr>),
     ) -> Option<Key> {
         if self.is_short(host) {
             if let Some(attempt) = attempt {
@@ -32,9 +32,25 @@ impl Kernel {
         let node = &mut self.nodes[host as usize];
         let ip = match to.ip() {
             ip if ip.is_loopback() => ip,
-            _ => IpAddr::V4(node.ip),
+            other => node.own(other),
         };
-        let port = node.next_port();
+        if let (Some(from), Some(attempt)) = (from, attempt)
+            && !from.ip().is_unspecified()
+            && !node.has(from.ip())
+        {
+            let refused = io::ErrorKind::AddrNotAvailable.into();
+            self.answer(host, Answer::Failed(attempt, refused));
+            return None;
+        }
+        let port = from.map_or(0, |from| from.port());
+        let port = match port {
+            0 => node.next_port(),
+            port => port,
+        };
+        let ip = match from {
+            Some(from) if !from.ip().is_unspecified() => from.ip(),
+            _ => ip,
+        };
         let local = names::opener(to, port).unwrap_or_else(|| SocketAddr::new(ip, port));
         node.open += 1;
         self.flows += 1;
@@ -104,7 +120,7 @@ impl Kernel {
         let node = &mut self.nodes[there as usize];
         let backlog = node.backlog();
         let local = match to.ip() {
-            ip if ip.is_unspecified() => SocketAddr::new(IpAddr::V4(node.ip), to.port()),
+            ip if ip.is_unspecified() => SocketAddr::new(node.own(ip), to.port()),
             _ => to,
         };
         match node.listener_at(to) {

@@ -4,7 +4,7 @@ use super::fault::{Fault, ToHosts};
 use super::run;
 use super::simulation::Sim;
 use super::swarm::{self, Faults};
-use super::weather::Trouble;
+use super::weather::{LookupTrouble, Trouble};
 
 /// Faults: each is in force as long as its guard exists.
 impl Sim {
@@ -80,6 +80,54 @@ impl Sim {
     /// Connections to this host are refused, whoever listens.
     pub fn refuse(&self, host: &str) -> Fault {
         self.begin(Trouble::Refuse(self.host(host).number()))
+    }
+
+    /// Programs on this host get an error for every name they ask for, as when a name server says
+    /// that it cannot tell.
+    ///
+    /// ```
+    /// # use torsade_testing::sim::Sim;
+    /// let mut net = Sim::new(1);
+    /// net.host("server");
+    /// let fault = net.fail_lookups("ann");
+    /// let asked = net.host("ann").net().resolve("server");
+    /// net.settle();
+    /// assert!(asked.try_take().unwrap().is_err());
+    /// # drop(fault);
+    /// ```
+    #[doc(alias = "SERVFAIL")]
+    pub fn fail_lookups(&self, host: &str) -> Fault {
+        self.lookups(host, LookupTrouble::Fails)
+    }
+
+    /// Programs on this host get no answer for the names they ask for. Those asked for in the
+    /// meantime are asked for again every five seconds, six times, so that they are answered when
+    /// the guard is dropped.
+    pub fn silence_lookups(&self, host: &str) -> Fault {
+        self.lookups(host, LookupTrouble::Silent)
+    }
+
+    /// Programs on this host get their answers for names so much later.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// # use torsade_testing::sim::Sim;
+    /// let mut net = Sim::new(1);
+    /// net.host("server");
+    /// let slow = net.slow_lookups("ann", Duration::from_secs(2));
+    /// let asked = net.host("ann").net().resolve("server");
+    /// net.advance(Duration::from_millis(1999));
+    /// assert!(!asked.is_settled());
+    /// net.advance(Duration::from_millis(1));
+    /// assert!(asked.is_settled());
+    /// # drop(slow);
+    /// ```
+    pub fn slow_lookups(&self, host: &str, by: Duration) -> Fault {
+        self.lookups(host, LookupTrouble::Slow(by))
+    }
+
+    fn lookups(&self, host: &str, trouble: LookupTrouble) -> Fault {
+        self.begin(Trouble::Lookups(self.host(host).number(), trouble))
     }
 
     /// This host gets so many more descriptors, for connections and listeners, and then none.

@@ -35,6 +35,18 @@ impl Host {
         IpAddr::V4(self.0.kernel.borrow().ip(self.0.number))
     }
 
+    /// Its IPv6 address, at which a program may listen, too. A name stands for it only where the
+    /// test [says so](super::Sim::name).
+    ///
+    /// ```
+    /// let net = torsade_testing::sim::Sim::new(1);
+    /// assert_eq!(net.host("server").ipv6_address().to_string(), "fd00::1");
+    /// ```
+    pub fn ipv6_address(&self) -> IpAddr {
+        let kernel = self.0.kernel.borrow();
+        kernel.nodes[self.0.number as usize].ipv6.into()
+    }
+
     /// What programs are written against. After a [kill](super::Sim::kill) it is another one.
     pub fn net(&self) -> Net {
         self.0.net()
@@ -49,7 +61,7 @@ impl Host {
     /// #     fn data_received(&mut self, _: &Transport<Self>, _: &[u8]) {}
     /// # }
     /// fn serve(net: &Net) -> Result<(), ListenError> {
-    ///     net.listen("server:7", factory(|_| Quiet)).map(drop)
+    ///     net.listen("0.0.0.0:7", factory(|_| Quiet)).map(drop)
     /// }
     ///
     /// let net = torsade_testing::sim::Sim::new(1);

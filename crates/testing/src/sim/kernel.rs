@@ -33,6 +33,10 @@ pub(super) struct Kernel {
     pub(super) ends: Slab<End>,
     pub(super) nodes: Vec<Node>,
     names: BTreeMap<String, u32>,
+    /// What the test said of names.
+    pub(super) known: BTreeMap<String, Vec<IpAddr>>,
+    /// How many names were asked for.
+    pub(super) questions: u64,
     pub(super) unix: Names,
     pub(super) links: Rc<Links>,
     between: BTreeMap<(u32, u32), Rc<Links>>,
@@ -90,6 +94,7 @@ pub(super) enum Event {
     Unreachable { number: u64 },
     LingerOver { end: Key },
     Wake { host: u32 },
+    Lookup { host: u32, question: u64, tries: u8 },
     FaultBegins { plan: usize },
     FaultEnds { plan: usize },
 }
@@ -126,6 +131,8 @@ impl Kernel {
             ends: Slab::new(),
             nodes: Vec::new(),
             names: BTreeMap::new(),
+            known: BTreeMap::new(),
+            questions: 0,
             unix: Names::default(),
             links: Rc::default(),
             between: BTreeMap::new(),
@@ -148,7 +155,8 @@ impl Kernel {
         assert!(host < EACH * 256, "a network has at most 64,000 hosts");
         let ip = Ipv4Addr::new(10, 0, (host / EACH) as u8, (host % EACH) as u8 + 1);
         let number = host as u32;
-        self.nodes.push(Node::new(name, ip, backlog));
+        let ips = (ip, Self::ipv6(number));
+        self.nodes.push(Node::new(name, ips, backlog));
         self.names.insert(name.to_owned(), number);
         self.trace
             .hosts
@@ -171,8 +179,9 @@ impl Kernel {
     }
 
     pub(super) fn host_at(&self, ip: IpAddr) -> Option<u32> {
-        let IpAddr::V4(ip) = ip else {
-            return None;
+        let ip = match ip {
+            IpAddr::V4(ip) => ip,
+            IpAddr::V6(ip) => return self.host_at_ipv6(ip),
         };
         let [ten, zero, high, low] = ip.octets();
         let number = usize::from(high) * 250 + usize::from(low.checked_sub(1)?);
@@ -226,6 +235,11 @@ impl Kernel {
         }
         match event {
             Event::Wake { host } => self.wake(host, at),
+            Event::Lookup {
+                host,
+                question,
+                tries,
+            } => self.look_up(host, question, tries),
             Event::FaultBegins { plan } => self.begin_planned(plan),
             Event::FaultEnds { plan } => self.end_planned(plan),
             Event::LingerOver { end } => self.linger_over(end),
@@ -470,6 +484,7 @@ impl Kernel {
         node.ready.clear();
         node.answers.clear();
         node.attempts.clear();
+        node.questions.clear();
         node.ports.clear();
         node.open = 0;
         node.busy_until = Time::ZERO;

@@ -3,7 +3,7 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Wake, Waker};
 
-use torsade_core::driver::{Arrived, Engine, Op};
+use torsade_core::driver::{self, Arrived, Engine, Op};
 use torsade_core::{Limits, ListenerId, Net, WhenFull};
 use torsade_deferred::queue::Turn;
 
@@ -249,6 +249,7 @@ impl Machine {
 
     fn tell_answer(&self, engine: &mut Engine<Socket>, wire: &mut SimWire, answer: Answer) {
         match answer {
+            Answer::Resolved(lookup, result) => driver::resolved(engine.net(), lookup, result),
             Answer::Failed(attempt, error) => engine.connect_failed(wire, attempt, error),
             Answer::Connected(attempt, key) => {
                 let Some(peer) = peer_of(&self.kernel, key) else {
@@ -323,12 +324,19 @@ impl Machine {
         let mut kernel = self.kernel.borrow_mut();
         while let Some(op) = engine.poll_op() {
             match op {
-                Op::Connect { attempt, address } => match kernel.unix.place(&address) {
+                Op::Connect {
+                    attempt,
+                    address,
+                    local,
+                } => match kernel.unix.place(&address) {
                     Ok(place) => {
-                        kernel.connect(self.number, Some(attempt), place);
+                        let local = local.and_then(|local| local.inet());
+                        kernel.connect(self.number, Some(attempt), (place, local));
                     }
                     Err(error) => kernel.refuse_family(self.number, attempt, error),
                 },
+                Op::Resolve { lookup, name } => kernel.resolve(self.number, lookup, &name),
+                Op::CancelResolve { lookup } => kernel.cancel_resolve(self.number, lookup),
                 Op::CancelConnect { attempt } => kernel.cancel_connect(self.number, attempt),
                 Op::Stop => self.stopped.set(true),
                 // The enum may grow; an engine that asks for more comes with a simulator that can.
@@ -389,6 +397,7 @@ impl Machine {
             || net.connections() > 0
             || !node.listening.is_empty()
             || !node.attempts.is_empty()
+            || !node.questions.is_empty()
             || !node.ports.is_empty()
         {
             return Vec::new();

@@ -144,6 +144,7 @@ mod faults;
 mod host;
 mod kernel;
 mod links;
+mod lookups;
 mod machine;
 mod names;
 mod node;

@@ -1,11 +1,12 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use torsade_core::{AttemptId, ListenerId, Time};
+use torsade_core::{AttemptId, ListenerId, LookupId, ResolveError, Time};
 
 use super::datagrams::Port;
+use super::lookups::Question;
 use super::slab::Key;
 use super::weather::EVEN;
 
@@ -20,6 +21,9 @@ pub(super) struct Node {
     pub(super) answers: VecDeque<Answer>,
     pub(super) listening: Vec<Listening>,
     pub(super) attempts: BTreeMap<u64, Key>,
+    /// Names that its program asked for, by numbers that the network gives.
+    pub(super) questions: BTreeMap<u64, Question>,
+    pub(super) ipv6: Ipv6Addr,
     pub(super) lingering: VecDeque<Key>,
     /// Whether it is on the list of hosts that have something to do.
     pub(super) listed: bool,
@@ -65,6 +69,7 @@ pub(super) struct Listening {
 pub(super) enum Answer {
     Connected(AttemptId, Key),
     Failed(AttemptId, io::Error),
+    Resolved(LookupId, Result<Vec<IpAddr>, ResolveError>),
 }
 
 /// A host's clock: it runs at a pace of its own, and never back.
@@ -104,7 +109,7 @@ impl HostClock {
 }
 
 impl Node {
-    pub(super) fn new(name: &str, ip: Ipv4Addr, backlog: usize) -> Self {
+    pub(super) fn new(name: &str, (ip, ipv6): (Ipv4Addr, Ipv6Addr), backlog: usize) -> Self {
         Self {
             name: name.to_owned(),
             ip,
@@ -113,6 +118,8 @@ impl Node {
             answers: VecDeque::new(),
             listening: Vec::new(),
             attempts: BTreeMap::new(),
+            questions: BTreeMap::new(),
+            ipv6,
             lingering: VecDeque::new(),
             listed: false,
             open: 0,
@@ -137,7 +144,15 @@ impl Node {
 
     /// Whether an address is one of this host's, to listen at.
     pub(super) fn has(&self, ip: IpAddr) -> bool {
-        ip.is_unspecified() || ip.is_loopback() || ip == self.ip
+        ip.is_unspecified() || ip.is_loopback() || ip == self.ip || ip == self.ipv6
+    }
+
+    /// The address of the family of `to` that connections from here come from.
+    pub(super) fn own(&self, to: IpAddr) -> IpAddr {
+        match to {
+            IpAddr::V4(_) => self.ip.into(),
+            IpAddr::V6(_) => self.ipv6.into(),
+        }
     }
 
     /// A port for who asked for any.

@@ -31,7 +31,7 @@ impl Raw {
     /// Connect to a listener of the same host.
     pub(crate) fn dial(sim: &Sim, host: &str, to: SocketAddr) -> Option<Self> {
         let (kernel, host) = (Rc::clone(sim.kernel()), sim.host(host).number());
-        let key = kernel.borrow_mut().connect(host, None, to)?;
+        let key = kernel.borrow_mut().connect(host, None, (to, None))?;
         // A kernel connects on its own host at once; whether a program accepts is seen later.
         while kernel.borrow().is_due() {
             kernel.borrow_mut().happen();

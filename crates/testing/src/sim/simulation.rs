@@ -1,6 +1,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fmt;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -65,7 +66,8 @@ use crate::ledger::{self, Entry};
 /// unless a callback [stalls](crate::Clock::stall).
 ///
 /// # Names
-/// A host's name is known to all: `"server:7"` is port 7 of the host `server`.
+/// A host's name is known to all: `"server:7"` is port 7 of the host `server`, for who connects.
+/// [`name`](Sim::name) gives addresses to other names, or others to this one.
 ///
 /// # Panics
 /// Dropping it fails the test for what fails a [`MemoryReactor`](crate::MemoryReactor): a panic
@@ -169,6 +171,31 @@ impl Sim {
 
     fn machine(&self, number: u32) -> Rc<Machine> {
         Rc::clone(&self.machines.borrow()[number as usize])
+    }
+
+    /// From now on this name has these addresses, on every host. An address that is no host's
+    /// answers nobody.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use torsade_core::{Protocol, Transport, factory};
+    /// # use torsade_testing::sim::Sim;
+    /// # struct Quiet;
+    /// # impl Protocol for Quiet {
+    /// #     fn data_received(&mut self, _: &Transport<Self>, _: &[u8]) {}
+    /// # }
+    /// let mut net = Sim::new(1);
+    /// let server = net.host("server");
+    /// server.net().listen("0.0.0.0:7", factory(|_| Quiet))?;
+    /// net.name("www", ["fd00::ffff".parse().unwrap(), server.address()]);
+    /// let connecting = net.host("ann").net().connect("www:7", Quiet);
+    /// net.advance(Duration::from_millis(300)); // IPv6 leads nowhere
+    /// assert!(connecting.try_take().unwrap().is_ok());
+    /// # Ok::<(), torsade_core::ListenError>(())
+    /// ```
+    pub fn name(&self, name: &str, addresses: impl IntoIterator<Item = IpAddr>) {
+        let addresses = addresses.into_iter().collect();
+        self.kernel.borrow_mut().name(name, addresses);
     }
 
     /// From now on all links are like this, but those that were [linked](Self::link) otherwise.

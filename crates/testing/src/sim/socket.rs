@@ -1,6 +1,6 @@
 use std::cell::Cell;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::rc::Rc;
 
 use torsade_core::driver::{
@@ -188,14 +188,6 @@ impl Host for SimHost {
 
     fn set_port(&self, port: PortId, setting: &PortSetting) -> io::Result<()> {
         self.kernel.borrow_mut().set_port(self.host, port, setting)
-    }
-
-    fn resolve(&self, name: &str) -> Vec<IpAddr> {
-        let kernel = self.kernel.borrow();
-        let host = kernel.host(name);
-        host.map(|host| IpAddr::V4(kernel.ip(host)))
-            .into_iter()
-            .collect()
     }
 
     fn notes_calls(&self) -> bool {

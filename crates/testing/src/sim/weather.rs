@@ -27,6 +27,8 @@ pub(super) enum Trouble {
     Corrupt(Vec<u32>, Vec<u32>, u32),
     /// Nobody listens, whoever does.
     Refuse(u32),
+    /// The names that a program on this host asks for have this happen to them.
+    Lookups(u32, LookupTrouble),
     /// No more than so many descriptors.
     Exhaust(u32, usize),
     /// The program does not read.
@@ -39,6 +41,17 @@ pub(super) enum Trouble {
     Killed(u32),
     /// The machine has lost its power.
     Crashed(u32),
+}
+
+/// What may be wrong with the names that a host asks for, the worst last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum LookupTrouble {
+    /// The answer takes so much longer.
+    Slow(Duration),
+    /// The answer is that it is not known.
+    Fails,
+    /// There is none.
+    Silent,
 }
 
 impl Weather {
@@ -91,6 +104,15 @@ impl Weather {
             }
             _ => None,
         })
+    }
+
+    /// What happens to the names that a host asks for.
+    pub(super) fn lookups(&self, host: u32) -> Option<LookupTrouble> {
+        let troubles = self.faults.values().filter_map(|fault| match fault {
+            Trouble::Lookups(whose, trouble) if *whose == host => Some(*trouble),
+            _ => None,
+        });
+        troubles.max()
     }
 
     pub(super) fn refuses(&self, host: u32) -> bool {
@@ -170,6 +192,15 @@ impl fmt::Display for Described<'_> {
                 write!(f, "corrupt 1 in {n} from {} to {}", all(a), all(b))
             }
             Trouble::Refuse(host) => write!(f, "{} refuses connections", one(host)),
+            Trouble::Lookups(host, LookupTrouble::Slow(by)) => {
+                write!(f, "names take {} {by:?} longer", one(host))
+            }
+            Trouble::Lookups(host, LookupTrouble::Fails) => {
+                write!(f, "names fail {}", one(host))
+            }
+            Trouble::Lookups(host, LookupTrouble::Silent) => {
+                write!(f, "nobody answers {} for names", one(host))
+            }
             Trouble::Exhaust(host, n) => write!(f, "{} has {n} descriptors", one(host)),
             Trouble::PauseReading(host) => write!(f, "{} does not read", one(host)),
             Trouble::Stall(host, by, n) => write!(f, "1 turn in {n} of {} takes {by:?}", one(host)),

@@ -174,6 +174,7 @@ impl Kernel {
             | Event::Datagram { .. }
             | Event::Unreachable { .. }
             | Event::Wake { .. }
+            | Event::Lookup { .. }
             | Event::FaultBegins { .. }
             | Event::FaultEnds { .. } => {}
         }

@@ -190,7 +190,11 @@
 //! | `connect_read_pipe`, `connect_write_pipe`, `subprocess_exec`, `subprocess_shell` | later: processes | |
 //! | `run_in_executor` | [`defer_to_thread`](crate::Net::defer_to_thread), [`Executor`](crate::threads::Executor) | |
 //! | `set_default_executor`, `shutdown_default_executor` | never: each reactor has a pool of its own, which ends with it | |
-//! | `getaddrinfo`, `getnameinfo` | later: names | |
+//! | `getaddrinfo` | [`resolve`](crate::Net::resolve) | |
+//! | `getnameinfo` | never: what an address is called is nobody's proof | |
+//! | `happy_eyeballs_delay` | [`attempt_delay`](crate::Endpoint::attempt_delay) | on by default |
+//! | `interleave` | [`connect`](crate::Net::connect) | the families by turns, always |
+//! | `local_addr` | [`bind`](crate::Endpoint::bind) | |
 //! | `sendfile` | [`FileSender`](crate::wire::FileSender) | copies through the process |
 //! | `sock_recv`, `sock_recv_into`, `sock_recvfrom`, `sock_recvfrom_into`, `sock_sendall`, `sock_sendto`, `sock_connect`, `sock_accept`, `sock_sendfile` | never: bytes come to protocols | |
 //! | `create_task`, `ensure_future` | [`spawn`](crate::futures::spawn) | [what a task is](super::coroutines) |

@@ -108,6 +108,32 @@
 //! the result is `Failure::Cancelled`. The protocol exists before the attempt, because the caller
 //! makes it; if the attempt fails it is dropped without having been called.
 //!
+//! ## A connect goes on at once when an address fails
+//! (R85, R86) [`connect`](crate::Net::connect) looks names up itself and races what it finds as
+//! `HostnameEndpoint` does: one more attempt after every
+//! [delay](crate::Limits::connect_attempt_delay), the first connection ends the others. But an
+//! address that refuses is followed by the next one at once, where Twisted waits its 0.3 s; the
+//! families take turns (RFC 8305), where Twisted keeps the resolver's order; all failures are
+//! [kept](crate::ConnectError::attempts), where Twisted tells of the last; and cancelling is
+//! `Failure::Cancelled` in every state, also during the look-up, which Twisted reports as
+//! `DNSLookupError`. `connectTCP` of a name is the same here, not IPv4 only.
+//! ```
+//! # use std::io::ErrorKind;
+//! # use torsade::testing::MemoryReactor;
+//! # use torsade::{Protocol, Transport};
+//! # struct Quiet;
+//! # impl Protocol for Quiet {
+//! #     fn data_received(&mut self, _: &Transport<Self>, _: &[u8]) {}
+//! # }
+//! let reactor = MemoryReactor::new();
+//! reactor.name("example.org", ["2001:db8::1", "192.0.2.1"].map(|ip| ip.parse().unwrap()));
+//! let connecting = reactor.net().connect("example.org:80", Quiet);
+//! reactor.next_connect().fail(ErrorKind::NetworkUnreachable); // no IPv6 here
+//! let next = reactor.next_connect(); // without any time passing
+//! assert_eq!(next.address().to_string(), "192.0.2.1:80");
+//! # connecting.cancel();
+//! ```
+//!
 //! # Write, close, abort
 //!
 //! ## Nothing is written after the close

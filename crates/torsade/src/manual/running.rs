@@ -90,7 +90,7 @@
 //! echo.close(); // nobody listens there any more
 //! let refused = reactor.net().connect(echo.address(), Collect(vec![], None));
 //! let refused = reactor.run_until(refused)?.unwrap_err();
-//! assert!(matches!(refused, Failure::Error(ConnectError::System { .. })));
+//! assert!(matches!(refused, Failure::Error(ConnectError::Failed { .. })));
 //! # Ok(())
 //! # }
 //! ```

@@ -138,7 +138,13 @@
 //! | `IListeningPort.getHost` | [`address`](crate::Listener::address) | |
 //! | `connectTCP` | [`connect`](crate::Net::connect) | |
 //! | `ConnectBindError`, `ConnectError`, `ConnectionRefusedError`, `TimeoutError` | [`ConnectError`](crate::ConnectError) | |
-//! | `DNSLookupError`, `ServiceNameUnknownError` | [`EndpointError`](crate::EndpointError) | names are looked up later |
+//! | `DNSLookupError` | [`ResolveError`](crate::ResolveError) | of one [attempt](crate::ConnectError::attempts) |
+//! | `ServiceNameUnknownError` | [`EndpointError`](crate::EndpointError) | ports are numbers |
+//! | `HostnameEndpoint` | [`Endpoint::host`](crate::Endpoint::host) | [races its addresses](super::differences#a-connect-goes-on-at-once-when-an-address-fails) |
+//! | `attemptDelay` | [`attempt_delay`](crate::Endpoint::attempt_delay) | |
+//! | `bindAddress` | [`bind`](crate::Endpoint::bind) | |
+//! | `IReactorCore.resolve`, `IHostnameResolver.resolveHostName`, `nameResolver` | [`resolve`](crate::Net::resolve) | both families |
+//! | `installNameResolver`, `installResolver` | [`set_resolver`](crate::Net::set_resolver) | |
 //! | `backlog` | [`backlog`](crate::Limits::backlog) | |
 //! | `adoptStreamPort`, `adoptStreamConnection` | [`Adopted`](crate::Adopted) | an address for `listen` or `connect`; [not a duplicate](super::differences#an-adopted-socket-is-given-away) |
 //! | `makeBinding` | later: an address to connect from | |
