@@ -124,7 +124,7 @@
 //! | `quoteStringArgument` | [`quote`](crate::service::quote) | |
 //! | `IStreamServerEndpoint`, `IStreamClientEndpoint` | [`Endpoint`](crate::Endpoint) | [a place](super::differences#endpoints-are-places) |
 //! | `TCP4ServerEndpoint`, `TCP6ServerEndpoint` | [`TcpServerEndpoint`](crate::service::TcpServerEndpoint) | |
-//! | `TCP4ClientEndpoint`, `TCP6ClientEndpoint`, `HostnameEndpoint` | [`TcpClientEndpoint`](crate::service::TcpClientEndpoint) | or text like `"example.org:80"` |
+//! | `TCP4ClientEndpoint`, `TCP6ClientEndpoint` | [`TcpClientEndpoint`](crate::service::TcpClientEndpoint) | or text like `"example.org:80"` |
 //! | `UNIXServerEndpoint` | [`UnixServerEndpoint`](crate::service::UnixServerEndpoint) | |
 //! | `UNIXClientEndpoint` | [`UnixClientEndpoint`](crate::service::UnixClientEndpoint) | |
 //! | `HAProxyServerEndpoint`, `HAProxyWrappingFactory`, `proxyEndpoint` | [`ProxyProtocol`](crate::service::ProxyProtocol) | |
