@@ -106,12 +106,12 @@ fn a_name_is_answered_as_unreachable_and_an_address_in_letters_is_none() {
     let mut t = greeted();
     t.feed(named_5(b"example.com"));
     assert_eq!(t.take_sent(), reply_5(4));
-    assert!(application(&t).contains("names are not looked up"));
+    assert!(application(&t).contains("no address is known"));
 
     let mut t = client();
     t.feed(b"\x04\x01\0\x50\0\0\0\x01\0example.com\0");
     assert_eq!(t.take_sent(), reply_4(91));
-    assert!(application(&t).contains("names are not looked up"));
+    assert!(application(&t).contains("no address is known"));
 
     for letters in ["127.0.0.1", "::1"] {
         let mut t = greeted();

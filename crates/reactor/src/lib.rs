@@ -111,6 +111,8 @@
 //!   poller: the bytes stay in the kernel, the peer is slowed down, and a hang-up wakes nobody.
 //! - Addresses: listeners set `SO_REUSEADDR` on Unix, and an IPv6 listener takes IPv6 only. Every
 //!   connection sets `TCP_NODELAY`: output is gathered for a whole callback already.
+//! - Names: `getaddrinfo` in threads that do nothing else, at most `Limits::lookup_threads`. One
+//!   that waits for a name server cannot be interrupted: a stop does not wait for it.
 //! - Unix sockets: a listener's file has its mode before anybody can connect, and goes with the
 //!   listener if it is still the same file. A connect to one whose queue is full fails at once, with
 //!   `WouldBlock`: the system has no way to wait for it. `abort` is an end for the peer, not a

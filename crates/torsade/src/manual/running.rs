@@ -37,7 +37,7 @@
 //!   test can call it with the `Net` of a fake.
 //! - Port 0 takes a free one, and [`Listener::address`](crate::Listener::address) says which. An
 //!   address is text like `"0.0.0.0:80"`, `"[::]:80"` or `"localhost:8007"`, or a `SocketAddr`;
-//!   other host names are refused, not looked up.
+//!   one does not listen on other names.
 //! - The closure is called once for each connection, and may return an `Option` to refuse one.
 //!   What connections share is captured in it. [`Factory`](crate::Factory) is the long form, which
 //!   is also told when the listener starts and stops.
@@ -46,8 +46,14 @@
 //!
 //! # A client
 //! [`connect`](crate::Net::connect) takes the protocol and resolves with its transport, after
-//! `connection_made` has returned. It gives up after 30 s over all addresses
-//! ([`Limits::connect_timeout`](crate::Limits::connect_timeout)).
+//! `connection_made` has returned. Text with a name, `"example.org:80"`, is looked up in a thread
+//! of its own kind, so that a name server that is silent keeps nobody else waiting, and the name's
+//! addresses are raced: the next one is tried when one has failed, or is silent for 250 ms. It
+//! gives up after 30 s over all of that
+//! ([`Limits::connect_timeout`](crate::Limits::connect_timeout)), and the error tells what came of
+//! [each address](crate::ConnectError::attempts). An [`Endpoint`](crate::Endpoint) says it
+//! otherwise: one [family](crate::Endpoint::family) only, another
+//! [timeout](crate::Endpoint::timeout), [from](crate::Endpoint::bind) which address.
 //! [`run_until`](crate::Reactor::run_until) runs the reactor until a result is there:
 //! ```
 //! # use torsade::{Net, Transport, factory};
