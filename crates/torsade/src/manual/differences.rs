@@ -425,7 +425,7 @@
 //! socket is removed only if it is still the listener's, by device and inode.
 //!
 //! ## Descriptors are pulled
-//! (Twisted's R99) They come no later than the bytes that they were sent with, as in Twisted, but
+//! (R99) They come no later than the bytes that they were sent with, as in Twisted, but
 //! without a callback: [`take_descriptors`](crate::Connection::take_descriptors) has them. A
 //! protocol says first that it wants them, so that nobody else pays for it; for others the system
 //! closes them. They are sent with their bytes in one call,
