@@ -498,7 +498,7 @@
 //! #     }
 //! # }
 //!
-//! let mut net = Sim::new(1);
+//! let mut net = Sim::new(2);
 //! net.host("server").net().listen("0.0.0.0:7", factory(|_| Lines::new(Calculator)))?;
 //! let script = Script::new().send("add 7 5\r\n").expect("12\r\n").end().expect_end();
 //! let ann = script.peer(); // a real peer, by the same book
