@@ -2,14 +2,19 @@
 //! closes.
 //!
 //! Run `cargo run --bin finger`, then `echo ann | nc -C 127.0.0.1 8007` in another terminal.
-//! Ctrl-C ends it.
+//! Ctrl-C ends it. Where it listens is said by endpoints, several if need be: `tcp:79`,
+//! `unix:/run/finger.socket`, `haproxy:tcp:8008` behind a proxy.
 #![forbid(unsafe_code)]
 
+use std::cell::RefCell;
+use std::convert::Infallible;
+use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Duration;
 
+use torsade::service::{self, MultiService, ServerService, Service, ServiceError, TextError};
 use torsade::wire::{LineProtocol, LineTransport, Lines};
-use torsade::{Deferred, Disconnect, Net, Reactor, Timeout, Timer, Transport, factory};
+use torsade::{Deferred, Disconnect, Net, Timeout, Timer, Transport, factory};
 
 /// Where users are looked up. It takes its time, so what it gives is a [`Deferred`].
 type Directory = Rc<dyn Fn(&str) -> Deferred<String, NoSuchUser>>;
@@ -92,25 +97,90 @@ fn directory(net: &Net) -> Directory {
     })
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// The directory as a service: it is there before a server asks it, and until the last has stopped.
+#[derive(Clone, Default)]
+struct DirectoryService(Rc<RefCell<Option<Directory>>>);
+
+impl DirectoryService {
+    /// A handle for those who ask: what is not running knows nobody.
+    fn handle(&self) -> Directory {
+        let service = self.clone();
+        Rc::new(move |user| {
+            let directory = service.0.borrow().clone();
+            match directory {
+                Some(directory) => directory(user),
+                None => Deferred::fail(NoSuchUser),
+            }
+        })
+    }
+}
+
+impl Service for DirectoryService {
+    fn start(&self, net: &Net) -> Deferred<(), ServiceError> {
+        self.0.replace(Some(directory(net)));
+        Deferred::succeed(())
+    }
+
+    fn stop(&self) -> Deferred<(), Infallible> {
+        self.0.replace(None);
+        Deferred::succeed(())
+    }
+}
+
+/// Says where the servers listen, once they do.
+struct Announcement(Vec<ServerService>);
+
+impl Service for Announcement {
+    fn start(&self, _: &Net) -> Deferred<(), ServiceError> {
+        for address in self.0.iter().filter_map(ServerService::address) {
+            println!("listening on {address}");
+        }
+        Deferred::succeed(())
+    }
+
+    fn stop(&self) -> Deferred<(), Infallible> {
+        Deferred::succeed(())
+    }
+}
+
+/// The whole program: the directory, and a server at each of these endpoints.
+fn program(listen: &[String]) -> Result<MultiService, TextError> {
+    let program = MultiService::new();
+    let users = DirectoryService::default();
+    program.add(users.clone()).detach();
+    let mut servers = Vec::new();
+    for text in listen {
+        let directory = users.handle();
+        let fingers = factory(move |_| Finger::new(&directory));
+        let server = ServerService::new(service::server(text)?, fingers);
+        program.add(server.clone()).detach();
+        servers.push(server);
+    }
+    program.add(Announcement(servers)).detach();
+    Ok(program)
+}
+
+fn main() -> ExitCode {
     env_logger::init();
-    let address = std::env::args().nth(1);
-    let address = address.as_deref().unwrap_or("127.0.0.1:8007");
-    let mut reactor = Reactor::new()?;
-    let directory = directory(reactor.net());
-    let users = factory(move |_| Finger::new(&directory));
-    let listener = reactor.net().listen(address, users)?;
-    reactor.stop_on_signals()?;
-    println!("listening on {}", listener.address());
-    Ok(reactor.run()?)
+    let listen: Vec<String> = std::env::args().skip(1).collect();
+    let listen = match listen.is_empty() {
+        true => vec!["tcp:8007:interface=127.0.0.1".to_owned()],
+        false => listen,
+    };
+    match program(&listen) {
+        Ok(program) => service::run_service(program),
+        Err(error) => {
+            eprintln!("{}", error.pointed());
+            ExitCode::FAILURE
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::cell::RefCell;
     use torsade::{Limit, Resolver};
-    use torsade_testing::StringTransport;
+    use torsade_testing::{MemoryReactor, StringTransport};
 
     type Test = StringTransport<Lines<Finger>>;
     type Asked = Rc<RefCell<Vec<(String, Resolver<String, NoSuchUser>)>>>;
@@ -238,5 +308,27 @@ mod tests {
             b"There is no such user.\r\n",
             "nothing of it is said back"
         );
+    }
+
+    #[test]
+    fn the_program_drains_its_servers_before_its_directory_goes() {
+        let mut reactor = MemoryReactor::new();
+        let listen = ["tcp:7:interface=127.0.0.1", "unix:/run/finger"].map(str::to_owned);
+        let program = program(&listen).unwrap();
+        program.start(reactor.net()).detach();
+        assert_eq!(reactor.listening().len(), 2);
+        let mut ann = reactor.dial("127.0.0.1:7");
+        ann.feed("ann\r\n");
+        reactor.settle();
+        let stopped = program.stop();
+        assert!(ann.has_ended() && reactor.listening().is_empty());
+        assert!(stopped.is_settled());
+
+        program.start(reactor.net()).detach();
+        let mut bob = reactor.dial("127.0.0.1:7");
+        bob.feed("bob\r\n");
+        reactor.advance(Duration::from_millis(100));
+        assert_eq!(bob.take_sent(), b"Bob, not logged in. No plan.\r\n");
+        program.stop().detach();
     }
 }

@@ -265,6 +265,28 @@ impl Connection {
         self.0.end(reason, Ending::Abrupt);
     }
 
+    /// Ask the protocol to come to an end: it is told `stopping`, as when the reactor stops, and
+    /// closes by default. What drains a server calls this, and aborts those that take too long.
+    ///
+    /// ```
+    /// # use torsade_core::{Protocol, Transport};
+    /// struct Polite;
+    /// impl Protocol for Polite {
+    ///     fn data_received(&mut self, _: &Transport<Self>, _: &[u8]) {}
+    ///     fn stopping(&mut self, transport: &Transport<Self>) {
+    ///         transport.write("421 going down\r\n");
+    ///         transport.close();
+    ///     }
+    /// }
+    /// let mut t = torsade_testing::StringTransport::serve(Polite);
+    /// t.connection().ask_to_stop();
+    /// assert_eq!(t.take_sent(), b"421 going down\r\n");
+    /// assert!(t.lost().is_some());
+    /// ```
+    pub fn ask_to_stop(&self) {
+        self.0.tell_stopping();
+    }
+
     /// Flush what was written and end our side; input goes on. When the peer has ended too, the
     /// connection is over.
     #[doc(alias = "loseWriteConnection")]

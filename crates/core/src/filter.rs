@@ -1,8 +1,9 @@
 use std::any::Any;
 use std::fmt;
 use std::rc::Rc;
+use std::time::Duration;
 
-use crate::{Disconnect, Time};
+use crate::{Disconnect, Peer, Time};
 
 /// Transforms a connection's bytes between its protocol and the wire: encryption, compression, a
 /// log of the traffic.
@@ -131,6 +132,12 @@ pub trait Filter: Send + 'static {
         true
     }
 
+    /// How long it may take from its beginning to be [ready](Self::is_ready), where that is less than
+    /// `Limits::handshake_timeout`, which bounds it in any case.
+    fn handshake_timeout(&self) -> Option<Duration> {
+        None
+    }
+
     /// Whether more output is welcome now. Output waits while it is not, and the protocol is paused
     /// if it becomes much; what says so must ask to be woken, or change with input.
     fn wants_plain(&self) -> bool {
@@ -191,6 +198,7 @@ pub struct Sides<'a> {
     pub(crate) wake_at: &'a mut Option<Time>,
     pub(crate) plain_ended: &'a mut bool,
     pub(crate) facts: &'a mut Vec<Rc<dyn Any>>,
+    pub(crate) peer: &'a mut Option<Peer>,
 }
 
 impl Sides<'_> {
@@ -258,6 +266,55 @@ impl Sides<'_> {
     /// ```
     pub fn publish<T: Any>(&mut self, fact: T) {
         self.facts.push(Rc::new(fact));
+    }
+
+    /// Say whose connection this is, and to which of our addresses, where that is not what the
+    /// system knows: a proxy passes it on, and has told.
+    ///
+    /// A factory is asked for that peer's protocol, limits count it, and
+    /// [`Connection::peer`](crate::Connection::peer) shows it. The first word of a connection's
+    /// filters counts, and none that comes when the protocol has been built.
+    ///
+    /// ```
+    /// use torsade_core::{Address, Disconnect, Filter, Peer, Protocol, Sides, Transport};
+    ///
+    /// /// The first byte is the last of the address of who it is from.
+    /// struct From(bool);
+    /// impl Filter for From {
+    ///     fn decode(&mut self, wire: &mut [u8], sides: &mut Sides<'_>) -> Result<usize, Disconnect> {
+    ///         if self.0 {
+    ///             sides.plain().extend_from_slice(wire);
+    ///             return Ok(wire.len());
+    ///         }
+    ///         self.0 = true;
+    ///         let from = std::net::SocketAddr::from(([192, 0, 2, wire[0]], 9));
+    ///         let to = std::net::SocketAddr::from(([192, 0, 2, 1], 80));
+    ///         sides.set_peer(Peer::new(from, to));
+    ///         Ok(1)
+    ///     }
+    ///     fn encode(&mut self, plain: &[&[u8]], sides: &mut Sides<'_>) -> Result<(), Disconnect> {
+    ///         sides.wire().extend(plain.concat());
+    ///         Ok(())
+    ///     }
+    ///     fn is_ready(&self) -> bool {
+    ///         self.0
+    ///     }
+    /// }
+    ///
+    /// struct Greeter;
+    /// impl Protocol for Greeter {
+    ///     fn connection_made(&mut self, transport: &Transport<Self>) {
+    ///         transport.write(format!("hello, {}", transport.peer()));
+    ///     }
+    ///     fn data_received(&mut self, _: &Transport<Self>, _: &[u8]) {}
+    /// }
+    ///
+    /// let mut t = torsade_testing::StringTransport::builder().filter(|_| From(false)).serve(Greeter);
+    /// t.feed([7]);
+    /// assert_eq!(t.take_sent(), b"hello, 192.0.2.7:9");
+    /// ```
+    pub fn set_peer(&mut self, peer: Peer) {
+        *self.peer = Some(peer);
     }
 
     /// The time of this turn.

@@ -85,6 +85,12 @@ pub trait Host: 'static {
         None
     }
 
+    /// What the numbers of [`Net::random`](crate::Net::random) follow from. Asked once at most. Where
+    /// runs must not be alike, it is another one each time; by default they are alike.
+    fn seed(&self) -> u64 {
+        0
+    }
+
     /// Whether [`calls`](Self::calls) and [`port_calls`](Self::port_calls) are to be told. Asked once, when an engine is made.
     fn notes_calls(&self) -> bool {
         false

@@ -102,6 +102,7 @@ mod place;
 mod pooled;
 mod protocol;
 mod race;
+mod random;
 mod remote;
 mod shared;
 mod slots;

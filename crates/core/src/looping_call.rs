@@ -199,6 +199,15 @@ impl<E: 'static> Ticked for Deferred<(), E> {
     }
 }
 
+/// What `None` stands for is not waited for.
+impl<R: Ticked> Ticked for Option<R> {
+    type Error = R::Error;
+
+    fn awaited(self) -> Option<Deferred<(), R::Error>> {
+        self?.awaited()
+    }
+}
+
 enum First {
     Now,
     Later,

@@ -20,6 +20,7 @@ use crate::listener::Listening;
 use crate::lookup::Lookups;
 use crate::outbox::Pool;
 use crate::pooled::Pools;
+use crate::random::Random;
 use crate::remote::Mailbox;
 use crate::slots::{Key, Slots};
 use crate::staging::Staging;
@@ -81,6 +82,7 @@ pub(crate) struct Shared {
     shed: Cell<u64>,
     stop_asked: Cell<StopAsked>,
     pub(crate) hooks: Hooks,
+    pub(crate) random: Random,
     pub(crate) extensions: Extensions,
     /// What `with_unread` reads, and which connection may.
     pub(crate) rest: RefCell<Vec<u8>>,
@@ -161,6 +163,7 @@ impl Shared {
             shed: Cell::new(0),
             stop_asked: Cell::new(StopAsked::No),
             hooks: Hooks::default(),
+            random: Random::default(),
             extensions: Extensions::default(),
             rest: RefCell::default(),
             rest_of: Cell::new(None),

@@ -1,3 +1,4 @@
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::net::SocketAddr;
 
@@ -80,6 +81,10 @@ impl<P: Poller> Host for SystemHost<P> {
         self.ports.set(port, setting)
     }
 
+    fn seed(&self) -> u64 {
+        seed()
+    }
+
     fn thread(&self, work: Work) -> Result<(), NotTaken> {
         self.pool.give(work)
     }
@@ -92,6 +97,11 @@ impl<P: Poller> Host for SystemHost<P> {
     fn interface(&self, name: &str) -> Option<u32> {
         names::interface(name)
     }
+}
+
+/// Another number each time: of what std seeds its maps with, against floods of equal hashes.
+pub(crate) fn seed() -> u64 {
+    RandomState::new().build_hasher().finish()
 }
 
 impl<P: Poller> Doors for SystemHost<P> {

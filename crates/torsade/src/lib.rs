@@ -61,6 +61,7 @@
 //! | encrypt, from the beginning or in the middle | [`tls`], [`manual::tls`] |
 //! | know why a connection ended | [`Disconnect`] |
 //! | bound something | [`Limits`] |
+//! | listen where a setting says, start and stop parts in order, stay connected | [`service`], [`manual::services`] |
 //! | port a program | [`manual::coming_from_twisted`], [`manual::coming_from_asyncio`] |
 //! | rely on something | [`contracts`] |
 //!
@@ -87,6 +88,7 @@
 
 pub mod contracts;
 pub mod manual;
+pub mod service;
 
 pub use torsade_core::{
     Address, Adopted, AnyProtocol, AttemptError, Built, CertificateFault, ConnectError, Connection,

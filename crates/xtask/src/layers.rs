@@ -30,6 +30,10 @@ const ROWS: &[Row] = &[
         pure: Some(&["bytes", "log", "memchr", "thiserror", "wide"]),
     },
     Row {
+        package: "torsade-service",
+        pure: Some(&["log", "thiserror"]),
+    },
+    Row {
         package: "torsade-futures",
         // Of hyper and tokio nothing but their traits of streams, timers and executors.
         pure: Some(&[

@@ -18,8 +18,13 @@ impl Program {
 
     /// With these arguments after the address.
     pub(crate) fn start_with(path: &str, arguments: &[&str]) -> Self {
+        Self::start_at(path, "127.0.0.1:0", arguments)
+    }
+
+    /// With this for the address.
+    pub(crate) fn start_at(path: &str, listen: &str, arguments: &[&str]) -> Self {
         let mut child = Command::new(path)
-            .arg("127.0.0.1:0")
+            .arg(listen)
             .args(arguments)
             .stdout(Stdio::piped())
             .spawn()

@@ -109,7 +109,11 @@ fn pubsub() {
 
 #[test]
 fn finger() {
-    let program = Program::start(env!("CARGO_BIN_EXE_finger"));
+    let program = Program::start_at(
+        env!("CARGO_BIN_EXE_finger"),
+        "tcp:0:interface=127.0.0.1",
+        &[],
+    );
     let mut peer = program.connect();
     say(&mut peer, "ann\r\nnobody\r\n/W bob\r\n");
     let answers = "Ann, in her office. Plan: a walk.\r\n\

@@ -15,7 +15,8 @@ impl Items {
     pub(crate) fn read(crates: &Path) -> io::Result<Self> {
         let mut items = Self::default();
         for name in [
-            "core", "deferred", "futures", "reactor", "testing", "tls", "torsade", "wire",
+            "core", "deferred", "futures", "reactor", "service", "testing", "tls", "torsade",
+            "wire",
         ] {
             items.add_folder(&crates.join(name).join("src"))?;
         }

@@ -10,7 +10,7 @@ use crate::guard;
 use crate::outbox::Outbox;
 use crate::shared::Shared;
 use crate::slots::Key;
-use crate::{Disconnect, Filter, Sides, Time, WireEnd};
+use crate::{Disconnect, Filter, Peer, Sides, Time, WireEnd};
 
 /// The filters of a connection, and what lies between them.
 ///
@@ -31,6 +31,8 @@ pub(super) struct Chain {
     pub(super) decoded_end: bool,
     /// What filters found out and nobody was told yet.
     pub(super) facts: Vec<Rc<dyn Any>>,
+    /// Whose connection filters say this is, if nobody was told yet.
+    pub(super) peer: Option<Peer>,
     /// Plain bytes that were encoded, over the connection's life.
     pub(super) encoded: u64,
     /// How many of those lie in `wire`, encoded, or between filters.
@@ -45,7 +47,7 @@ pub(super) struct Chain {
     /// Armed for the earliest time that a filter wants to be woken at.
     pub(super) alarm: Option<(Time, Key)>,
     /// Armed while a filter is not ready.
-    pub(super) handshake: Option<Key>,
+    pub(super) handshake: Option<(Time, Key)>,
 }
 
 struct Stage {
@@ -62,6 +64,8 @@ struct Stage {
     wants_plain: bool,
     most_plain: usize,
     wants_wire: bool,
+    /// Until when it has to be ready.
+    deadline: Time,
 }
 
 /// What comes to a filter from the wire's side.
@@ -107,6 +111,10 @@ impl Chain {
         unread: Vec<u8>,
         ended: bool,
     ) -> Result<(), Fault> {
+        let most = shared.limits().handshake_timeout;
+        let patience = guard::run(|| filter.handshake_timeout());
+        let patience = patience.map_err(Fault::Panic)?.unwrap_or(most);
+        let deadline = shared.now() + patience.min(most);
         self.stages.push(Stage {
             filter,
             incoming: Rest {
@@ -124,6 +132,7 @@ impl Chain {
             wants_plain: false,
             most_plain: usize::MAX,
             wants_wire: true,
+            deadline,
         });
         self.ask(shared, self.stages.len() - 1, |filter, _, sides| {
             filter.start(sides)
@@ -133,6 +142,12 @@ impl Chain {
 
     pub(super) fn is_ready(&self) -> bool {
         self.stages.iter().all(|stage| stage.ready)
+    }
+
+    /// When it is too late for a filter that is not ready to become so.
+    pub(super) fn handshake_deadline(&self) -> Option<Time> {
+        let shaking = self.stages.iter().filter(|stage| !stage.ready);
+        shaking.map(|stage| stage.deadline).min()
     }
 
     /// Whether output may be encoded now.
@@ -377,6 +392,7 @@ impl Chain {
             wake_at: &mut stage.wake_at,
             plain_ended: &mut plain_ended,
             facts: &mut self.facts,
+            peer: &mut self.peer,
         };
         let (filter, incoming) = (&mut *stage.filter, &mut stage.incoming);
         let answer = guard::run(|| {

@@ -277,6 +277,9 @@ impl<S> Slot<S> {
         for fact in mem::take(&mut chain.facts) {
             self.link.watches.learn(fact);
         }
+        if let Some(peer) = chain.peer.take() {
+            self.link.learn_peer(peer);
+        }
         if self.link.phase() == Phase::Open {
             if !decoded.is_empty() {
                 self.link.count_received(decoded.len());
@@ -355,16 +358,15 @@ impl<S> Slot<S> {
         if chain.is_ready() && !self.link.watches.is_filter_due() {
             self.link.watches.filters_ready();
         }
-        match (waits, chain.handshake) {
-            (true, None) => {
-                let timeout = shared.limits().handshake_timeout;
-                chain.handshake = Some(shared.set_timer(timeout, Action::Handshake(id)));
-            }
-            (false, Some(timer)) => {
+        let deadline = chain.handshake_deadline().filter(|_| waits);
+        if deadline != chain.handshake.map(|(at, _)| at) {
+            if let Some((_, timer)) = chain.handshake.take() {
                 let _ = shared.timers.borrow_mut().remove(timer);
-                chain.handshake = None;
             }
-            (true, Some(_)) | (false, None) => {}
+            chain.handshake = deadline.map(|at| {
+                let after = at - shared.now();
+                (at, shared.set_timer(after, Action::Handshake(id)))
+            });
         }
     }
 
@@ -416,7 +418,8 @@ impl<S> Slot<S> {
             return;
         };
         let alarm = chain.alarm.take().map(|(_, timer)| timer);
-        for timer in alarm.into_iter().chain(chain.handshake.take()) {
+        let handshake = chain.handshake.take().map(|(_, timer)| timer);
+        for timer in alarm.into_iter().chain(handshake) {
             // One of ours: nothing of the user's is dropped.
             let _ = shared.timers.borrow_mut().remove(timer);
         }

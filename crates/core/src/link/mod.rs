@@ -7,7 +7,7 @@ mod mark;
 mod output;
 mod queued;
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 
 use torsade_deferred::queue;
@@ -32,7 +32,10 @@ use crate::{ConnectionId, Peer};
 pub(crate) struct Link {
     shared: Rc<Shared>,
     id: ConnectionId,
+    /// As the system has it.
     peer: Peer,
+    /// As a filter has it, who was told by a proxy.
+    told_peer: OnceCell<Box<Peer>>,
     phase: Cell<Phase>,
     output: Cell<Output>,
     pub(crate) outbox: RefCell<Outbox>,
@@ -105,6 +108,7 @@ impl Link {
             shared,
             id,
             peer,
+            told_peer: OnceCell::new(),
             phase: Cell::new(Phase::Open),
             output: Cell::new(Output::Open),
             outbox: RefCell::default(),
@@ -136,8 +140,17 @@ impl Link {
         self.id
     }
 
+    /// Whose connection it is: whoever a filter says, else who the system says is at the other end.
     pub(crate) fn peer(&self) -> &Peer {
-        &self.peer
+        self.told_peer.get().map_or(&self.peer, |told| told)
+    }
+
+    /// A filter knows better whose connection it is. Once there is a protocol, that has asked, and
+    /// what it was told stays true; so does what a first filter said.
+    pub(crate) fn learn_peer(&self, peer: Peer) {
+        if self.is_made() || self.told_peer.set(Box::new(peer)).is_err() {
+            log::debug!("connection {}: told too late whose it is", self.id);
+        }
     }
 
     #[inline]

@@ -87,6 +87,10 @@ impl Host for RingHost {
         self.ports.set(port, setting)
     }
 
+    fn seed(&self) -> u64 {
+        crate::host::seed()
+    }
+
     fn thread(&self, work: Work) -> Result<(), NotTaken> {
         self.pool.give(work)
     }

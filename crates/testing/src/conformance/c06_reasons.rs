@@ -12,9 +12,10 @@ use torsade_deferred::Failure;
 
 use super::filters::{
     a_connect_resolves_when_its_filters_are_ready, a_connect_whose_handshake_fails_is_rejected,
-    a_handshake_has_a_deadline, a_handshake_that_fails_is_told_to_the_factory,
-    a_protocol_is_built_when_its_filters_are_ready, an_error_of_a_filter_comes_after_the_data,
-    what_filters_found_out_is_known, who_waits_for_filters_is_told,
+    a_filter_may_say_whose_connection_it_is, a_handshake_has_a_deadline,
+    a_handshake_that_fails_is_told_to_the_factory, a_protocol_is_built_when_its_filters_are_ready,
+    an_error_of_a_filter_comes_after_the_data, what_filters_found_out_is_known,
+    who_waits_for_filters_is_told,
 };
 use super::harness::{Harness, Stage};
 use super::probe::{Log, Probe};
@@ -34,8 +35,7 @@ pub(super) const CELLS: &[Cell] = cells![6:
     connect_to_nowhere_is_rejected,
     connect_that_is_cancelled_drops_its_protocol,
     a_protocol_is_built_when_its_filters_are_ready,
-    what_filters_found_out_is_known,
-    who_waits_for_filters_is_told,
+    a_filter_may_say_whose_connection_it_is, what_filters_found_out_is_known, who_waits_for_filters_is_told,
     a_handshake_that_fails_is_told_to_the_factory,
     a_handshake_has_a_deadline,
     a_connect_whose_handshake_fails_is_rejected,

@@ -3,6 +3,7 @@
 //! belongs to is said where the lists of the contracts name it.
 
 use std::cell::RefCell;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::mpsc::{self, Sender};
 use std::time::Duration;
@@ -25,7 +26,7 @@ use crate::Xor;
 /// It greets with `?` and is ready when it was sent a `!`. Small letters are plain text that
 /// travels in capitals; `.` is answered with `,` without troubling the protocol; `$` ends a side,
 /// and a wire that ends without is cut off; `-` is an error, of which the peer is told with `+`;
-/// `%` panics; `#` and what follows cannot be used, ever; `@` is plain text a second later.
+/// `%` panics; `=` says that it comes from [`told`]; `#` and what follows cannot be used, ever; `@` is plain text a second later.
 #[derive(Default)]
 struct Shake {
     ready: bool,
@@ -56,6 +57,7 @@ impl Filter for Shake {
             }
             b'%' => panic!("a percent"),
             b'#' => return Ok(0),
+            b'=' => sides.set_peer(told()),
             b'@' => {
                 let at = sides.now() + Duration::from_secs(1);
                 sides.wake_at(at);
@@ -98,14 +100,23 @@ impl Filter for Shake {
 /// What a [`Shake`] finds out.
 struct Shaken(&'static str);
 
+/// Whose connection a filter says it is.
+fn told() -> Peer {
+    let [theirs, ours] = [([192, 0, 2, 7], 7000), ([192, 0, 2, 1], 80)].map(SocketAddr::from);
+    Peer::new(theirs, ours)
+}
+
 /// A factory that notes what it is asked and told.
 struct Noting(Log, fn(Probe) -> Probe);
 
 impl Factory for Noting {
     type Protocol = Probe;
 
-    fn build(&mut self, _: &Peer) -> Option<Probe> {
-        self.0.note("build");
+    fn build(&mut self, peer: &Peer) -> Option<Probe> {
+        match *peer == told() {
+            false => self.0.note("build"),
+            true => self.0.note(format!("build for {peer}")),
+        }
         Some((self.1)(Probe::new("a", &self.0)))
     }
 
@@ -215,6 +226,31 @@ pub(super) fn who_waits_for_filters_is_told(stage: Stage) {
             log.expect(&["ready true"]);
         }
     }
+}
+
+/// A filter may say whose connection this is, before there is a protocol.
+pub(super) fn a_filter_may_say_whose_connection_it_is(stage: Stage) {
+    let (mut h, log) = (stage.harness(), Log::default());
+    let (end, _listener) = dialled(&mut *h, &log, |probe| {
+        probe
+            .made(|_, t| t.write(t.peer().to_string()))
+            .data(|_, t, _| t.write(t.peer().local().to_string()))
+    });
+    h.send(end, b"=!a");
+    h.settle();
+    log.expect(&["build for 192.0.2.7:7000", "a made", "a data a"]);
+    assert_eq!(h.received(end), b"?192.0.2.7:7000192.0.2.1:80");
+
+    // Too late: the factory was asked for somebody else's.
+    let (end, _listener) = dialled(&mut *h, &log, |probe| {
+        probe.data(|_, t, _| t.write((*t.peer() == told()).to_string()))
+    });
+    h.send(end, b"!");
+    h.settle();
+    h.send(end, b"=a");
+    h.settle();
+    log.expect(&["build", "a made", "a data a"]);
+    assert_eq!(h.received(end), b"?FALSE");
 }
 
 /// "One that a listener fails to make builds no protocol and tells the factory": the peer is told

@@ -25,6 +25,7 @@ use super::weather::{Trouble, Weather};
 #[derive(Debug)]
 pub(super) struct Kernel {
     pub(super) now: Time,
+    seed: u64,
     pub(super) random: Random,
     events: BinaryHeap<Reverse<Scheduled>>,
     scheduled: u64,
@@ -124,6 +125,7 @@ impl Kernel {
     pub(super) fn new(seed: u64, keeps: Keeps) -> Self {
         Self {
             now: Time::ZERO,
+            seed,
             random: Random::fork(seed, 1),
             events: BinaryHeap::new(),
             scheduled: 0,
@@ -146,6 +148,13 @@ impl Kernel {
             launched: 0,
             trace: Trace::new(keeps),
         }
+    }
+
+    /// What the random numbers of a host's program follow from.
+    pub(super) fn seed_of(&self, host: u32) -> u64 {
+        /// The first forks are the simulation's own.
+        const PROGRAMS: u64 = 1 << 32;
+        Random::fork(self.seed, PROGRAMS + u64::from(host)).next()
     }
 
     pub(super) fn add_host(&mut self, name: &str, backlog: usize) -> u32 {

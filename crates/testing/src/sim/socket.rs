@@ -190,6 +190,10 @@ impl Host for SimHost {
         self.kernel.borrow_mut().set_port(self.host, port, setting)
     }
 
+    fn seed(&self) -> u64 {
+        self.kernel.borrow().seed_of(self.host)
+    }
+
     fn notes_calls(&self) -> bool {
         true
     }

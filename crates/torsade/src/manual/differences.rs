@@ -425,7 +425,7 @@
 //! socket is removed only if it is still the listener's, by device and inode.
 //!
 //! ## Descriptors are pulled
-//! (Twisted's R99) They come no later than the bytes that they were sent with, as in Twisted, but
+//! (R99) They come no later than the bytes that they were sent with, as in Twisted, but
 //! without a callback: [`take_descriptors`](crate::Connection::take_descriptors) has them. A
 //! protocol says first that it wants them, so that nobody else pays for it; for others the system
 //! closes them. They are sent with their bytes in one call,
@@ -574,8 +574,9 @@
 //! ends.
 //!
 //! ## A program's end is its main's
-//! (R83) `react` is [`run_until`](crate::Reactor::run_until) and a `main` that returns a `Result`,
-//! of which `std` makes the exit code. A stop that comes first makes the result `Abandoned`.
+//! (R83) [`react`](crate::service::react) returns the exit code, for `main` to return; it does not
+//! end the process. [`run_until`](crate::Reactor::run_until) gives the result itself. A stop that
+//! comes first makes the result `Abandoned`, which is no failure of the program.
 //!
 //! ## Stopped works end cancelled
 //! (R84) What `TaskStopped` and `SchedulerStopped` said is `Failure::Cancelled` here, whether a
@@ -595,6 +596,24 @@
 //! looking up, so [`join_group`](crate::DatagramPort::join_group) answers at once. A port hears the
 //! groups that it joined and no others, also where Linux would give it those of other sockets.
 //!
+//! ## Endpoints are places
+//! (R85) Where Twisted has objects that listen and connect, an [`Endpoint`](crate::Endpoint) is a
+//! place, which [`listen`](crate::Net::listen) and [`connect`](crate::Net::connect) take. Cancelling
+//! the Deferred of `connect` gives the attempt up, and leaves no timer; the result is `Cancelled`.
+//!
+//! ## Endpoint strings are strict
+//! (R87) The syntax and the escapes are Twisted's. An argument that means nothing, or that is given
+//! twice, is an error here, and so is a prefix that no plug-in brings; plug-ins belong to a value,
+//! [`Endpoints`](crate::service::Endpoints), and not to what is installed. `tcp:` clients take names
+//! and addresses of both kinds.
+//!
+//! ## A client service counts what was steady
+//! (R88) [`ClientService`](crate::service::ClientService) has `ClientService`'s states. It begins
+//! with its initial wait (Twisted's first one is 1.5 times as long), and a connection has to last
+//! for the count of failures to be 0 again, because a server that accepts and closes would be asked
+//! at the initial wait for ever. A stop tells the connection `stopping`; one that does not end is
+//! aborted. A connection that is lost while it is prepared is a failed attempt.
+//!
 //! # Coming from asyncio
 //! - `write` while a close flushes, and after: dropped and counted; asyncio still sends the first.
 //! - `eof_received` does not answer with a truth value: closing is its default, and whoever
@@ -613,6 +632,6 @@
 //!   [`Net`](crate::Net) is passed.
 //!
 //! # Not there yet
-//! Looking up names and racing their addresses; processes, which will inherit
-//! the environment as `std` has it; endpoint strings and services. The list of rules says
+//! Processes, which will inherit
+//! the environment as `std` has it. The list of rules says
 //! which of them wait for what.

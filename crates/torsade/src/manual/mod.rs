@@ -11,6 +11,7 @@
 //! | [`first_protocol`] | a server from its specification, with shared state, a timeout, answers that come later |
 //! | [`testing`] | tests of it in microseconds: every cut, slow peers, resets, hours of silence |
 //! | [`running`] | a process: listening, connecting, threads, signals, an orderly stop |
+//! | [`services`] | a program of parts: endpoints from settings, start and stop in order, a client that comes back, a drain |
 //! | [`framing`] | messages out of bytes for your own binary protocol, in 30 lines |
 //! | [`life`] | where to put what: the callbacks of a connection, in order, with a drawing |
 //! | [`layers`] | a wrapper for any protocol, a login that becomes something else, bytes changed on their way |
@@ -60,6 +61,7 @@ pub mod framing;
 pub mod layers;
 pub mod life;
 pub mod running;
+pub mod services;
 pub mod testing;
 #[cfg(feature = "tls")]
 pub mod tls;

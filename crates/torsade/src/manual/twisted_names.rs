@@ -26,7 +26,7 @@
 //! | `clientConnectionFailed` | [`ConnectError`](crate::ConnectError) | |
 //! | `IConnector`, `IConnector.stopConnecting`, `NotConnectingError` | [a Deferred](super::differences#an-attempt-to-connect-is-a-deferred) | |
 //! | `IConnector.connect`, `IConnector.disconnect`, `IConnector.getDestination` | [connect again](super::differences#a-client-has-no-factory) | |
-//! | `ReconnectingClientFactory`, `resetDelay`, `stopTrying` | later: a service that reconnects | |
+//! | `ReconnectingClientFactory`, `resetDelay`, `stopTrying` | [`ClientService`](crate::service::ClientService) | `resetDelay`: [`steady_after`](crate::service::ClientService::steady_after) |
 //! | `DatagramProtocol` | [`DatagramProtocol`](crate::DatagramProtocol) | |
 //! | `startProtocol` | [`started`](crate::DatagramProtocol::started) | |
 //! | `stopProtocol` | [`stopped`](crate::DatagramProtocol::stopped) | |
@@ -111,10 +111,36 @@
 //! | `LoopingCall.reset` | [`reset`](crate::LoopingCall::reset) | |
 //! | `LoopingCall.running` | [`is_running`](crate::LoopingCall::is_running) | |
 //! | `deferLater` | [`defer_later`](crate::Net::defer_later) | or [`sleep`](crate::Net::sleep) and `map` |
-//! | `react` | [`run_until`](crate::Reactor::run_until) | `main` returns the `Result` |
+//! | `react` | [`react`](crate::service::react) | [`main` returns its code](super::differences#a-programs-end-is-its-mains) |
 //! | `Cooperator`, `cooperate`, `coiterate` | [`Cooperator`](crate::Cooperator), [`coiterate`](crate::Cooperator::coiterate) | |
 //! | `CooperativeTask`, `TaskStopped`, `TaskDone`, `TaskFailed` | [`CooperativeTask`](crate::CooperativeTask) | its Deferred says how it ended |
 //! | `SchedulerStopped` | [`Cooperator::stop`](crate::Cooperator::stop) | works end `Cancelled` |
+//!
+//! # Endpoints and services
+//! | Twisted | here | |
+//! |---|---|---|
+//! | `serverFromString`, `IStreamServerEndpointStringParser` | [`server`](crate::service::server), [`Endpoints`](crate::service::Endpoints) | [strict](super::differences#endpoint-strings-are-strict) |
+//! | `clientFromString`, `IStreamClientEndpointStringParserWithReactor` | [`client`](crate::service::client), [`Endpoints`](crate::service::Endpoints) | [strict](super::differences#endpoint-strings-are-strict) |
+//! | `quoteStringArgument` | [`quote`](crate::service::quote) | |
+//! | `IStreamServerEndpoint`, `IStreamClientEndpoint` | [`Endpoint`](crate::Endpoint) | [a place](super::differences#endpoints-are-places) |
+//! | `TCP4ServerEndpoint`, `TCP6ServerEndpoint` | [`TcpServerEndpoint`](crate::service::TcpServerEndpoint) | |
+//! | `TCP4ClientEndpoint`, `TCP6ClientEndpoint` | [`TcpClientEndpoint`](crate::service::TcpClientEndpoint) | or text like `"example.org:80"` |
+//! | `UNIXServerEndpoint` | [`UnixServerEndpoint`](crate::service::UnixServerEndpoint) | |
+//! | `UNIXClientEndpoint` | [`UnixClientEndpoint`](crate::service::UnixClientEndpoint) | |
+//! | `HAProxyServerEndpoint`, `HAProxyWrappingFactory`, `proxyEndpoint` | [`ProxyProtocol`](crate::service::ProxyProtocol) | |
+//! | `IService`, `startService`, `stopService`, `privilegedStartService` | [`Service`](crate::service::Service) | |
+//! | `IServiceCollection` | [`MultiService`](crate::service::MultiService) | |
+//! | `addService`, `setServiceParent` | [`add`](crate::service::MultiService::add) | |
+//! | `removeService`, `disownServiceParent` | [`remove`](crate::service::MultiService::remove) | |
+//! | `setName`, `getServiceNamed` | [`add_named`](crate::service::MultiService::add_named) | keep a clone of the service to ask it things |
+//! | `StreamServerEndpointService`, `TCPServer`, `strports` | [`ServerService`](crate::service::ServerService) | drains |
+//! | `ClientService` | [`ClientService`](crate::service::ClientService) | [counts otherwise](super::differences#a-client-service-counts-what-was-steady) |
+//! | `whenConnected` | [`when_connected`](crate::service::ClientService::when_connected) | |
+//! | `failAfterFailures` | [`when_connected_within`](crate::service::ClientService::when_connected_within) | |
+//! | `prepareConnection` | [`prepare`](crate::service::ClientService::prepare) | |
+//! | `backoffPolicy` | [`Backoff`](crate::service::Backoff) | |
+//! | `TimerService`, `CooperatorService` | [`TimerService`](crate::service::TimerService) | |
+//! | `twistd`, `tac` | [`run_service`](crate::service::run_service) | a program of its own |
 //!
 //! # Threads
 //! | Twisted | here | |

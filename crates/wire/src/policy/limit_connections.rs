@@ -4,7 +4,9 @@ use std::fmt;
 use std::net::IpAddr;
 use std::rc::Rc;
 
-use torsade_core::{Address, Disconnect, Factory, Layered, Peer, Protocol, Transport, Wrapper};
+use torsade_core::{
+    Address, Connection, Disconnect, Factory, Layered, Peer, Protocol, Transport, Wrapper,
+};
 
 /// A factory that refuses connections when there are too many, in all or from one address.
 ///
@@ -172,14 +174,11 @@ impl<F: Factory> Factory for LimitConnections<F> {
     type Protocol = Limited<F::Protocol>;
 
     fn build(&mut self, peer: &Peer) -> Option<Self::Protocol> {
-        // First, so that it is given back if the factory refuses or panics.
-        let address = peer.remote().ip();
-        let place = self.counts.take_place(address, self.total, self.by_peer)?;
-        let inner = self.factory.build(peer)?;
-        Some(Limited {
-            inner,
-            place: Some(place),
-        })
+        self.build_counted(peer, |factory| factory.build(peer))
+    }
+
+    fn build_for(&mut self, connection: &Connection) -> Option<Self::Protocol> {
+        self.build_counted(connection.peer(), |factory| factory.build_for(connection))
     }
 
     fn started(&mut self, address: &Address) {
@@ -192,6 +191,23 @@ impl<F: Factory> Factory for LimitConnections<F> {
 
     fn failed(&mut self, peer: &Peer, reason: &Disconnect) {
         self.factory.failed(peer, reason);
+    }
+}
+
+impl<F: Factory> LimitConnections<F> {
+    fn build_counted(
+        &mut self,
+        peer: &Peer,
+        build: impl FnOnce(&mut F) -> Option<F::Protocol>,
+    ) -> Option<Limited<F::Protocol>> {
+        // First, so that it is given back if the factory refuses or panics.
+        let address = peer.remote().ip();
+        let place = self.counts.take_place(address, self.total, self.by_peer)?;
+        let inner = build(&mut self.factory)?;
+        Some(Limited {
+            inner,
+            place: Some(place),
+        })
     }
 }
 

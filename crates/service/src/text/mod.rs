@@ -1,0 +1,15 @@
+//! Endpoints as text: how it is taken apart, who understands it, and what it can say wrong.
+
+mod arguments;
+mod error;
+mod registry;
+mod syntax;
+mod tcp;
+mod unix;
+
+pub use self::arguments::Arguments;
+pub use self::error::{TextError, TextFault};
+pub use self::registry::{Endpoints, client, server};
+pub use self::syntax::quote;
+pub use self::tcp::{TcpClientEndpoint, TcpServerEndpoint};
+pub use self::unix::{UnixClientEndpoint, UnixServerEndpoint};

@@ -1,0 +1,306 @@
+//! Endpoints as text: Twisted's syntax, errors that point, round trips, any text at all.
+#![expect(clippy::unwrap_used, reason = "that is how a test fails")]
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+use proptest::prelude::*;
+use torsade_core::{Address, Endpoint, EndpointError, ToEndpoint, UnixAddress};
+use torsade_service::{
+    Endpoints, TcpClientEndpoint, TcpServerEndpoint, TextFault, UnixClientEndpoint,
+    UnixServerEndpoint, client, quote, server,
+};
+
+fn shown(endpoint: &Endpoint) -> Vec<String> {
+    let addresses = endpoint.places().iter();
+    addresses.map(ToString::to_string).collect()
+}
+
+#[track_caller]
+fn listens(text: &str) -> String {
+    shown(&server(text).unwrap()).join(" ")
+}
+
+#[track_caller]
+fn connects(text: &str) -> String {
+    shown(&client(text).unwrap()).join(" ")
+}
+
+#[test]
+fn servers_in_twisteds_words() {
+    assert_eq!(listens("tcp:8007"), "0.0.0.0:8007");
+    assert_eq!(listens("tcp:port=8007"), "0.0.0.0:8007");
+    assert_eq!(listens("tcp:interface=127.0.0.1:8007"), "127.0.0.1:8007");
+    assert_eq!(listens("tcp:8007:interface="), "0.0.0.0:8007");
+    assert_eq!(listens(r"tcp:0:interface=\:\:1"), "[::1]:0");
+    assert_eq!(listens("tcp6:8007"), "[::]:8007");
+    assert_eq!(listens(r"tcp6:8007:interface=\:\:1"), "[::1]:8007");
+    assert_eq!(listens("unix:/run/a"), "unix:/run/a");
+    assert_eq!(
+        listens(r"unix:address=/run/a\:b\\c=d"),
+        r"unix:/run/a:b\c=d"
+    );
+    assert_eq!(listens("unix:@a"), "unix:@a");
+    assert_eq!(listens("haproxy:tcp:8007"), "0.0.0.0:8007");
+    assert_eq!(listens("haproxy:unix:/run/a"), "unix:/run/a");
+    assert_eq!(
+        listens("haproxy:trust=10.0.0.0/8,192.0.2.1:tcp:1"),
+        "0.0.0.0:1"
+    );
+}
+
+#[test]
+fn clients_in_twisteds_words() {
+    assert_eq!(connects("tcp:127.0.0.1:80"), "127.0.0.1:80");
+    assert_eq!(connects("tcp:host=127.0.0.1:port=80"), "127.0.0.1:80");
+    assert_eq!(connects("tcp:port=80:127.0.0.1"), "127.0.0.1:80");
+    assert_eq!(connects(r"tcp:\:\:1:80"), "[::1]:80");
+    assert_eq!(connects(r"tcp:host=\:\:1:port=80"), "[::1]:80");
+    assert_eq!(connects("tcp:example.org:80:timeout=5"), "example.org:80");
+    assert_eq!(connects("tcp:localhost:80"), "127.0.0.1:80 [::1]:80");
+    assert_eq!(connects("tcp:a.b:bindAddress=127.0.0.1:80"), "a.b:80");
+    assert_eq!(connects("unix:/run/a"), "unix:/run/a");
+    assert_eq!(connects("unix:path=/run/a"), "unix:/run/a");
+    assert_eq!(
+        connects("haproxy:version=1:tcp:127.0.0.1:80"),
+        "127.0.0.1:80"
+    );
+}
+
+/// What is wrong with a server's text, and the part of it that is meant.
+#[track_caller]
+fn wrong(text: &str) -> (TextFault, &str) {
+    let error = server(text).unwrap_err();
+    assert_eq!(error.position(), error.range().start);
+    assert_eq!(error.text(), text);
+    let part = &text[error.range()];
+    (error.fault().clone(), part)
+}
+
+#[test]
+fn errors_say_what_and_point_at_it() {
+    let name = |name: &str| name.to_owned();
+    let (fault, part) = wrong("ftp:21");
+    assert!(matches!(fault, TextFault::Prefix { prefix, .. } if prefix == "ftp"));
+    assert_eq!(part, "ftp");
+    let (fault, part) = wrong("tcp:80a");
+    assert!(matches!(fault, TextFault::Invalid { name, .. } if name == "port"));
+    assert_eq!(part, "80a");
+    let (_, part) = wrong("tcp:port=65536");
+    assert_eq!(part, "65536");
+    assert_eq!(
+        wrong("tcp:"),
+        (TextFault::Missing { name: name("port") }, "")
+    );
+    assert_eq!(
+        wrong("tcp"),
+        (TextFault::Missing { name: name("port") }, "")
+    );
+    let twice = TextFault::Twice { name: name("port") };
+    assert_eq!(wrong("tcp:80:port=81"), (twice.clone(), "port=81"));
+    assert_eq!(wrong("tcp:port=80:port=81"), (twice, "port=81"));
+    let unknown = TextFault::Unknown { name: name("prot") };
+    assert_eq!(wrong("tcp:80:prot=1"), (unknown, "prot=1"));
+    assert_eq!(wrong("tcp:80:81"), (TextFault::Surplus, "81"));
+    assert_eq!(wrong("tcp:80:"), (TextFault::Surplus, ""));
+    assert_eq!(wrong("tcp:80\\"), (TextFault::Backslash, "\\"));
+    let (_, part) = wrong("tcp:80:interface=example.org");
+    assert_eq!(part, "example.org");
+    let (_, part) = wrong("tcp6:80:interface=127.0.0.1");
+    assert_eq!(part, "127.0.0.1");
+    let (_, part) = wrong("haproxy:tcp:x");
+    assert_eq!(part, "x", "also within what is wrapped");
+    let (_, part) = wrong("haproxy:trust=10.0.0.1/8:tcp:80");
+    assert_eq!(part, "10.0.0.1/8");
+    let (fault, _) = wrong("haproxy:");
+    assert!(matches!(fault, TextFault::Missing { .. }));
+    for (text, at) in [
+        ("tcp:no host:80", 4),
+        ("tcp:a.b:80:timeout=soon", 19),
+        ("tcp:a.b:80:timeout=-1", 19),
+        ("tcp:a.b:80:timeout=.5", 19),
+        ("tcp:a.b:80:timeout=99999999999999999999", 19),
+        ("tcp:a.b:80:bindAddress=a.b", 23),
+    ] {
+        assert_eq!(client(text).unwrap_err().position(), at, "{text}");
+    }
+    let error = client("tcp::80").unwrap_err();
+    assert!(matches!(error.fault(), TextFault::Invalid { name, .. } if name == "host"));
+    assert_eq!(error.position(), 4);
+}
+
+#[test]
+fn what_is_known_but_not_there_is_told_from_what_is_unknown() {
+    for prefix in ["tls", "ssl", "systemd", "fd", "stdio", "process"] {
+        let text = format!("{prefix}:");
+        let fault = server(&text).unwrap_err().fault().clone();
+        assert!(matches!(fault, TextFault::NotSupported { .. }), "{prefix}");
+        let fault = client(&text).unwrap_err().fault().clone();
+        assert!(matches!(fault, TextFault::NotSupported { .. }), "{prefix}");
+    }
+}
+
+#[test]
+fn the_caret_stands_below_the_place_whatever_is_in_front_of_it() {
+    let error = server("tcp:8\u{7}é\n:x").unwrap_err();
+    let pointed = error.pointed().to_string();
+    let (text, below) = pointed.split_once('\n').unwrap();
+    assert_eq!(text, "tcp:8\u{fffd}é\u{fffd}:x");
+    assert!(below.starts_with("    ^^^^ `port`"), "{below}");
+}
+
+#[test]
+fn wrapping_has_an_end() {
+    let wrapped = |times: usize| format!("{}tcp:80", "haproxy:".repeat(times));
+    assert!(server(&wrapped(8)).is_ok());
+    let error = server(&wrapped(9)).unwrap_err();
+    assert_eq!(error.fault(), &TextFault::Depth);
+    assert!(server(&wrapped(100_000)).is_err());
+}
+
+#[test]
+fn plug_ins_belong_to_a_value() {
+    let endpoints = Endpoints::new()
+        .with_server("mine", |_, arguments| {
+            let name: String = arguments.parse("name", 0, "a name")?;
+            let loud = arguments.parse_named::<bool>("loud", "true or false")?;
+            let name = if loud == Some(true) {
+                name.to_uppercase()
+            } else {
+                name
+            };
+            Ok(Endpoint::new([UnixAddress::path(name)]))
+        })
+        .with_client("twice", |endpoints, arguments| {
+            let mut wrapped = arguments.take_wrapped()?;
+            let inner = endpoints.wrapped_client(&mut wrapped)?;
+            let both = [inner.places(), inner.places()].concat();
+            Ok(inner.at(both))
+        });
+    assert_eq!(shown(&endpoints.server("mine:a").unwrap()), ["unix:a"]);
+    assert_eq!(
+        shown(&endpoints.server("mine:loud=true:a").unwrap()),
+        ["unix:A"]
+    );
+    let error = endpoints.server("mine:a:loud=maybe").unwrap_err();
+    assert_eq!(error.position(), 12);
+    assert!(
+        endpoints.server("mine:a:b").is_err(),
+        "nobody took the last"
+    );
+    let both = endpoints.client("twice:tcp:127.0.0.1:1").unwrap();
+    assert_eq!(shown(&both), ["127.0.0.1:1", "127.0.0.1:1"]);
+    assert!(server("mine:a").is_err());
+
+    let refused = Endpoints::new().with_client("no", |_, arguments| {
+        Err(arguments.refused(EndpointError::Empty))
+    });
+    let error = refused.client("no:x").unwrap_err();
+    assert_eq!(
+        (error.fault(), error.position()),
+        (&EndpointError::Empty.into(), 0)
+    );
+}
+
+fn any_ip() -> impl Strategy<Value = IpAddr> {
+    prop_oneof![
+        any::<u32>().prop_map(|bits| Ipv4Addr::from_bits(bits).into()),
+        any::<u128>().prop_map(|bits| Ipv6Addr::from_bits(bits).into()),
+    ]
+}
+
+/// Texts in which much means something.
+fn any_text() -> impl Strategy<Value = String> {
+    let part = prop_oneof![
+        Just("tcp"),
+        Just("tcp6"),
+        Just("unix"),
+        Just("haproxy"),
+        Just("tls"),
+        Just(":"),
+        Just(":"),
+        Just("="),
+        Just("\\"),
+        Just("port="),
+        Just("host"),
+        Just("interface="),
+        Just("127.0.0.1"),
+        Just("::1"),
+        Just("80"),
+        Just("é"),
+        Just("\0"),
+        Just("trust="),
+        Just("/0"),
+        Just(","),
+        Just("@"),
+        Just("localhost"),
+        Just("version=2"),
+    ];
+    prop_oneof![
+        any::<String>(),
+        proptest::collection::vec(part, 0..12).prop_map(|parts| parts.concat()),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_text_panics_and_errors_point_inside(text in any_text()) {
+        for outcome in [server(&text), client(&text)] {
+            if let Err(error) = outcome {
+                prop_assert!(text.get(error.range()).is_some());
+                let pointed = error.pointed().to_string();
+                prop_assert_eq!(pointed.lines().count(), 2);
+                prop_assert!(!error.to_string().is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn builders_and_their_texts_are_the_same(
+        ip in any_ip(),
+        port in any::<u16>(),
+        host in "[^\0]{1,12}",
+        path in "[^\0@][^\0]{0,12}",
+        wait in (any::<u64>(), 0..1_000_000_000u32),
+    ) {
+        for server in [TcpServerEndpoint::new(port), TcpServerEndpoint::v6(port)] {
+            prop_assert_eq!(server.to_string().parse(), Ok(server));
+        }
+        let tcp = TcpServerEndpoint::new(port).interface(ip);
+        prop_assert_eq!(tcp.to_string().parse(), Ok(tcp.clone()));
+        let listened = server(&tcp.to_string()).unwrap();
+        let meant = tcp.to_endpoint().unwrap();
+        prop_assert_eq!(listened.places(), meant.places());
+        let unix = UnixServerEndpoint::new(path.clone());
+        prop_assert_eq!(unix.to_string().parse(), Ok(unix));
+        let unix = UnixClientEndpoint::new(path);
+        prop_assert_eq!(unix.to_string().parse(), Ok(unix));
+        let wait = Duration::new(wait.0, wait.1);
+        let tcp = TcpClientEndpoint::new(ip.to_string(), port).bind(ip).timeout(wait);
+        prop_assert_eq!(tcp.to_string().parse(), Ok(tcp));
+        let tcp = TcpClientEndpoint::new(host, port);
+        if tcp.to_endpoint().is_ok() {
+            prop_assert_eq!(tcp.to_string().parse(), Ok(tcp));
+        }
+    }
+
+    #[test]
+    fn what_is_quoted_stands_for_itself(text in any::<String>()) {
+        let endpoints = Endpoints::new().with_server("say", |_, arguments| {
+            let said: String = arguments.parse("said", 0, "anything")?;
+            Ok(Endpoint::new([UnixAddress::path(said)]))
+        });
+        let quoted = quote(&text);
+        for said in [format!("say:{quoted}"), format!("say:said={quoted}")] {
+            match endpoints.server(&said) {
+                Ok(endpoint) => prop_assert_eq!(
+                    endpoint.places()[0].address(),
+                    Some(&Address::from(UnixAddress::path(text.as_str())))
+                ),
+                Err(_) => prop_assert!(text.is_empty()),
+            }
+        }
+    }
+}
