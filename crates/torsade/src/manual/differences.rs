@@ -632,6 +632,5 @@
 //!   [`Net`](crate::Net) is passed.
 //!
 //! # Not there yet
-//! Processes, which will inherit
-//! the environment as `std` has it. The list of rules says
-//! which of them wait for what.
+//! Processes, which will inherit the environment as `std` has it; pipes, terminals and the standard
+//! streams.
