@@ -69,7 +69,6 @@ where
 ///     })).detach();
 ///     run_service(program)
 /// }
-/// # assert_eq!(main(), ExitCode::SUCCESS);
 /// ```
 #[doc(alias = "twistd")]
 #[doc(alias = "tac")]
