@@ -3,6 +3,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use thiserror::Error;
 
+use crate::Connection;
+
 /// An open file of the process, owned: std's `OwnedFd`.
 ///
 /// Where there are none, on systems that are no Unix, this is a type without values, so that what
@@ -124,5 +126,100 @@ impl std::hash::Hash for Adopted {
 impl fmt::Debug for Adopted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Adopted")
+    }
+}
+
+/// Descriptors, on Unix sockets.
+impl Connection {
+    /// Send these bytes, like [`write`](Self::write), and with them descriptors: the receiver has
+    /// each of them no later than the first of the bytes. Ours are closed when they have gone.
+    ///
+    /// What has to stay open here is cloned before: `file.try_clone()?`.
+    ///
+    /// ```
+    /// # #[cfg(unix)] {
+    /// use torsade_core::{Peer, Protocol, Transport, UnixAddress};
+    /// use torsade_testing::StringTransport;
+    ///
+    /// /// Whoever says anything gets one end of a pair.
+    /// struct Pairs;
+    /// impl Protocol for Pairs {
+    ///     fn data_received(&mut self, transport: &Transport<Self>, _: &[u8]) {
+    ///         let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+    ///         transport.write_with_descriptors("here\n", [theirs]).unwrap();
+    ///         // `ours` is the program's
+    /// #       drop(ours);
+    ///     }
+    /// }
+    ///
+    /// let peer = Peer::new(UnixAddress::Unnamed, UnixAddress::path("/run/pairs"));
+    /// let mut t = StringTransport::builder().peer(peer).serve(Pairs);
+    /// t.feed(b"?");
+    /// assert_eq!(t.take_sent(), b"here\n");
+    /// assert_eq!(t.take_sent_descriptors().len(), 1);
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Nothing is written, and the descriptors are closed, if they cannot go: see
+    /// [`DescriptorError`].
+    #[doc(alias = "sendFileDescriptor")]
+    #[doc(alias = "send_fds")]
+    #[doc(alias = "SCM_RIGHTS")]
+    pub fn write_with_descriptors<D: Into<Descriptor>>(
+        &self,
+        data: impl AsRef<[u8]>,
+        descriptors: impl IntoIterator<Item = D>,
+    ) -> Result<(), DescriptorError> {
+        // Collected first: the iterator is the user's.
+        let descriptors: Vec<Descriptor> = descriptors.into_iter().map(Into::into).collect();
+        self.0.write_passing(data.as_ref(), descriptors)
+    }
+
+    /// Have descriptors that the peer sends, from the next bytes on; called in `connection_made`,
+    /// from the first. [`take_descriptors`](Self::take_descriptors) has them then.
+    ///
+    /// Without it the system closes them as they come. When it is turned off, those that were not
+    /// taken are closed. Nothing comes on anything but a Unix socket.
+    pub fn receive_descriptors(&self, wanted: bool) {
+        self.0.want_descriptors(wanted);
+    }
+
+    /// The descriptors that came and were not taken, in the order in which they were sent: in
+    /// `data_received` all those are there that go with its bytes, and perhaps some that go with
+    /// bytes that are still to come. They are closed on `exec`.
+    ///
+    /// More than `Limits::descriptors` that nobody takes end the connection with
+    /// [`Limit::Descriptors`](crate::Limit::Descriptors); what is left at the loss is closed.
+    ///
+    /// ```
+    /// # #[cfg(unix)] {
+    /// use torsade_core::{Peer, Protocol, Transport, UnixAddress};
+    /// use torsade_testing::StringTransport;
+    ///
+    /// struct Counts;
+    /// impl Protocol for Counts {
+    ///     fn connection_made(&mut self, transport: &Transport<Self>) {
+    ///         transport.receive_descriptors(true);
+    ///     }
+    ///     fn data_received(&mut self, transport: &Transport<Self>, _: &[u8]) {
+    ///         let files = transport.take_descriptors();
+    ///         transport.write(format!("{}\n", files.len()));
+    ///     }
+    /// }
+    ///
+    /// let peer = Peer::new(UnixAddress::Unnamed, UnixAddress::path("/run/counts"));
+    /// let mut t = StringTransport::builder().peer(peer).serve(Counts);
+    /// let (one, other) = std::os::unix::net::UnixStream::pair()?;
+    /// t.feed_with_descriptors(b"two", [one, other]);
+    /// assert_eq!(t.take_sent(), b"2\n");
+    /// # }
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[doc(alias = "IFileDescriptorReceiver")]
+    #[doc(alias = "fileDescriptorReceived")]
+    #[doc(alias = "recv_fds")]
+    pub fn take_descriptors(&self) -> Vec<Descriptor> {
+        self.0.watches.take_descriptors()
     }
 }

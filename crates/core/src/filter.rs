@@ -3,7 +3,10 @@ use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::{Disconnect, Peer, Time};
+use torsade_deferred::Deferred;
+
+use crate::link::Phase;
+use crate::{Connection, Disconnect, Peer, Time};
 
 /// Transforms a connection's bytes between its protocol and the wire: encryption, compression, a
 /// log of the traffic.
@@ -335,5 +338,92 @@ impl fmt::Debug for Sides<'_> {
             .field("plain", &self.plain.len())
             .field("now", &self.now)
             .finish()
+    }
+}
+
+/// Filters, as whoever holds a connection sees them.
+impl Connection {
+    /// Put a filter between this connection's protocol and the wire, in the middle of the stream.
+    ///
+    /// The stream is split here: what was written before leaves without the filter; what is written
+    /// from now on passes through it, and waits until the filter is ready. Input that the protocol
+    /// leaves unread goes into the filter and never to the protocol (contract C15); nothing more is
+    /// delivered in this callback. Filters that were there before stay, nearer to the wire.
+    ///
+    /// After the close nothing happens, and the filter is dropped.
+    ///
+    /// ```
+    /// use torsade_core::{Disconnect, Filter, Protocol, Sides, Transport};
+    ///
+    /// struct Flip;
+    /// impl Filter for Flip {
+    ///     fn decode(
+    ///         &mut self,
+    ///         wire: &mut [u8],
+    ///         sides: &mut Sides<'_>,
+    ///     ) -> Result<usize, Disconnect> {
+    ///         sides.plain().extend(wire.iter().map(|byte| byte ^ 0x20));
+    ///         Ok(wire.len())
+    ///     }
+    ///     fn encode(&mut self, plain: &[&[u8]], sides: &mut Sides<'_>) -> Result<(), Disconnect> {
+    ///         let bytes = plain.iter().copied().flatten();
+    ///         sides.wire().extend(bytes.map(|byte| byte ^ 0x20));
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// struct Upgrade(bool);
+    /// impl Protocol for Upgrade {
+    ///     fn data_received(&mut self, transport: &Transport<Self>, data: &[u8]) {
+    ///         match self.0 {
+    ///             false => {
+    ///                 self.0 = true;
+    ///                 transport.write("ok ");
+    ///                 transport.push_filter(Flip);
+    ///                 transport.write("hello");
+    ///                 transport.unread(data.len() - 1); // all but the "!"
+    ///             }
+    ///             true => transport.write(data),
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// let mut t = torsade_testing::StringTransport::serve(Upgrade(false));
+    /// t.feed(b"!ABC");
+    /// assert_eq!(t.take_sent(), b"ok HELLOABC");
+    /// ```
+    #[doc(alias = "startTLS")]
+    #[doc(alias = "start_tls")]
+    pub fn push_filter(&self, filter: impl Filter) {
+        self.0.push_filter(Box::new(filter));
+    }
+
+    /// Resolves when all [filters](Filter) of this connection are in place and ready: those that
+    /// shake hands have done so. At once where there are none.
+    ///
+    /// Rejected with the reason if the connection ends before that.
+    ///
+    /// ```
+    /// # use torsade_core::{Protocol, Transport};
+    /// # struct Quiet;
+    /// # impl Protocol for Quiet {
+    /// #     fn data_received(&mut self, _: &Transport<Self>, _: &[u8]) {}
+    /// # }
+    /// let t = torsade_testing::StringTransport::serve(Quiet);
+    /// assert!(t.connection().filters_ready().try_take().unwrap().is_ok());
+    /// ```
+    #[doc(alias = "handshakeCompleted")]
+    #[doc(alias = "IHandshakeListener")]
+    #[track_caller]
+    pub fn filters_ready(&self) -> Deferred<(), Disconnect> {
+        match self.0.watches.reason() {
+            Some(reason) if self.0.phase() == Phase::Lost => Deferred::fail(reason),
+            _ if !self.0.is_filtered() => Deferred::succeed(()),
+            _ => {
+                let ready = self.0.watches.watch_filters();
+                self.0.touch();
+                ready
+            }
+        }
     }
 }

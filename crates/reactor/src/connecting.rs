@@ -41,10 +41,6 @@ impl<P: Poller> Connecting<P> {
             let (socket, peer) = reach(address)?;
             return Ok(Some((Registered::new(socket, &self.poller), peer)));
         };
-        let local = match local {
-            Some(local) => Some(local.inet().ok_or(ErrorKind::InvalidInput)?),
-            None => None,
-        };
         self.begin_inet(attempt, *address, local)?;
         Ok(None)
     }
@@ -53,14 +49,10 @@ impl<P: Poller> Connecting<P> {
         &mut self,
         attempt: AttemptId,
         address: SocketAddr,
-        local: Option<SocketAddr>,
+        local: Option<&Address>,
     ) -> io::Result<()> {
         let socket = open(address)?;
-        if let Some(local) = local {
-            socket.bind(&local.into())?;
-        }
-        // Without it the connection is slower, not wrong.
-        let _ = socket.set_tcp_nodelay(true);
+        prepare(&socket, local)?;
         loop {
             match socket.connect(&address.into()) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -93,6 +85,17 @@ impl<P: Poller> Connecting<P> {
         let socket = self.sockets.remove(&attempt)?;
         Some(outcome.map(|peer| (socket, peer)))
     }
+}
+
+/// What a socket of the internet needs before it connects, from there if that is said.
+pub(crate) fn prepare(socket: &Socket, local: Option<&Address>) -> io::Result<()> {
+    if let Some(local) = local {
+        let local = local.inet().ok_or(ErrorKind::InvalidInput)?;
+        socket.bind(&local.into())?;
+    }
+    // Without it the connection is slower, not wrong.
+    let _ = socket.set_tcp_nodelay(true);
+    Ok(())
 }
 
 /// Connect where that takes no time.

@@ -45,6 +45,14 @@ fn main() -> ExitCode {
 fn run(arguments: &[String]) -> Result<bool, String> {
     let (options, filters): (Vec<_>, Vec<_>) =
         arguments.iter().partition(|text| text.starts_with('-'));
+    if let Some(unknown) = options
+        .iter()
+        .find(|option| **option != "--all" && !option.starts_with("--on="))
+    {
+        return Err(format!(
+            "there is no option {unknown}; usage: breaks [--all] [--on=COLUMN] [WORDS]..."
+        ));
+    }
     let all = options.iter().any(|option| *option == "--all");
     let columns = options
         .iter()

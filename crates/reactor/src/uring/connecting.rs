@@ -9,7 +9,7 @@ use torsade_core::{Address, AttemptId, Peer};
 use super::file::File;
 use super::ring::{Completion, OpId, Ring};
 use super::tag::Tag;
-use crate::connecting::{outcome, reach};
+use crate::connecting::{outcome, prepare, reach};
 
 /// Sockets on their way to the other end, one for an attempt. The engine says when it gives one up.
 #[derive(Debug)]
@@ -41,10 +41,6 @@ impl Connecting {
             let (socket, peer) = reach(address)?;
             return Ok(Some((Rc::new(File::Descriptor(socket)), peer)));
         };
-        let local = match local {
-            Some(local) => Some(local.inet().ok_or(io::ErrorKind::InvalidInput)?),
-            None => None,
-        };
         self.begin_inet(attempt, *address, local)?;
         Ok(None)
     }
@@ -53,15 +49,11 @@ impl Connecting {
         &mut self,
         attempt: AttemptId,
         address: SocketAddr,
-        local: Option<SocketAddr>,
+        local: Option<&Address>,
     ) -> io::Result<()> {
         let domain = Domain::for_address(address);
         let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
-        if let Some(local) = local {
-            socket.bind(&local.into())?;
-        }
-        // Without it the connection is slower, not wrong.
-        let _ = socket.set_tcp_nodelay(true);
+        prepare(&socket, local)?;
         let file = Rc::new(File::Descriptor(socket));
         let address = SockAddr::from(address);
         let op = self.ring.connect(&file, Tag::Attempt(attempt), address);
