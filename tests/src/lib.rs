@@ -9,6 +9,8 @@
 //! `asyncio.txt` says the same of asyncio's loop and transports.
 #![forbid(unsafe_code)]
 
+#[cfg(unix)]
+pub mod columns;
 pub mod fuzz;
 #[cfg(unix)]
 mod logged;
@@ -17,7 +19,7 @@ pub mod rng;
 pub mod runner;
 pub mod simulated;
 #[cfg(unix)]
-pub mod tcp;
+mod sockets;
 #[cfg(unix)]
 mod tls;
 pub mod twisted;

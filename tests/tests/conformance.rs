@@ -22,22 +22,22 @@ fn main() -> io::Result<ExitCode> {
         with_threads(PUMP),
         with_threads(SIMULATED),
         #[cfg(unix)]
-        torsade_tests::tcp::TCP,
+        torsade_tests::columns::TCP,
         #[cfg(target_os = "linux")]
-        torsade_tests::tcp::EPOLL,
+        torsade_tests::columns::EPOLL,
         #[cfg(target_os = "linux")]
-        torsade_tests::tcp::IO_URING,
+        torsade_tests::columns::IO_URING,
         #[cfg(unix)]
-        torsade_tests::tcp::UNIX,
+        torsade_tests::columns::UNIX,
         #[cfg(target_os = "linux")]
-        torsade_tests::tcp::UNIX_IO_URING,
+        torsade_tests::columns::UNIX_IO_URING,
         #[cfg(target_os = "linux")]
-        torsade_tests::tcp::UNIX_POLLING,
+        torsade_tests::columns::UNIX_POLLING,
         with_threads(FILTERED_STRING),
         #[cfg(unix)]
-        torsade_tests::tcp::FILTERED_TCP,
+        torsade_tests::columns::FILTERED_TCP,
         #[cfg(unix)]
-        torsade_tests::tcp::TLS,
+        torsade_tests::columns::TLS,
     ];
     let asked = Asked::read(&columns);
     let report = runner::run(&columns, asked.patience, |cell, column| {

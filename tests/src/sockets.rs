@@ -1,5 +1,5 @@
-//! The harness on real sockets, of the internet and of this machine: a reactor whose clock is turned by hand, and raw ends that are
-//! plain sockets of the test.
+//! The harness on real sockets, of the internet and of this machine: a reactor whose clock is
+//! turned by hand, and raw ends that are plain sockets of the test.
 //!
 //! Nothing here waits for time to pass. What a kernel does on loopback it does in order, so a byte
 //! that was sent over a pair of sockets of the harness's own, and has arrived, says that what was
@@ -16,136 +16,11 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use socket2::{Domain, SockAddr, Socket, Type};
 use torsade_core::{Address, Endpoint, Limits, Listener, Net, Peer, UnixAddress, factory};
 use torsade_reactor::{Driver, Reactor};
-use torsade_testing::conformance::{
-    Column, End, Far, Harness, Probe, Role, Seat, Seen, THROUGH_A_FILTER, not_here, nothing_ahead,
-};
+use torsade_testing::conformance::{End, Far, Harness, Probe, Role, Seat, Seen, not_here};
 use torsade_testing::{Clock, Xor};
 
 use crate::logged;
-use crate::runner::elsewhere;
 use crate::tls::{self, FarTls};
-
-/// The column of real TCP, on the driver that every system has.
-pub const TCP: Column = Column {
-    name: "tcp",
-    make: |limits| Box::new(TcpHarness::new(Driver::Polling, limits, Dress::Nothing)),
-    elsewhere: Some(elsewhere),
-    cannot: &[],
-};
-
-/// The same on epoll.
-#[cfg(target_os = "linux")]
-pub const EPOLL: Column = Column {
-    name: "epoll",
-    make: |limits| Box::new(TcpHarness::new(Driver::Epoll, limits, Dress::Nothing)),
-    elsewhere: Some(elsewhere),
-    cannot: &[],
-};
-
-/// The same on io_uring.
-#[cfg(target_os = "linux")]
-pub const IO_URING: Column = Column {
-    name: "io_uring",
-    make: |limits| Box::new(TcpHarness::new(Driver::IoUring, limits, Dress::Nothing)),
-    elsewhere: Some(elsewhere),
-    cannot: &[],
-};
-
-/// The first, with a filter on every opened connection.
-pub const FILTERED_TCP: Column = Column {
-    name: "tcp+filter",
-    make: |limits| {
-        let limits = nothing_ahead(limits);
-        Box::new(TcpHarness::new(Driver::Polling, limits, Dress::Xor(7)))
-    },
-    elsewhere: Some(elsewhere),
-    cannot: THROUGH_A_FILTER,
-};
-
-/// The column of Unix sockets, on the driver that a reactor takes by itself.
-pub const UNIX: Column = Column {
-    name: "unix",
-    make: |limits| {
-        Box::new(TcpHarness::of(
-            Family::Unix,
-            DEFAULT,
-            limits,
-            Dress::Nothing,
-        ))
-    },
-    elsewhere: Some(elsewhere),
-    cannot: &[],
-};
-
-/// The same on io_uring.
-#[cfg(target_os = "linux")]
-pub const UNIX_IO_URING: Column = Column {
-    name: "unix/uring",
-    make: |limits| {
-        Box::new(TcpHarness::of(
-            Family::Unix,
-            Driver::IoUring,
-            limits,
-            Dress::Nothing,
-        ))
-    },
-    ..UNIX
-};
-
-/// The same on the driver that every system has.
-#[cfg(target_os = "linux")]
-pub const UNIX_POLLING: Column = Column {
-    name: "unix/polling",
-    make: |limits| {
-        Box::new(TcpHarness::of(
-            Family::Unix,
-            Driver::Polling,
-            limits,
-            Dress::Nothing,
-        ))
-    },
-    ..UNIX
-};
-
-/// What a reactor takes by itself.
-const DEFAULT: Driver = if cfg!(target_os = "linux") {
-    Driver::Epoll
-} else {
-    Driver::Polling
-};
-
-/// The first, with TLS on every opened connection; its raw ends speak it with rustls's own buffers.
-pub const TLS: Column = Column {
-    name: "tls",
-    make: |limits| {
-        let limits = nothing_ahead(limits);
-        Box::new(TcpHarness::new(Driver::Polling, limits, Dress::Tls))
-    },
-    elsewhere: Some(elsewhere),
-    cannot: THROUGH_TLS,
-};
-
-/// What bytes that come by the record cannot show.
-const THROUGH_TLS: &[(&str, &str)] = &[
-    THROUGH_A_FILTER[0],
-    THROUGH_A_FILTER[1],
-    ("continuations_come_before_facts", BY_THE_RECORD),
-    ("results_come_before_facts", BY_THE_RECORD),
-    ("the_end_comes_after_the_data", BY_THE_RECORD),
-    (
-        "nothing_is_called_after_a_panic_but_the_loss",
-        BY_THE_RECORD,
-    ),
-    ("a_zero_delay_waits_for_input", BY_THE_RECORD),
-    ("input_that_never_comes_keeps_no_timer", BY_THE_RECORD),
-    (
-        "bytes_of_one_connection_in_a_turn_are_bounded",
-        "a record is delivered whole: 16 KiB, where the cell reads less in a turn",
-    ),
-];
-
-const BY_THE_RECORD: &str =
-    "what the peer sends at once is one record and one delivery, however little a turn reads";
 
 /// More than a kernel holds on loopback between a socket of the reactor and one of ours, whose
 /// receive buffer is small.
@@ -161,7 +36,7 @@ const PATIENCE: Timespec = Timespec {
     tv_nsec: 0,
 };
 
-struct TcpHarness {
+pub(crate) struct SocketHarness {
     family: Family,
     /// None after the shutdown.
     reactor: Option<Reactor>,
@@ -178,7 +53,7 @@ struct TcpHarness {
 
 /// What lies between a probe and the wire.
 #[derive(Clone, Copy)]
-enum Dress {
+pub(crate) enum Dress {
     Nothing,
     /// A filter with this key.
     Xor(u8),
@@ -210,17 +85,17 @@ enum RawSocket {
 
 /// Which sockets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Family {
+pub(crate) enum Family {
     Inet,
     Unix,
 }
 
-impl TcpHarness {
-    fn new(driver: Driver, limits: Limits, dress: Dress) -> Self {
+impl SocketHarness {
+    pub(crate) fn new(driver: Driver, limits: Limits, dress: Dress) -> Self {
         Self::of(Family::Inet, driver, limits, dress)
     }
 
-    fn of(family: Family, driver: Driver, limits: Limits, dress: Dress) -> Self {
+    pub(crate) fn of(family: Family, driver: Driver, limits: Limits, dress: Dress) -> Self {
         logged::begin();
         let builder = Reactor::builder().driver(driver);
         let reactor = builder.limits(limits).clock(Clock::now).build();
@@ -455,7 +330,7 @@ impl Raw {
     }
 }
 
-impl Harness for TcpHarness {
+impl Harness for SocketHarness {
     fn net(&self) -> Net {
         self.net.clone()
     }
@@ -673,7 +548,7 @@ impl Harness for TcpHarness {
     }
 }
 
-impl Drop for TcpHarness {
+impl Drop for SocketHarness {
     fn drop(&mut self) {
         self.reactor.take();
         let logged = logged::take();
