@@ -75,7 +75,7 @@ impl Connection {
         Net(Rc::clone(self.0.shared()))
     }
 
-    /// What a [filter](Filter) of this connection found out, by its type: what TLS negotiated, for
+    /// What a [filter](crate::Filter) of this connection found out, by its type: what TLS negotiated, for
     /// instance. `None` where no filter has [published](crate::Sides::publish) such a thing, so
     /// always on a plain connection. It is there when `connection_made` is called, and still there
     /// after the loss.
