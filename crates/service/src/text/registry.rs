@@ -28,7 +28,8 @@ use crate::proxy;
 /// | `haproxy:tcp:example.org:80`, `haproxy:version=1:tcp:..` | (client) tells whose connection it is: [`SendProxy`](crate::SendProxy) |
 ///
 /// `tls:`, `ssl:`, `systemd:`, `stdio:`, `process:`, `fd:` are known by name: where no plug-in
-/// brings them, the error says that this program does not support them.
+/// brings them, the error says that this program does not support them. The crate `torsade` brings
+/// those that need files and the environment, `torsade::service::endpoints()`.
 ///
 /// ```
 /// use torsade_service::{Endpoints, TextFault};
