@@ -223,6 +223,23 @@ fn found(
     connecting.try_next(&shared);
 }
 
+/// For whom it may concern.
+impl Connecting {
+    /// Where to, in words; `None` once there is a connection.
+    pub(crate) fn on_its_way(&self) -> Option<String> {
+        let Phase::Racing(_) = *self.phase.borrow() else {
+            return None;
+        };
+        let places: Vec<_> = self
+            .endpoint
+            .places()
+            .iter()
+            .map(Place::to_string)
+            .collect();
+        Some(format!("{}, asked for at {}", places.join(", "), self.site))
+    }
+}
+
 /// Racing.
 impl Connecting {
     /// Try the next place; if there is none and nothing is under way, it is over.

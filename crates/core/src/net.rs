@@ -1,4 +1,5 @@
 use std::cell::{Cell, RefCell};
+use std::convert::Infallible;
 use std::fmt;
 use std::io;
 use std::panic::Location;
@@ -9,12 +10,12 @@ use std::time::Duration;
 use torsade_deferred::Deferred;
 
 use crate::listener::{Listening, News};
-use crate::shared::{Shared, State, StopAsked};
+use crate::shared::{Ready, Shared, State, StopAsked};
 use crate::timers::Action;
 use crate::{
     Address, ConnectError, DatagramOptions, DatagramProtocol, DatagramTransport, Endpoint,
-    EndpointError, Factory, Gone, Limits, ListenError, Listener, ListenerId, Place, Protocol,
-    Remote, Time, Timer, ToEndpoint, Transport, connect, datagram, hooks,
+    EndpointError, Factory, Gone, Limits, ListenError, Listener, ListenerId, Netstat, Place,
+    Protocol, Remote, Time, Timer, ToEndpoint, Transport, connect, datagram, hooks,
 };
 
 /// The local handle of a reactor, and what programs are written against: a real reactor gives
@@ -380,6 +381,20 @@ impl Net {
             self.0.hooks.add(hook);
             self.0.work();
         }
+    }
+
+    /// Everything that is open, listed for people or for a status page, as it is when the callbacks
+    /// under way have returned.
+    ///
+    /// Every connection is looked at, so it is nothing to ask for a thousand times a second.
+    #[doc(alias = "getReaders")]
+    #[doc(alias = "getWriters")]
+    pub fn netstat(&self) -> Deferred<Netstat, Infallible> {
+        let (resolver, listing) = Deferred::new();
+        if self.is_alive() {
+            self.0.push_ready(Ready::Netstat(resolver));
+        }
+        listing
     }
 
     /// The bounds in force.

@@ -1,9 +1,11 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
 
+use torsade_deferred::Resolver;
 use torsade_deferred::queue::{Job, Turn};
 
 use crate::chunk::Chunk;
@@ -18,6 +20,7 @@ use crate::lending::Lending;
 use crate::link::Link;
 use crate::listener::Listening;
 use crate::lookup::Lookups;
+use crate::netstat::Netstat;
 use crate::outbox::Pool;
 use crate::pooled::Pools;
 use crate::random::Random;
@@ -122,6 +125,8 @@ pub(crate) enum Ready {
     Port(Rc<Port>),
     /// A job that came up outside of a turn.
     Job(Rc<dyn Job>),
+    /// Somebody wants to know what is open.
+    Netstat(Resolver<Netstat, Infallible>),
 }
 
 impl Shared {

@@ -168,4 +168,8 @@ impl Stack for Unmade {
     fn protocol(&self) -> &dyn Any {
         &self.0
     }
+
+    fn name(&self) -> &'static str {
+        "none yet"
+    }
 }

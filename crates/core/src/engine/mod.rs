@@ -5,6 +5,7 @@ mod birth;
 mod chain;
 mod filtered;
 mod inbox;
+mod listing;
 mod output;
 mod ports;
 mod reading;
@@ -447,6 +448,7 @@ impl<S> Engine<S> {
             Some(Ready::Link(link)) => self.run_link(wire, &link),
             Some(Ready::Port(port)) => self.run_port(wire, &port),
             Some(Ready::Job(job)) => self.user("a queued job", || job.run()),
+            Some(Ready::Netstat(asked)) => self.list(asked),
             None => {}
         }
     }
