@@ -91,7 +91,7 @@ pub trait Host: 'static {
         0
     }
 
-    /// Whether [`calls`](Self::calls) and [`port_calls`](Self::port_calls) are to be told. Asked once, when an engine is made.
+    /// Whether [`calls`](Self::calls) and [`port_calls`](Self::port_calls) are to be told. Asked when an engine is made, and then only if that was so.
     fn notes_calls(&self) -> bool {
         false
     }

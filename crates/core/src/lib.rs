@@ -67,6 +67,7 @@ mod planted;
 
 mod address;
 mod any;
+mod calls;
 mod chunk;
 mod connect;
 mod connection;

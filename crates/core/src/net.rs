@@ -387,8 +387,6 @@ impl Net {
     /// under way have returned.
     ///
     /// Every connection is looked at, so it is nothing to ask for a thousand times a second.
-    #[doc(alias = "getReaders")]
-    #[doc(alias = "getWriters")]
     pub fn netstat(&self) -> Deferred<Netstat, Infallible> {
         let (resolver, listing) = Deferred::new();
         if self.is_alive() {
@@ -469,6 +467,31 @@ impl Net {
     /// Datagrams that no port sent, because its queue was full or it was closed.
     pub fn dropped_datagrams(&self) -> u64 {
         self.0.dropped_datagrams()
+    }
+
+    /// Callbacks that took longer than [`Limits::slow_callback`]; 0 if that is not set.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use torsade_core::{Limits, Protocol, Transport};
+    /// use torsade_testing::{Clock, StringTransport};
+    ///
+    /// struct Ponderous;
+    /// impl Protocol for Ponderous {
+    ///     fn data_received(&mut self, _: &Transport<Self>, _: &[u8]) {
+    ///         Clock::stall(Duration::from_millis(150)); // thinks
+    ///     }
+    /// }
+    ///
+    /// let mut limits = Limits::default();
+    /// limits.slow_callback = Some(Duration::from_millis(100));
+    /// let mut t = StringTransport::builder().limits(limits).serve(Ponderous);
+    /// t.feed("why?");
+    /// assert_eq!(t.net().slow_callbacks(), 1);
+    /// ```
+    #[doc(alias = "slow_callback_duration")]
+    pub fn slow_callbacks(&self) -> u64 {
+        self.0.calls.slow()
     }
 
     /// Where the timers were set that are armed and belong to no connection.

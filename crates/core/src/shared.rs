@@ -8,6 +8,7 @@ use std::task::Waker;
 use torsade_deferred::Resolver;
 use torsade_deferred::queue::{Job, Turn};
 
+use crate::calls::{Call, Calls, Whose};
 use crate::chunk::Chunk;
 use crate::connect::{Attempt, Connecting};
 use crate::datagram::Port;
@@ -38,8 +39,9 @@ pub(crate) struct Shared {
     host: Rc<dyn Host>,
     waker: Waker,
     limits: Limits,
-    /// Whether the host is told of every callback.
+    /// Whether anybody wants to know of every callback: the host, or who looks for slow ones.
     notes_calls: bool,
+    pub(crate) calls: Calls,
     state: Cell<State>,
     /// Whether the driver was woken since the last turn began.
     woken: Cell<bool>,
@@ -132,8 +134,10 @@ pub(crate) enum Ready {
 impl Shared {
     pub(crate) fn new(host: Rc<dyn Host>, waker: Waker, limits: Limits) -> Rc<Self> {
         let mailbox = Arc::new(Mailbox::new(waker.clone()));
+        let calls = Calls::new(limits.slow_callback);
         Rc::new(Self {
-            notes_calls: host.notes_calls(),
+            notes_calls: host.notes_calls() || calls.are_timed(),
+            calls,
             host,
             waker,
             limits,
@@ -179,19 +183,33 @@ impl Shared {
         &*self.host
     }
 
-    /// A callback is about to be made.
+    /// User code is about to be called.
     #[inline(always)]
-    pub(crate) fn note_call(&self, connection: ConnectionId, place: &'static str) {
+    pub(crate) fn note_call(&self, place: &'static str, whose: impl FnOnce() -> Whose) {
         if self.notes_calls {
-            self.host.calls(connection, place);
+            let whose = whose();
+            self.tell_call(Call { place, whose });
         }
     }
 
-    /// A callback of a datagram port is about to be made.
-    #[inline(always)]
-    pub(crate) fn note_port_call(&self, port: PortId, place: &'static str) {
-        if self.notes_calls {
-            self.host.port_calls(port, place);
+    #[cold]
+    fn tell_call(&self, call: Call) {
+        if self.calls.are_timed() {
+            self.calls.pass_to(Some(call), self.host.now());
+        }
+        if self.host.notes_calls() {
+            match call.whose {
+                Whose::Connection(id, _) => self.host.calls(id, call.place),
+                Whose::Port(id) => self.host.port_calls(id, call.place),
+                Whose::Site(_) | Whose::Nobody => {}
+            }
+        }
+    }
+
+    /// The turn is over: no callback runs.
+    pub(crate) fn end_calls(&self) {
+        if self.calls.are_timed() {
+            self.calls.pass_to(None, self.host.now());
         }
     }
 

@@ -16,6 +16,7 @@ use super::{
     DatagramError, DatagramOptions, DatagramProtocol, DatagramTransport, Departures, Interface,
     PortSetting,
 };
+use crate::calls::Whose;
 use crate::continuation::{Continuation, Owner, Seats};
 use crate::guard::{self, Caught};
 use crate::layer::Place;
@@ -470,7 +471,7 @@ impl Port {
         let Some(mut protocol) = self.protocol.take() else {
             return;
         };
-        self.shared.note_port_call(self.id, place);
+        self.shared.note_call(place, || Whose::Port(self.id));
         let outcome = guard::run(|| call(&mut *protocol, self));
         self.protocol.set(Some(protocol));
         if let Err(panic) = outcome {

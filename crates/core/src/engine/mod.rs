@@ -27,6 +27,7 @@ use self::birth::Birth;
 pub(crate) use self::inbox::Spare;
 use self::slot::Slot;
 use self::stopping::Stopping;
+use crate::calls::Whose;
 use crate::chunk::Chunk;
 use crate::connect;
 use crate::guard::{self, Caught};
@@ -469,6 +470,11 @@ impl<S> Engine<S> {
 
     /// Run user code that belongs to no connection.
     fn user(&self, place: &'static str, code: impl FnOnce()) {
+        self.shared.note_call(place, || Whose::Nobody);
+        self.guard(place, code);
+    }
+
+    fn guard(&self, place: &'static str, code: impl FnOnce()) {
         if let Err(panic) = guard::run(code) {
             self.shared.host().caught(&Caught::elsewhere(place, panic));
         }

@@ -319,6 +319,31 @@
 //! ```
 //! How near a server is to them is said by [`Reactor::counters`](crate::Reactor::counters).
 //!
+//! # What it is doing
+//! [`Net::netstat`](crate::Net::netstat) lists everything that is open: listeners, ports, connects
+//! under way, and each connection with its state, its protocol, its bytes and what it waits for.
+//! It prints as a table, so a server that shows it to its operator has a line or two for that:
+//! ```
+//! use torsade::{Protocol, Transport};
+//!
+//! struct Status;
+//! impl Protocol for Status {
+//!     fn connection_made(&mut self, transport: &Transport<Self>) {
+//!         let listing = transport.net().netstat();
+//!         transport.then(listing, |_, transport, listing| {
+//!             transport.write(listing.map_or_else(|_| String::new(), |listing| listing.to_string()));
+//!             transport.close();
+//!         });
+//!     }
+//!     fn data_received(&mut self, _: &Transport<Self>, _: &[u8]) {}
+//! }
+//! # let mut t = torsade::testing::StringTransport::serve(Status);
+//! # assert!(String::from_utf8(t.take_sent()).unwrap().contains("Status"));
+//! ```
+//! And [`Limits::slow_callback`](crate::Limits::slow_callback) has every callback timed: one that
+//! takes longer is named in the log, with its connection and protocol or with the line that asked
+//! for it, and counted.
+//!
 //! # As a guest
 //! A program that has a loop already, of a GUI or a game, takes turns instead of running:
 //! [`turn(Some(Duration::ZERO))`](crate::Reactor::turn) does what there is to do and returns. To
@@ -364,6 +389,7 @@
 //!
 //! # Pitfalls
 //! **Blocking in a callback.** A callback that sleeps, reads a file from a slow disk or asks a
-//! blocking database holds up every connection of its reactor. Use a thread and a `Remote`.
+//! blocking database holds up every connection of its reactor. Use a thread and a `Remote`. Which
+//! callback it is, [the log can tell](#what-it-is-doing).
 //!
 //! **`panic = "abort"`** in the profile turns a panic in one callback into the end of the process.
