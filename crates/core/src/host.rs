@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use crate::datagram::PortSetting;
 use crate::guard::Caught;
 use crate::threads::{NoThreads, NotTaken, Work};
-use crate::{Address, ConnectionId, DatagramOptions, ListenOptions, ListenerId, PortId, Time};
+use crate::{
+    Address, ConnectionId, DatagramOptions, ListenOptions, ListenerId, Net, PortId, Signal, Time,
+};
 
 /// What must be answered at once, by whatever drives an engine: a reactor, a fake, a simulated
 /// host. Everything else is a fact or an operation.
@@ -65,6 +67,21 @@ pub trait Host: 'static {
     fn set_port(&self, port: PortId, setting: &PortSetting) -> io::Result<()> {
         let _ = (port, setting);
         Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Tell by [`signalled`](crate::driver::signalled) whenever this signal comes to the process.
+    /// Asked for once, however many hear it.
+    ///
+    /// # Errors
+    /// The system's. By default there are no signals: `Unsupported`.
+    fn watch_signal(&self, net: &Net, signal: Signal) -> io::Result<()> {
+        let _ = (net, signal);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Nobody hears this signal any more. Asked again of one that is not watched, perhaps.
+    fn unwatch_signal(&self, signal: Signal) {
+        let _ = signal;
     }
 
     /// Do `work` in a thread. By default there are none, and it is given back.

@@ -107,6 +107,9 @@ mod race;
 mod random;
 mod remote;
 mod shared;
+#[path = "process/signal.rs"]
+mod signal;
+mod signals;
 mod slots;
 mod stack;
 mod staging;
@@ -148,6 +151,8 @@ pub use self::netstat::{Netstat, NetstatRow, NetstatState};
 pub use self::place::{NameError, Place};
 pub use self::protocol::Protocol;
 pub use self::remote::Remote;
+pub use self::signal::{Signal, UnknownSignal};
+pub use self::signals::SignalWatch;
 pub use self::threads::ThreadError;
 pub use self::time::Time;
 pub use self::timer::Timer;
@@ -165,6 +170,7 @@ pub mod driver {
     pub use crate::guard::Caught;
     pub use crate::host::Host;
     pub use crate::lookup::resolved;
+    pub use crate::signals::signalled;
     pub use crate::threads::{NoThreads, NotTaken, Work, defer_to};
     pub use crate::wire::{Close, Closing, Interest, Op, Sending, Wire};
 }

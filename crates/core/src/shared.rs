@@ -26,6 +26,7 @@ use crate::outbox::Pool;
 use crate::pooled::Pools;
 use crate::random::Random;
 use crate::remote::Mailbox;
+use crate::signals::Signals;
 use crate::slots::{Key, Slots};
 use crate::staging::Staging;
 use crate::threads::Asked;
@@ -87,6 +88,7 @@ pub(crate) struct Shared {
     shed: Cell<u64>,
     stop_asked: Cell<StopAsked>,
     pub(crate) hooks: Hooks,
+    pub(crate) signals: Signals,
     pub(crate) random: Random,
     pub(crate) extensions: Extensions,
     /// What `with_unread` reads, and which connection may.
@@ -172,6 +174,7 @@ impl Shared {
             shed: Cell::new(0),
             stop_asked: Cell::new(StopAsked::No),
             hooks: Hooks::default(),
+            signals: Signals::default(),
             random: Random::default(),
             extensions: Extensions::default(),
             rest: RefCell::default(),

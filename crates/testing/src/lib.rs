@@ -168,6 +168,7 @@ mod play;
 mod pump;
 mod script;
 mod scripted_peer;
+mod signals;
 pub mod sim;
 mod sockets;
 mod splits;

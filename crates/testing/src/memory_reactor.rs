@@ -3,7 +3,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
-use torsade_core::{Address, Credentials, Limits, Net, Peer, Place, ToEndpoint};
+use torsade_core::driver::signalled;
+use torsade_core::{Address, Credentials, Limits, Net, Peer, Place, Signal, ToEndpoint};
 use torsade_deferred::{Deferred, Failure};
 
 use crate::connects::Policy;
@@ -158,6 +159,26 @@ impl MemoryReactor {
     /// ```
     pub fn settle(&self) {
         world::settle();
+    }
+
+    /// This signal comes to the program's process. Returns whether the program hears it, by
+    /// [`Net::on_signal`]; if not, who knows what the system would do.
+    ///
+    /// ```
+    /// use torsade_core::Signal;
+    /// use torsade_testing::MemoryReactor;
+    ///
+    /// let reactor = MemoryReactor::new();
+    /// let watch = reactor.net().on_signal(Signal::Usr1, |net| net.stop())?;
+    /// assert!(reactor.raise(Signal::Usr1));
+    /// assert!(reactor.has_stopped());
+    /// # drop(watch);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn raise(&self, signal: Signal) -> bool {
+        let is_heard = signalled(self.net(), signal);
+        self.settle();
+        is_heard
     }
 
     /// This much time passes, on the whole thread, and everything that comes due runs at its

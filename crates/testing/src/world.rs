@@ -11,7 +11,7 @@ use torsade_core::driver::{self, Arrived, Caught, Close, Engine, Host, Op, PortS
 use torsade_core::{
     Address, AttemptId, Connection, ConnectionId, DatagramOptions, DatagramProtocol,
     DatagramTransport, Endpoint, Limits, ListenOptions, Listener, ListenerId, Net, Peer, PortId,
-    Protocol, Time, Transport, UnixAddress, factory,
+    Protocol, Signal, Time, Transport, UnixAddress, factory,
 };
 
 use torsade_deferred::queue::Turn;
@@ -23,6 +23,7 @@ use crate::joint::{self, Joint};
 use crate::leaks::{self, Made, Origin};
 use crate::ledger::{self, Entry};
 use crate::network::{EndWire, Network, Queued, Socket};
+use crate::signals;
 use crate::sockets::DatagramSocket;
 
 /// An engine on made-up connections.
@@ -621,6 +622,10 @@ impl Host for TestHost {
     fn set_port(&self, port: PortId, setting: &PortSetting) -> io::Result<()> {
         let socket = self.network.socket(port);
         socket.ok_or(io::ErrorKind::NotConnected)?.set(setting)
+    }
+
+    fn watch_signal(&self, _: &Net, signal: Signal) -> io::Result<()> {
+        signals::catchable(signal)
     }
 
     fn caught(&self, caught: &Caught) {

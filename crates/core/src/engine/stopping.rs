@@ -7,6 +7,7 @@ use crate::guard;
 use crate::link::{Ending, Link};
 use crate::lookup;
 use crate::shared::{State, StopAsked};
+use crate::signals;
 use crate::slots::Key;
 use crate::timers::Action;
 use crate::wire::{Op, Wire};
@@ -286,6 +287,8 @@ impl<S> Engine<S> {
         self.shared.set_state(State::Gone);
         let hooks = self.shared.hooks.drain();
         self.drop_each("the drop of a hook before the stop", hooks);
+        let heard = signals::forget(&self.shared);
+        self.drop_each("the drop of a signal's callback", heard);
         let letters = self.shared.mailbox.close();
         self.drop_each("the drop of a posted call", letters);
         let timers = self.shared.timers.borrow_mut().drain();

@@ -7,15 +7,15 @@ use torsade_core::driver::{
     Caught, Chunk, Close, Closing, Departures, Host, Interest, PortSetting, Sending, Wire,
 };
 use torsade_core::{
-    Address, ConnectionId, DatagramOptions, Descriptor, ListenOptions, ListenerId, Peer, PortId,
-    Time,
+    Address, ConnectionId, DatagramOptions, Descriptor, ListenOptions, ListenerId, Net, Peer,
+    PortId, Signal, Time,
 };
 
 use super::kernel::Shared;
 use super::slab::Key;
 use super::trace::What;
-use crate::Clock;
 use crate::ledger;
+use crate::{Clock, signals};
 
 /// An engine's hold on an end: closed when it is dropped, as a socket is.
 #[derive(Debug)]
@@ -192,6 +192,10 @@ impl Host for SimHost {
 
     fn seed(&self) -> u64 {
         self.kernel.borrow().seed_of(self.host)
+    }
+
+    fn watch_signal(&self, _: &Net, signal: Signal) -> io::Result<()> {
+        signals::catchable(signal)
     }
 
     fn notes_calls(&self) -> bool {
