@@ -3,8 +3,9 @@ use std::net::SocketAddr;
 
 use crate::datagram::PortSetting;
 use crate::guard::Caught;
+use crate::process::{Command, Spawned};
 use crate::threads::{NoThreads, NotTaken, Work};
-use crate::{Address, ConnectionId, DatagramOptions, ListenOptions, ListenerId, PortId, Time};
+use crate::{Address, ConnectionId, DatagramOptions, ListenOptions, ListenerId, Net, PortId, Time};
 
 /// What must be answered at once, by whatever drives an engine: a reactor, a fake, a simulated
 /// host. Everything else is a fact or an operation.
@@ -64,6 +65,15 @@ pub trait Host: 'static {
     /// The system's.
     fn set_port(&self, port: PortId, setting: &PortSetting) -> io::Result<()> {
         let _ = (port, setting);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Start a process. What is to be told to the engine later goes by way of `net`.
+    ///
+    /// # Errors
+    /// The system's. By default there are no processes: `Unsupported`.
+    fn spawn(&self, net: &Net, command: &Command) -> io::Result<Spawned> {
+        let _ = (net, command);
         Err(io::ErrorKind::Unsupported.into())
     }
 

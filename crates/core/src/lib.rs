@@ -100,6 +100,7 @@ mod net;
 mod outbox;
 mod place;
 mod pooled;
+mod process;
 mod protocol;
 mod race;
 mod random;
@@ -136,13 +137,17 @@ pub use self::error::{
 };
 pub use self::factory::{Built, Factory, connection_factory, factory};
 pub use self::filter::{Filter, Sides, WireEnd};
-pub use self::id::{AttemptId, ConnectionId, ListenerId, LookupId, PortId};
+pub use self::id::{AttemptId, ConnectionId, ListenerId, LookupId, PortId, ProcessId};
 pub use self::layer::Layered;
 pub use self::limits::{Limits, WhenFull};
 pub use self::listener::Listener;
 pub use self::looping_call::{LoopingCall, Ticked};
 pub use self::net::Net;
 pub use self::place::{NameError, Place};
+pub use self::process::{
+    ChildFd, Command, ExitStatus, OutputError, Process, ProcessEnd, ProcessOutput, ProcessProtocol,
+    ProcessTransport, Signal, SignalError, SpawnError, TerminalSize, UnknownSignal,
+};
 pub use self::protocol::Protocol;
 pub use self::remote::Remote;
 pub use self::threads::ThreadError;
@@ -162,6 +167,7 @@ pub mod driver {
     pub use crate::guard::Caught;
     pub use crate::host::Host;
     pub use crate::lookup::resolved;
+    pub use crate::process::{ChildControl, Spawned};
     pub use crate::threads::{NoThreads, NotTaken, Work, defer_to};
     pub use crate::wire::{Close, Closing, Interest, Op, Sending, Wire};
 }

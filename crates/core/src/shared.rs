@@ -20,6 +20,7 @@ use crate::listener::Listening;
 use crate::lookup::Lookups;
 use crate::outbox::Pool;
 use crate::pooled::Pools;
+use crate::process::Child;
 use crate::random::Random;
 use crate::remote::Mailbox;
 use crate::slots::{Key, Slots};
@@ -63,6 +64,7 @@ pub(crate) struct Shared {
     pub(crate) attempts: RefCell<Slots<Attempt>>,
     pub(crate) lookups: Lookups,
     pub(crate) ports: RefCell<Slots<Rc<Port>>>,
+    pub(crate) processes: RefCell<Slots<Rc<Child>>>,
     /// What waits for answers of threads.
     pub(crate) asked: RefCell<Slots<Asked>>,
     pub(crate) mailbox: Arc<Mailbox>,
@@ -120,6 +122,8 @@ pub(crate) enum Ready {
     Link(Rc<Link>),
     /// The same of a datagram port.
     Port(Rc<Port>),
+    /// The same of a process.
+    Process(Rc<Child>),
     /// A job that came up outside of a turn.
     Job(Rc<dyn Job>),
 }
@@ -148,6 +152,7 @@ impl Shared {
             attempts: RefCell::new(Slots::new()),
             lookups: Lookups::default(),
             ports: RefCell::new(Slots::new()),
+            processes: RefCell::new(Slots::new()),
             asked: RefCell::new(Slots::new()),
             mailbox,
             pool: Pool::default(),

@@ -446,6 +446,7 @@ impl<S> Engine<S> {
         match ready {
             Some(Ready::Link(link)) => self.run_link(wire, &link),
             Some(Ready::Port(port)) => self.run_port(wire, &port),
+            Some(Ready::Process(child)) => child.run_one(),
             Some(Ready::Job(job)) => self.user("a queued job", || job.run()),
             None => {}
         }
