@@ -129,7 +129,7 @@ pub use self::cooperator::{CooperativeTask, Cooperator};
 pub use self::datagram::{
     DatagramError, DatagramOptions, DatagramPort, DatagramProtocol, DatagramTransport, Interface,
 };
-pub use self::descriptor::{Adopted, Descriptor, DescriptorError};
+pub use self::descriptor::{Adopted, Descriptor, DescriptorError, Taken};
 pub use self::disconnect::{Disconnect, IoFailure, Limit, Timeout};
 pub use self::endpoint::{Endpoint, Family, ToEndpoint};
 pub use self::error::{
@@ -169,5 +169,5 @@ pub mod driver {
     pub use crate::lookup::resolved;
     pub use crate::process::{ChildControl, Spawned};
     pub use crate::threads::{NoThreads, NotTaken, Work, defer_to};
-    pub use crate::wire::{Close, Closing, Interest, Op, Sending, Wire};
+    pub use crate::wire::{Close, Closing, Interest, Op, Sending, Ways, Wire};
 }

@@ -155,6 +155,8 @@ mod local;
 mod names;
 #[cfg(unix)]
 mod passing;
+#[cfg(unix)]
+mod pipes;
 mod poller;
 mod portable;
 mod ports;

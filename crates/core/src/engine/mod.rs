@@ -30,11 +30,11 @@ use crate::chunk::Chunk;
 use crate::connect;
 use crate::guard::{self, Caught};
 use crate::host::Host;
-use crate::link::{Ending, Link, Phase};
+use crate::link::{Ending, Link, Output, Phase};
 use crate::shared::{Ready, Shared, State};
 use crate::slots::Slots;
 use crate::stack::Stack;
-use crate::wire::{Op, Wire};
+use crate::wire::{Op, Ways, Wire};
 use crate::{
     AttemptId, Connection, ConnectionId, Disconnect, Limits, ListenerId, Net, Peer, PortId,
     Protocol, Time, Transport,
@@ -209,6 +209,9 @@ impl<S> Engine<S> {
         self.in_turn();
         let connecting = connect::won(&self.shared, attempt)?;
         let (id, link) = self.new_link(peer, false);
+        if wire.ways(&socket) == Ways::In {
+            link.set_output(Output::Ended);
+        }
         if !connecting.endpoint().is_plain() {
             connecting.reach(&link);
             let birth = Birth::Connected(connecting.id());
@@ -414,7 +417,7 @@ impl<S> Engine<S> {
             slot.interest = wanted;
             wire.interest(socket, id, wanted);
         }
-        slot.link.set_unsettled(!slot.is_settled());
+        slot.link.set_unsettled(!slot.is_settled(wire));
         slot.link.end_callback();
     }
 

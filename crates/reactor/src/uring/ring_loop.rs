@@ -345,6 +345,10 @@ impl RingLoop {
                 match late {
                     Late::Copied(id, bytes) => self.tell_bytes(id, &bytes),
                     Late::Filled(id, filled) => self.tell_bytes(id, &filled),
+                    Late::Readable(id) => {
+                        self.tell_readable(place, id);
+                        break;
+                    }
                     Late::End(id, end) => self.tell_end(id, end),
                 }
             }
