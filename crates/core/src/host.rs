@@ -3,6 +3,7 @@ use std::net::SocketAddr;
 
 use crate::datagram::PortSetting;
 use crate::guard::Caught;
+use crate::process::{Command, Spawned};
 use crate::threads::{NoThreads, NotTaken, Work};
 use crate::{
     Address, ConnectionId, DatagramOptions, ListenOptions, ListenerId, Net, PortId, Signal, Time,
@@ -82,6 +83,15 @@ pub trait Host: 'static {
     /// Nobody hears this signal any more. Asked again of one that is not watched, perhaps.
     fn unwatch_signal(&self, signal: Signal) {
         let _ = signal;
+    }
+
+    /// Start a process. What is to be told to the engine later goes by way of `net`.
+    ///
+    /// # Errors
+    /// The system's. By default there are no processes: `Unsupported`.
+    fn spawn(&self, net: &Net, command: &Command) -> io::Result<Spawned> {
+        let _ = (net, command);
+        Err(io::ErrorKind::Unsupported.into())
     }
 
     /// Do `work` in a thread. By default there are none, and it is given back.

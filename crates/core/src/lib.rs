@@ -102,13 +102,12 @@ mod netstat;
 mod outbox;
 mod place;
 mod pooled;
+mod process;
 mod protocol;
 mod race;
 mod random;
 mod remote;
 mod shared;
-#[path = "process/signal.rs"]
-mod signal;
 mod signals;
 mod slots;
 mod stack;
@@ -133,7 +132,7 @@ pub use self::cooperator::{CooperativeTask, Cooperator};
 pub use self::datagram::{
     DatagramError, DatagramOptions, DatagramPort, DatagramProtocol, DatagramTransport, Interface,
 };
-pub use self::descriptor::{Adopted, Descriptor, DescriptorError};
+pub use self::descriptor::{Adopted, Descriptor, DescriptorError, Taken};
 pub use self::disconnect::{Disconnect, IoFailure, Limit, Timeout};
 pub use self::endpoint::{Endpoint, Family, ToEndpoint};
 pub use self::error::{
@@ -141,7 +140,7 @@ pub use self::error::{
 };
 pub use self::factory::{Built, Factory, connection_factory, factory};
 pub use self::filter::{Filter, Sides, WireEnd};
-pub use self::id::{AttemptId, ConnectionId, ListenerId, LookupId, PortId};
+pub use self::id::{AttemptId, ConnectionId, ListenerId, LookupId, PortId, ProcessId};
 pub use self::layer::Layered;
 pub use self::limits::{Limits, WhenFull};
 pub use self::listener::Listener;
@@ -149,9 +148,12 @@ pub use self::looping_call::{LoopingCall, Ticked};
 pub use self::net::Net;
 pub use self::netstat::{Netstat, NetstatRow, NetstatState};
 pub use self::place::{NameError, Place};
+pub use self::process::{
+    ChildFd, Command, ExitStatus, OutputError, Process, ProcessEnd, ProcessOutput, ProcessProtocol,
+    ProcessTransport, Signal, SignalError, SpawnError, TerminalSize, UnknownSignal,
+};
 pub use self::protocol::Protocol;
 pub use self::remote::Remote;
-pub use self::signal::{Signal, UnknownSignal};
 pub use self::signals::SignalWatch;
 pub use self::threads::ThreadError;
 pub use self::time::Time;
@@ -170,7 +172,8 @@ pub mod driver {
     pub use crate::guard::Caught;
     pub use crate::host::Host;
     pub use crate::lookup::resolved;
+    pub use crate::process::{ChildControl, Spawned};
     pub use crate::signals::signalled;
     pub use crate::threads::{NoThreads, NotTaken, Work, defer_to};
-    pub use crate::wire::{Close, Closing, Interest, Op, Sending, Wire};
+    pub use crate::wire::{Close, Closing, Interest, Op, Sending, Ways, Wire};
 }

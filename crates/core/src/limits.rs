@@ -80,6 +80,9 @@ pub struct Limits {
     pub before_stop_timeout: Duration,
     /// After `stop`, connections that have not ended by themselves are aborted. 5 s.
     pub stop_timeout: Duration,
+    /// After the exit of a process, a descriptor of it that others hold and do not use is closed
+    /// after this long. 5 s; a command may have its own.
+    pub after_exit_timeout: Duration,
     /// A closed socket whose peer had not ended is kept, read and discarded for at most this
     /// long, so that the kernel does not destroy the last reply. 5 s.
     pub linger: Duration,
@@ -174,6 +177,7 @@ impl Default for Limits {
             vain_accepts: 16,
             before_stop_timeout: Duration::from_secs(30),
             stop_timeout: Duration::from_secs(5),
+            after_exit_timeout: Duration::from_secs(5),
             linger: Duration::from_secs(5),
             lingering: 1024,
             turn_connection_bytes: 64 * KIB,

@@ -13,9 +13,10 @@ use crate::listener::{Listening, News};
 use crate::shared::{Ready, Shared, State, StopAsked};
 use crate::timers::Action;
 use crate::{
-    Address, ConnectError, DatagramOptions, DatagramProtocol, DatagramTransport, Endpoint,
+    Address, Command, ConnectError, DatagramOptions, DatagramProtocol, DatagramTransport, Endpoint,
     EndpointError, Factory, Gone, Limits, ListenError, Listener, ListenerId, Netstat, Place,
-    Protocol, Remote, Time, Timer, ToEndpoint, Transport, connect, datagram, hooks,
+    Process, ProcessProtocol, ProcessTransport, Protocol, Remote, SpawnError, Time, Timer,
+    ToEndpoint, Transport, connect, datagram, hooks, process,
 };
 
 /// The local handle of a reactor, and what programs are written against: a real reactor gives
@@ -191,6 +192,61 @@ impl Net {
             }
         }
         Err(refused)
+    }
+
+    /// Run a program, and give what it writes to `protocol`.
+    ///
+    /// It is started before this returns; [`connection_made`](ProcessProtocol::connection_made) is
+    /// called when the current callback has returned and its pipes are there. Only this process is
+    /// ever waited for, so children that others started are theirs. Nothing blocks but the start
+    /// itself, until the system has the program.
+    ///
+    /// ```
+    /// use torsade_core::{Command, Net, ProcessProtocol, ProcessTransport, SpawnError};
+    ///
+    /// struct Shout;
+    /// impl ProcessProtocol for Shout {
+    ///     fn out_received(&mut self, _: &ProcessTransport<Self>, data: &[u8]) {
+    ///         println!("{}", String::from_utf8_lossy(data).to_uppercase());
+    ///     }
+    /// }
+    ///
+    /// fn list(net: &Net) -> Result<(), SpawnError> {
+    ///     net.spawn_process(&Command::new("ls").arg("-l"), Shout)?;
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// [`SpawnError::NotFound`] and [`SpawnError::NotPermitted`] for the program, and whatever else
+    /// the system has against it.
+    #[doc(alias = "spawnProcess")]
+    #[doc(alias = "subprocess_exec")]
+    #[doc(alias = "subprocess_shell")]
+    #[doc(alias = "IReactorProcess")]
+    #[track_caller]
+    pub fn spawn_process<P: ProcessProtocol>(
+        &self,
+        command: &Command,
+        protocol: P,
+    ) -> Result<ProcessTransport<P>, SpawnError> {
+        process::spawn(&self.0, command, protocol)
+    }
+
+    /// Child processes whose `process_ended` has not been called yet.
+    ///
+    /// ```
+    /// # use torsade_core::{Command, ProcessProtocol};
+    /// # struct Quiet;
+    /// # impl ProcessProtocol for Quiet {}
+    /// let reactor = torsade_testing::MemoryReactor::new();
+    /// reactor.net().spawn_process(&Command::new("true"), Quiet)?;
+    /// assert_eq!(reactor.net().processes().len(), 1);
+    /// # Ok::<(), torsade_core::SpawnError>(())
+    /// ```
+    pub fn processes(&self) -> Vec<Process> {
+        let processes = self.0.processes.borrow();
+        processes.values().cloned().map(process::handle).collect()
     }
 
     /// The address of a place to listen at.

@@ -24,6 +24,7 @@ use crate::lookup::Lookups;
 use crate::netstat::Netstat;
 use crate::outbox::Pool;
 use crate::pooled::Pools;
+use crate::process::Child;
 use crate::random::Random;
 use crate::remote::Mailbox;
 use crate::signals::Signals;
@@ -69,6 +70,7 @@ pub(crate) struct Shared {
     pub(crate) attempts: RefCell<Slots<Attempt>>,
     pub(crate) lookups: Lookups,
     pub(crate) ports: RefCell<Slots<Rc<Port>>>,
+    pub(crate) processes: RefCell<Slots<Rc<Child>>>,
     /// What waits for answers of threads.
     pub(crate) asked: RefCell<Slots<Asked>>,
     pub(crate) mailbox: Arc<Mailbox>,
@@ -127,6 +129,8 @@ pub(crate) enum Ready {
     Link(Rc<Link>),
     /// The same of a datagram port.
     Port(Rc<Port>),
+    /// The same of a process.
+    Process(Rc<Child>),
     /// A job that came up outside of a turn.
     Job(Rc<dyn Job>),
     /// Somebody wants to know what is open.
@@ -159,6 +163,7 @@ impl Shared {
             attempts: RefCell::new(Slots::new()),
             lookups: Lookups::default(),
             ports: RefCell::new(Slots::new()),
+            processes: RefCell::new(Slots::new()),
             asked: RefCell::new(Slots::new()),
             mailbox,
             pool: Pool::default(),

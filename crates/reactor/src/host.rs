@@ -1,6 +1,8 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::net::SocketAddr;
+#[cfg(unix)]
+use std::rc::Rc;
 
 use torsade_core::driver::{Host, NotTaken, PortSetting, Work};
 use torsade_core::{Address, DatagramOptions, Limits, ListenOptions, ListenerId, PortId, Time};
@@ -14,6 +16,8 @@ use crate::poller::Poller;
 use crate::reserve::Reserve;
 use crate::socket::Registered;
 use crate::threads::{Bounds, Pool};
+#[cfg(unix)]
+use crate::watches::Watches;
 
 /// What the engine asks for and must have at once. Shared between the engine, which calls it in
 /// the middle of user code, and the driver.
@@ -23,6 +27,8 @@ pub(crate) struct SystemHost<P: Poller> {
     pub(crate) listeners: Listeners<P>,
     pub(crate) names: Names,
     pub(crate) ports: Ports<Registered<P>>,
+    #[cfg(unix)]
+    pub(crate) watches: Rc<Watches>,
     poller: P,
     pool: Pool,
 }
@@ -34,6 +40,8 @@ impl<P: Poller> SystemHost<P> {
             listeners: Listeners::new(poller, limits),
             names,
             ports: Ports::new(),
+            #[cfg(unix)]
+            watches: Watches::new(Box::new(poller.clone())),
             poller: poller.clone(),
             pool: Pool::new(Bounds::of(limits)),
         }
@@ -83,6 +91,21 @@ impl<P: Poller> Host for SystemHost<P> {
 
     fn seed(&self) -> u64 {
         seed()
+    }
+
+    #[cfg(any(
+        target_os = "linux",
+        target_os = "android",
+        target_vendor = "apple",
+        target_os = "freebsd",
+        target_os = "dragonfly",
+    ))]
+    fn spawn(
+        &self,
+        net: &torsade_core::Net,
+        command: &torsade_core::Command,
+    ) -> io::Result<torsade_core::driver::Spawned> {
+        crate::processes::spawn(&self.watches, net, command)
     }
 
     fn thread(&self, work: Work) -> Result<(), NotTaken> {

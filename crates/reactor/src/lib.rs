@@ -155,9 +155,20 @@ mod local;
 mod names;
 #[cfg(unix)]
 mod passing;
+#[cfg(unix)]
+mod pipes;
 mod poller;
 mod portable;
 mod ports;
+// Where a child can be waited for without being reaped.
+#[cfg(any(
+    target_os = "linux",
+    target_os = "android",
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "dragonfly",
+))]
+mod processes;
 mod reactor;
 mod readiness;
 mod reserve;

@@ -73,6 +73,7 @@ impl<P: Poller> Teller<P> {
                     // Its input may have ended before; then sending is what must fail.
                     self.engine.writable(&mut self.system, id);
                 }
+                Some(Answer::Broken(id)) => self.tell_broken(id),
                 Some(Answer::Deaf(port, error)) => {
                     self.engine.datagram_failed(&mut self.system, port, error);
                 }
@@ -156,7 +157,7 @@ impl<P: Poller> Teller<P> {
         }
         if event.is_writable()
             && let Some(socket) = self.engine.socket(id)
-            && socket.interest().writable
+            && socket.wants_room()
         {
             self.engine.writable(&mut self.system, id);
         }
@@ -181,6 +182,16 @@ impl<P: Poller> Teller<P> {
             return 0;
         }
         self.system.lingering.readable(id, &mut self.buffer)
+    }
+
+    /// The output of pipes broke: read on, a buffer in a turn, until what had come is over.
+    fn tell_broken(&mut self, id: ConnectionId) {
+        self.tell_readable(id);
+        if let Some(socket) = self.engine.socket(id)
+            && socket.interest().readable
+        {
+            self.system.answers.push_back(Answer::Broken(id));
+        }
     }
 
     fn accept(&mut self, listener: ListenerId, turn: u64) {

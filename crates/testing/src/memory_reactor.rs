@@ -1,4 +1,5 @@
 use std::fmt;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use crate::ledger;
 use crate::network::Queued;
 use crate::string_transport::finish;
 use crate::world::{self, World};
-use crate::{FarEnd, PendingConnect};
+use crate::{FakeProcess, FarEnd, PendingConnect};
 
 /// A reactor without a system: it gives a [`Net`], and the test is everybody else.
 ///
@@ -515,6 +516,51 @@ impl MemoryReactor {
                 pending.join();
             }
         }
+    }
+}
+
+/// The processes that the program runs.
+impl MemoryReactor {
+    /// The oldest process that the program has spawned and the test has not asked for yet. The test
+    /// is the program that runs in it.
+    ///
+    /// ```
+    /// use torsade_core::{Command, ExitStatus};
+    /// use torsade_testing::MemoryReactor;
+    ///
+    /// let reactor = MemoryReactor::new();
+    /// let date = reactor.net().get_process_output(&Command::new("date").arg("-u"));
+    /// let mut process = reactor.next_process();
+    /// assert_eq!(process.command().arguments(), ["-u"]);
+    /// process.feed("Thu Jan  1 00:00:00 UTC 1970\n");
+    /// process.exit(ExitStatus::Code(0));
+    /// assert_eq!(date.try_take().unwrap().unwrap(), b"Thu Jan  1 00:00:00 UTC 1970\n");
+    /// ```
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn next_process(&self) -> FakeProcess {
+        world::settle();
+        match self.world.programs().next() {
+            Some(started) => FakeProcess::new(started, self.net().limits()),
+            None => panic!("the program has spawned no process that was not asked for yet"),
+        }
+    }
+
+    /// From now on no process can be spawned, for this reason.
+    ///
+    /// ```
+    /// use std::io::ErrorKind;
+    /// use torsade_core::{Command, ProcessProtocol, SpawnError};
+    /// # struct Quiet;
+    /// # impl ProcessProtocol for Quiet {}
+    /// let reactor = torsade_testing::MemoryReactor::new();
+    /// reactor.refuse_processes(ErrorKind::NotFound);
+    /// let refused = reactor.net().spawn_process(&Command::new("sort"), Quiet);
+    /// assert!(matches!(refused, Err(SpawnError::NotFound { .. })));
+    /// ```
+    pub fn refuse_processes(&self, kind: io::ErrorKind) {
+        self.world.programs().refuse(kind);
     }
 }
 

@@ -7,9 +7,9 @@ use std::rc::{Rc, Weak};
 use std::task::Waker;
 use std::time::Duration;
 
-use torsade_core::driver::{self, Arrived, Caught, Close, Engine, Host, Op, PortSetting};
+use torsade_core::driver::{self, Arrived, Caught, Close, Engine, Host, Op, PortSetting, Spawned};
 use torsade_core::{
-    Address, AttemptId, Connection, ConnectionId, DatagramOptions, DatagramProtocol,
+    Address, AttemptId, Command, Connection, ConnectionId, DatagramOptions, DatagramProtocol,
     DatagramTransport, Endpoint, Limits, ListenOptions, Listener, ListenerId, Net, Peer, PortId,
     Protocol, Signal, Time, Transport, UnixAddress, factory,
 };
@@ -19,6 +19,7 @@ use torsade_deferred::queue::Turn;
 use crate::Clock;
 use crate::connects::{Connects, Policy, Waiting};
 use crate::end::{End, Fact};
+use crate::fake_process::Programs;
 use crate::joint::{self, Joint};
 use crate::leaks::{self, Made, Origin};
 use crate::ledger::{self, Entry};
@@ -34,6 +35,7 @@ pub(crate) struct World {
     engine: RefCell<Engine<Socket>>,
     net: Net,
     network: Rc<Network>,
+    programs: Rc<Programs>,
     connects: Connects,
     /// Who is known by a name.
     names: RefCell<BTreeMap<String, Vec<IpAddr>>>,
@@ -55,14 +57,17 @@ impl World {
         let entry = Entry::open();
         let lingers = limits.lingering > 0 && !limits.linger.is_zero();
         let network = Rc::new(Network::new(lingers));
+        let programs = Rc::new(Programs::default());
         let host = TestHost {
             network: Rc::clone(&network),
+            programs: Rc::clone(&programs),
         };
         let engine = Engine::new(Rc::new(host), Waker::noop().clone(), limits);
         let world = Rc::new(Self {
             net: engine.net().clone(),
             engine: RefCell::new(engine),
             network,
+            programs,
             connects: Connects::default(),
             names: RefCell::default(),
             made: Made::default(),
@@ -82,6 +87,10 @@ impl World {
 
     pub(crate) fn network(&self) -> &Network {
         &self.network
+    }
+
+    pub(crate) fn programs(&self) -> &Rc<Programs> {
+        &self.programs
     }
 
     pub(crate) fn connects(&self) -> &Connects {
@@ -412,6 +421,10 @@ impl World {
     /// Somebody in this world wants to connect.
     fn answer(&self, engine: &mut Engine<Socket>, waiting: Waiting) {
         let wire = &mut self.wire();
+        if let Some((end, peer)) = self.programs.take_pipe(&waiting.address) {
+            self.connected(engine, waiting.attempt, Socket(end), peer);
+            return;
+        }
         self.connects.note(waiting.address.clone());
         if let Some(end) = self.connects.take_door(&waiting.address) {
             let here = visitor(&waiting.address, default_peer().local());
@@ -566,6 +579,7 @@ fn is_in_use(address: &Address) -> bool {
 /// Answers what must be answered at once.
 struct TestHost {
     network: Rc<Network>,
+    programs: Rc<Programs>,
 }
 
 impl Host for TestHost {
@@ -626,6 +640,10 @@ impl Host for TestHost {
 
     fn watch_signal(&self, _: &Net, signal: Signal) -> io::Result<()> {
         signals::catchable(signal)
+    }
+
+    fn spawn(&self, _: &Net, command: &Command) -> io::Result<Spawned> {
+        self.programs.spawn(command)
     }
 
     fn caught(&self, caught: &Caught) {

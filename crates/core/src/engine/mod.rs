@@ -32,11 +32,11 @@ use crate::chunk::Chunk;
 use crate::connect;
 use crate::guard::{self, Caught};
 use crate::host::Host;
-use crate::link::{Ending, Link, Phase};
+use crate::link::{Ending, Link, Output, Phase};
 use crate::shared::{Ready, Shared, State};
 use crate::slots::Slots;
 use crate::stack::Stack;
-use crate::wire::{Op, Wire};
+use crate::wire::{Op, Ways, Wire};
 use crate::{
     AttemptId, Connection, ConnectionId, Disconnect, Limits, ListenerId, Net, Peer, PortId,
     Protocol, Time, Transport,
@@ -211,6 +211,9 @@ impl<S> Engine<S> {
         self.in_turn();
         let connecting = connect::won(&self.shared, attempt)?;
         let (id, link) = self.new_link(peer, false);
+        if wire.ways(&socket) == Ways::In {
+            link.set_output(Output::Ended);
+        }
         if !connecting.endpoint().is_plain() {
             connecting.reach(&link);
             let birth = Birth::Connected(connecting.id());
@@ -416,7 +419,7 @@ impl<S> Engine<S> {
             slot.interest = wanted;
             wire.interest(socket, id, wanted);
         }
-        slot.link.set_unsettled(!slot.is_settled());
+        slot.link.set_unsettled(!slot.is_settled(wire));
         slot.link.end_callback();
     }
 
@@ -448,6 +451,7 @@ impl<S> Engine<S> {
         match ready {
             Some(Ready::Link(link)) => self.run_link(wire, &link),
             Some(Ready::Port(port)) => self.run_port(wire, &port),
+            Some(Ready::Process(child)) => child.run_one(),
             Some(Ready::Job(job)) => self.user("a queued job", || job.run()),
             Some(Ready::Netstat(asked)) => self.list(asked),
             None => {}

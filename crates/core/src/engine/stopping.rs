@@ -6,12 +6,13 @@ use crate::datagram::Port;
 use crate::guard;
 use crate::link::{Ending, Link};
 use crate::lookup;
+use crate::process::Child;
 use crate::shared::{State, StopAsked};
 use crate::signals;
 use crate::slots::Key;
 use crate::timers::Action;
 use crate::wire::{Op, Wire};
-use crate::{ConnectionId, Disconnect, ListenerId, Timeout};
+use crate::{ConnectionId, Disconnect, ListenerId, ProcessId, Timeout};
 
 /// Whether the engine is being stopped.
 ///
@@ -57,6 +58,7 @@ impl<S> Engine<S> {
         if let Stopping::Told(deadline) = self.stopping
             && self.slots.is_empty()
             && self.shared.ports.borrow().is_empty()
+            && self.shared.processes.borrow().is_empty()
         {
             self.disarm(deadline);
             self.finish_stop(wire);
@@ -114,6 +116,9 @@ impl<S> Engine<S> {
         }
         for port in self.ports() {
             port.tell_stopping();
+        }
+        for child in self.processes() {
+            child.tell_stopping();
         }
     }
 
@@ -225,10 +230,21 @@ impl<S> Engine<S> {
         for port in self.ports() {
             port.close();
         }
+        for child in self.processes() {
+            child.give_up();
+        }
     }
 
     fn ports(&self) -> Vec<Rc<Port>> {
         self.shared.ports.borrow().values().cloned().collect()
+    }
+
+    fn processes(&self) -> Vec<Rc<Child>> {
+        self.shared.processes.borrow().values().cloned().collect()
+    }
+
+    pub(super) fn process(&self, id: ProcessId) -> Option<Rc<Child>> {
+        self.shared.processes.borrow().get(id.0).cloned()
     }
 
     fn links(&self) -> Vec<Rc<Link>> {
@@ -326,7 +342,8 @@ impl<S> Engine<S> {
         let left = !self.slots.is_empty()
             || !shared.listening.borrow().is_empty()
             || !shared.connects.borrow().is_empty()
-            || !shared.ports.borrow().is_empty();
+            || !shared.ports.borrow().is_empty()
+            || !shared.processes.borrow().is_empty();
         self.give_up_listening();
         self.give_up_connects();
         left
@@ -343,6 +360,11 @@ impl<S> Engine<S> {
         for port in self.ports() {
             while port.is_queued() {
                 self.run_port(wire, &port);
+            }
+        }
+        for child in self.processes() {
+            while child.is_queued() {
+                child.run_one();
             }
         }
     }

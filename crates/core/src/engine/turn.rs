@@ -387,6 +387,15 @@ impl<S> Engine<S> {
                 port.waits.leave(&*continuation);
                 port.ready(continuation);
             }
+            Action::Process(child, continuation) => {
+                child.leave(&*continuation);
+                child.ready(continuation);
+            }
+            Action::AfterExit(id) => {
+                if let Some(child) = self.process(id) {
+                    child.after_exit();
+                }
+            }
             Action::Connect(id) => connect::timed_out(&self.shared, id),
             Action::NextAttempt(id) => connect::next_attempt(&self.shared, id),
             Action::Lookup(id) => lookup::timed_out(&self.shared, id),

@@ -1,8 +1,10 @@
 use std::io;
 use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
-use torsade_core::driver::{Host, NotTaken, PortSetting, Work};
-use torsade_core::{Address, DatagramOptions, Limits, ListenOptions, ListenerId, PortId, Time};
+use torsade_core::driver::{Host, NotTaken, PortSetting, Spawned, Work};
+use torsade_core::{
+    Address, Command, DatagramOptions, Limits, ListenOptions, ListenerId, Net, PortId, Time,
+};
 
 use super::listeners::Listeners;
 use super::port::RingPort;
@@ -14,6 +16,7 @@ use crate::datagrams::Ports;
 use crate::names::{self, Names};
 use crate::reserve::Reserve;
 use crate::threads::{Bounds, Pool};
+use crate::watches::Watches;
 
 /// What the engine asks for and must have at once. Shared between the engine, which calls it in
 /// the middle of user code, and the driver.
@@ -23,6 +26,7 @@ pub(crate) struct RingHost {
     pub(crate) listeners: Listeners,
     pub(crate) names: Names,
     pub(crate) ports: Ports<RingPort>,
+    pub(crate) watches: Rc<Watches>,
     ring: Weak<Ring>,
     pool: Pool,
 }
@@ -32,6 +36,7 @@ impl RingHost {
         clock: Clock,
         names: Names,
         ring: &Rc<Ring>,
+        watches: &Rc<Watches>,
         limits: &Limits,
         direct: bool,
     ) -> Self {
@@ -40,6 +45,7 @@ impl RingHost {
             listeners: Listeners::new(ring, limits, direct),
             names,
             ports: Ports::new(),
+            watches: Rc::clone(watches),
             ring: Rc::downgrade(ring),
             pool: Pool::new(Bounds::of(limits)),
         }
@@ -89,6 +95,10 @@ impl Host for RingHost {
 
     fn seed(&self) -> u64 {
         crate::host::seed()
+    }
+
+    fn spawn(&self, net: &Net, command: &Command) -> io::Result<Spawned> {
+        crate::processes::spawn(&self.watches, net, command)
     }
 
     fn thread(&self, work: Work) -> Result<(), NotTaken> {

@@ -13,6 +13,7 @@ use super::doorbell::{Bell, Door};
 use super::file::File;
 use super::host::RingHost;
 use super::port::RingPort;
+use super::registrar::Registrar;
 use super::ring::{Brought, Completion, Ring};
 use super::stream::End;
 use super::streams::{Late, News, Socket};
@@ -29,6 +30,7 @@ use crate::signals::Signals;
 use crate::system::earlier;
 use crate::teller::is_nothing;
 use crate::watcher::Watcher;
+use crate::watches::Watches;
 
 /// Everything that had to be asked of the system, and was given.
 #[derive(Debug)]
@@ -93,14 +95,17 @@ impl Rings {
 
 impl RingLoop {
     pub(crate) fn new(rings: Rings, limits: Limits, clock: Clock, names: Names) -> Self {
+        let registrar = Registrar::new(&rings.ring);
+        let watches = Watches::new(Box::new(registrar.clone()));
         let host = Rc::new(RingHost::new(
             clock,
             names,
             &rings.ring,
+            &watches,
             &limits,
             rings.direct,
         ));
-        let system = RingSystem::new(rings.ring, Rc::clone(&host), &limits);
+        let system = RingSystem::new(rings.ring, Rc::clone(&host), registrar, &limits);
         let (turn_bytes, turn_accepts) = (limits.turn_bytes, limits.turn_accepts.max(1));
         let receiver = Receiver::new(&limits);
         Self {
@@ -346,6 +351,10 @@ impl RingLoop {
                 match late {
                     Late::Copied(id, bytes) => self.tell_bytes(id, &bytes),
                     Late::Filled(id, filled) => self.tell_bytes(id, &filled),
+                    Late::Readable(id) => {
+                        self.tell_readable(place, id);
+                        break;
+                    }
                     Late::End(id, end) => self.tell_end(id, end),
                 }
             }

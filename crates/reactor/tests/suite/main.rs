@@ -17,6 +17,8 @@ mod guest;
 mod lingering;
 mod names;
 #[cfg(target_os = "linux")]
+mod processes;
+#[cfg(target_os = "linux")]
 mod progress;
 mod running;
 mod several;
