@@ -6,10 +6,14 @@ use std::rc::Rc;
 
 use torsade_core::driver::{Host, NotTaken, PortSetting, Work};
 use torsade_core::{Address, DatagramOptions, Limits, ListenOptions, ListenerId, PortId, Time};
+#[cfg(unix)]
+use torsade_core::{Net, Signal};
 
 use crate::accepting::{Accept, Doors};
 use crate::clock::Clock;
 use crate::datagrams::Ports;
+#[cfg(unix)]
+use crate::hearing::Hearing;
 use crate::listener::Listeners;
 use crate::names::{self, Names};
 use crate::poller::Poller;
@@ -29,19 +33,25 @@ pub(crate) struct SystemHost<P: Poller> {
     pub(crate) ports: Ports<Registered<P>>,
     #[cfg(unix)]
     pub(crate) watches: Rc<Watches>,
+    #[cfg(unix)]
+    hearing: Hearing,
     poller: P,
     pool: Pool,
 }
 
 impl<P: Poller> SystemHost<P> {
     pub(crate) fn new(clock: Clock, names: Names, poller: &P, limits: &Limits) -> Self {
+        #[cfg(unix)]
+        let watches = Watches::new(Box::new(poller.clone()));
         Self {
             clock,
             listeners: Listeners::new(poller, limits),
             names,
             ports: Ports::new(),
             #[cfg(unix)]
-            watches: Watches::new(Box::new(poller.clone())),
+            hearing: Hearing::new(&watches),
+            #[cfg(unix)]
+            watches,
             poller: poller.clone(),
             pool: Pool::new(Bounds::of(limits)),
         }
@@ -102,10 +112,20 @@ impl<P: Poller> Host for SystemHost<P> {
     ))]
     fn spawn(
         &self,
-        net: &torsade_core::Net,
+        net: &Net,
         command: &torsade_core::Command,
     ) -> io::Result<torsade_core::driver::Spawned> {
         crate::processes::spawn(&self.watches, net, command)
+    }
+
+    #[cfg(unix)]
+    fn watch_signal(&self, net: &Net, signal: Signal) -> io::Result<()> {
+        self.hearing.begin(net, signal)
+    }
+
+    #[cfg(unix)]
+    fn unwatch_signal(&self, signal: Signal) {
+        self.hearing.end(signal);
     }
 
     fn thread(&self, work: Work) -> Result<(), NotTaken> {

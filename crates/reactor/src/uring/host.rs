@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
 use torsade_core::driver::{Host, NotTaken, PortSetting, Spawned, Work};
 use torsade_core::{
-    Address, Command, DatagramOptions, Limits, ListenOptions, ListenerId, Net, PortId, Time,
+    Address, Command, DatagramOptions, Limits, ListenOptions, ListenerId, Net, PortId, Signal, Time,
 };
 
 use super::listeners::Listeners;
@@ -13,6 +13,7 @@ use super::streams::Socket;
 use crate::accepting::{Accept, Doors};
 use crate::clock::Clock;
 use crate::datagrams::Ports;
+use crate::hearing::Hearing;
 use crate::names::{self, Names};
 use crate::reserve::Reserve;
 use crate::threads::{Bounds, Pool};
@@ -27,6 +28,7 @@ pub(crate) struct RingHost {
     pub(crate) names: Names,
     pub(crate) ports: Ports<RingPort>,
     pub(crate) watches: Rc<Watches>,
+    hearing: Hearing,
     ring: Weak<Ring>,
     pool: Pool,
 }
@@ -46,6 +48,7 @@ impl RingHost {
             names,
             ports: Ports::new(),
             watches: Rc::clone(watches),
+            hearing: Hearing::new(watches),
             ring: Rc::downgrade(ring),
             pool: Pool::new(Bounds::of(limits)),
         }
@@ -99,6 +102,14 @@ impl Host for RingHost {
 
     fn spawn(&self, net: &Net, command: &Command) -> io::Result<Spawned> {
         crate::processes::spawn(&self.watches, net, command)
+    }
+
+    fn watch_signal(&self, net: &Net, signal: Signal) -> io::Result<()> {
+        self.hearing.begin(net, signal)
+    }
+
+    fn unwatch_signal(&self, signal: Signal) {
+        self.hearing.end(signal);
     }
 
     fn thread(&self, work: Work) -> Result<(), NotTaken> {

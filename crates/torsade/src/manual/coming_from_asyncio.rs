@@ -177,7 +177,7 @@
 //! | `Server.sockets` | [`address`](crate::Listener::address) | |
 //! | `start_serving`, `serve_forever` | [`listen`](crate::Net::listen) | it serves from the start |
 //! | `start_tls` | [`start_tls`](crate::tls::TlsExt::start_tls) | [`tls`](super::tls) |
-//! | `add_signal_handler`, `remove_signal_handler` | [`stop_on_signals`](crate::Reactor::stop_on_signals) | for a stop; others come later |
+//! | `add_signal_handler`, `remove_signal_handler` | [`on_signal`](crate::Net::on_signal), [`SignalWatch::remove`](crate::SignalWatch::remove) | several may hear one; for a stop there is [`stop_on_signals`](crate::Reactor::stop_on_signals) |
 //! | `add_reader` | [`add_reader`](crate::Watcher::add_reader) | [of a duplicate](super::differences#descriptors-of-others-are-duplicated) |
 //! | `add_writer` | [`add_writer`](crate::Watcher::add_writer) | |
 //! | `remove_reader`, `remove_writer` | [`remove`](crate::Watch::remove) | or drop the `Watch` |

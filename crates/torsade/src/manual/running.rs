@@ -298,6 +298,30 @@
 //! # fn main() {}
 //! ```
 //!
+//! # Signals
+//! To a stop at Ctrl-C or SIGTERM a program asks for
+//! [`stop_on_signals`](crate::Reactor::stop_on_signals). Other signals are events like any other:
+//! ```
+//! use torsade::testing::MemoryReactor;
+//! use torsade::{Net, Signal, SignalWatch};
+//!
+//! /// Reads its configuration again when it is sent a hangup.
+//! fn reload_on_hangup(net: &Net) -> std::io::Result<SignalWatch> {
+//!     net.on_signal(Signal::Hup, |net| {
+//!         println!("reading the configuration again");
+//!         # net.stop();
+//!     })
+//! }
+//!
+//! let reactor = MemoryReactor::new(); // a test of it needs no signal
+//! let watch = reload_on_hangup(reactor.net())?;
+//! assert!(reactor.raise(Signal::Hup));
+//! # assert!(reactor.has_stopped());
+//! drop(watch); // heard no more
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//! The callback is no signal handler: it runs in a turn, and may do whatever callbacks may.
+//!
 //! # Bounds
 //! Every bound is a field of [`Limits`](crate::Limits) with a default, given to the builder. The
 //! one to set for a server is [`max_connections`](crate::Limits::max_connections): by default only
