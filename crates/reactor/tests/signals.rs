@@ -196,6 +196,35 @@ fn a_signal_that_is_heard_wakes_a_reactor_that_sleeps_and_may_stop_it() {
 }
 
 #[test]
+fn of_a_storm_of_signals_the_last_one_is_heard_and_many_are_one() {
+    const STORM: usize = 100_000;
+    let _lock = one_at_a_time();
+    let mut reactor = Reactor::new().unwrap();
+    let calls: Rc<RefCell<Vec<String>>> = Rc::default();
+    let net = reactor.net().clone();
+    let _watch = net.on_signal(Signal::Hup, note(&calls, "called")).unwrap();
+    for _ in 0..STORM {
+        raise(SIGHUP).unwrap();
+    }
+    settle(std::slice::from_mut(&mut reactor));
+    assert_eq!(calls.take(), ["called"]);
+    // And beside turns.
+    let storm = std::thread::spawn(|| {
+        for _ in 0..STORM {
+            raise(SIGHUP).unwrap();
+        }
+    });
+    while !storm.is_finished() {
+        assert!(reactor.turn(Some(Duration::ZERO)).unwrap());
+    }
+    storm.join().unwrap();
+    calls.take();
+    raise(SIGHUP).unwrap();
+    settle(std::slice::from_mut(&mut reactor));
+    assert!(!calls.take().is_empty());
+}
+
+#[test]
 fn what_cannot_be_heard_is_an_error() {
     let _lock = one_at_a_time();
     let reactor = Reactor::new().unwrap();

@@ -247,6 +247,17 @@ const OF_EPOLL: [&str; 6] = [
     "read",
 ];
 
+/// What else networks and kernels say, by the call that they say it to.
+const OF_NETWORKS: [(&str, &[&str]); 4] = [
+    ("accept4", &["ECONNABORTED", "EPROTO", "EPERM", "ENFILE"]),
+    (
+        "connect",
+        &["ECONNREFUSED", "ENETUNREACH", "ETIMEDOUT", "EADDRNOTAVAIL"],
+    ),
+    ("read", &["ETIMEDOUT", "EHOSTUNREACH", "EPIPE"]),
+    ("sendto", &["EPIPE", "ETIMEDOUT", "EHOSTUNREACH"]),
+];
+
 /// Make some of these calls fail, with each of the errors.
 fn besiege(driver: &str, call: &str, errors: &[&str]) {
     /// Enough for the shared piece of the answer to be sent from where it is.
@@ -310,6 +321,15 @@ fn on_polling_whatever_fails_is_survived() {
 fn on_epoll_whatever_fails_about_sockets_is_survived() {
     for call in OF_SOCKETS {
         besiege("epoll", call, &ERRORS);
+    }
+}
+
+#[test]
+fn whatever_networks_say_is_survived() {
+    for driver in ["epoll", "polling"] {
+        for (call, errors) in OF_NETWORKS {
+            besiege(driver, call, errors);
+        }
     }
 }
 
