@@ -94,6 +94,7 @@ mod layer;
 mod lending;
 mod limits;
 mod link;
+mod listen_options;
 mod listener;
 mod lookup;
 mod looping_call;
@@ -143,6 +144,7 @@ pub use self::filter::{Filter, Sides, WireEnd};
 pub use self::id::{AttemptId, ConnectionId, ListenerId, LookupId, PortId, ProcessId};
 pub use self::layer::Layered;
 pub use self::limits::{Limits, WhenFull};
+pub use self::listen_options::ListenOptions;
 pub use self::listener::Listener;
 pub use self::looping_call::{LoopingCall, Ticked};
 pub use self::net::Net;
@@ -160,7 +162,7 @@ pub use self::time::Time;
 pub use self::timer::Timer;
 pub use self::tls_failure::{CertificateFault, TlsFailure};
 pub use self::transport::Transport;
-pub use self::unix::{Credentials, ListenOptions, UnixListen};
+pub use self::unix::{Credentials, UnixListen};
 pub use self::wrapper::{Pass, Wrapper};
 
 /// For those who write drivers: the engine, what it asks for, and what it must be told.

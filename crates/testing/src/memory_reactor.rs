@@ -277,8 +277,7 @@ impl MemoryReactor {
     #[doc(alias = "tcpServers")]
     pub fn listening(&self) -> Vec<Address> {
         world::settle();
-        let listening = self.world.network().listening();
-        listening.into_iter().map(|(_, address)| address).collect()
+        self.world.network().listening()
     }
 
     /// Where the program has datagram ports, in the order in which it bound them. What sends

@@ -23,7 +23,7 @@ use crate::fake_process::Programs;
 use crate::joint::{self, Joint};
 use crate::leaks::{self, Made, Origin};
 use crate::ledger::{self, Entry};
-use crate::network::{EndWire, Network, Queued, Socket};
+use crate::network::{At, EndWire, Network, Queued, Socket};
 use crate::signals;
 use crate::sockets::DatagramSocket;
 
@@ -571,7 +571,7 @@ pub(crate) fn listener_at(address: &Address) -> Option<(Rc<World>, ListenerId)> 
     })
 }
 
-fn is_in_use(address: &Address) -> bool {
+fn is_in_use(address: &At) -> bool {
     let mut worlds = worlds().into_iter();
     worlds.any(|world| world.network.is_in_use(address))
 }
@@ -590,24 +590,28 @@ impl Host for TestHost {
     fn listen(
         &self,
         wanted: &Address,
-        _: &ListenOptions,
+        options: &ListenOptions,
         listener: ListenerId,
     ) -> io::Result<Address> {
         if matches!(wanted, Address::Adopted(_)) {
             // A socket of the system's is nowhere on this network.
             return Err(io::ErrorKind::Unsupported.into());
         }
-        let mut address = wanted.clone();
+        let mut at = At {
+            address: wanted.clone(),
+            dual_stack: options.dual_stack,
+        };
         if let Some(mut inet) = wanted.inet().filter(|inet| inet.port() == 0) {
-            while inet.port() == 0 || is_in_use(&address) {
+            while inet.port() == 0 || is_in_use(&at) {
                 inet.set_port(self.network.next_port());
-                address = inet.into();
+                at.address = inet.into();
             }
         }
-        if is_in_use(&address) {
+        if is_in_use(&at) {
             return Err(io::ErrorKind::AddrInUse.into());
         }
-        self.network.listen(listener, address.clone());
+        let address = at.address.clone();
+        self.network.listen(listener, at);
         Ok(address)
     }
 

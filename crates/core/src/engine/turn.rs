@@ -398,6 +398,7 @@ impl<S> Engine<S> {
             }
             Action::Connect(id) => connect::timed_out(&self.shared, id),
             Action::NextAttempt(id) => connect::next_attempt(&self.shared, id),
+            Action::Again(id, step) => connect::try_again(&self.shared, id, step),
             Action::Lookup(id) => lookup::timed_out(&self.shared, id),
             Action::Flush(id) => {
                 if let Some(slot) = self.slots.get_mut(id.0) {

@@ -12,6 +12,7 @@ mod connecting;
 mod drivers;
 mod echo;
 mod ending;
+mod families;
 mod flow;
 mod guest;
 mod lingering;
@@ -24,4 +25,6 @@ mod running;
 mod several;
 mod support;
 mod unix;
+#[cfg(target_os = "linux")]
+mod unix_queue;
 mod watching;

@@ -154,12 +154,12 @@ impl Host for SimHost {
     fn listen(
         &self,
         address: &Address,
-        _: &ListenOptions,
+        options: &ListenOptions,
         listener: ListenerId,
     ) -> io::Result<Address> {
         let mut kernel = self.kernel.borrow_mut();
         let place = kernel.unix.place(address)?;
-        let place = kernel.listen(self.host, place, listener)?;
+        let place = kernel.listen(self.host, place, options, listener)?;
         Ok(kernel.unix.address(place))
     }
 
