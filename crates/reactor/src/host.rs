@@ -1,6 +1,5 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
-use std::net::SocketAddr;
 
 use torsade_core::driver::{Host, NotTaken, PortSetting, Work};
 use torsade_core::{Address, DatagramOptions, Limits, ListenOptions, ListenerId, PortId, Time};
@@ -60,10 +59,10 @@ impl<P: Poller> Host for SystemHost<P> {
 
     fn bind(
         &self,
-        address: SocketAddr,
+        address: &Address,
         options: &DatagramOptions,
         port: PortId,
-    ) -> io::Result<SocketAddr> {
+    ) -> io::Result<Address> {
         self.ports.bind(address, options, port, |socket| {
             Registered::new(socket, &self.poller)
         })
@@ -73,7 +72,7 @@ impl<P: Poller> Host for SystemHost<P> {
         self.ports.close(port);
     }
 
-    fn connect_port(&self, port: PortId, peer: SocketAddr) -> io::Result<SocketAddr> {
+    fn connect_port(&self, port: PortId, peer: &Address) -> io::Result<Address> {
         self.ports.connect(port, peer)
     }
 

@@ -22,4 +22,5 @@ mod running;
 mod several;
 mod support;
 mod unix;
+mod unix_datagrams;
 mod watching;
