@@ -1,5 +1,4 @@
 use std::io;
-use std::net::SocketAddr;
 
 use crate::datagram::PortSetting;
 use crate::guard::Caught;
@@ -33,16 +32,17 @@ pub trait Host: 'static {
     fn close_listener(&self, listener: ListenerId);
 
     /// Open a socket for datagrams at `address`, in the driver's poller for input from the start,
-    /// and report what comes as `Engine::datagrams(port, ..)`. Returns the address in force.
+    /// and report what comes as `Engine::datagrams(port, ..)`. Returns the address in force. A Unix
+    /// socket without a name is one that nobody can send to.
     ///
     /// # Errors
     /// The system's. By default there are no datagrams: `Unsupported`.
     fn bind(
         &self,
-        address: SocketAddr,
+        address: &Address,
         options: &DatagramOptions,
         port: PortId,
-    ) -> io::Result<SocketAddr> {
+    ) -> io::Result<Address> {
         let _ = (address, options, port);
         Err(io::ErrorKind::Unsupported.into())
     }
@@ -56,7 +56,7 @@ pub trait Host: 'static {
     ///
     /// # Errors
     /// The system's, if there is no way there for instance.
-    fn connect_port(&self, port: PortId, peer: SocketAddr) -> io::Result<SocketAddr> {
+    fn connect_port(&self, port: PortId, peer: &Address) -> io::Result<Address> {
         let _ = (port, peer);
         Err(io::ErrorKind::Unsupported.into())
     }

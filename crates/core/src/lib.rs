@@ -131,7 +131,8 @@ pub use self::any::AnyProtocol;
 pub use self::connection::Connection;
 pub use self::cooperator::{CooperativeTask, Cooperator};
 pub use self::datagram::{
-    DatagramError, DatagramOptions, DatagramPort, DatagramProtocol, DatagramTransport, Interface,
+    DatagramAddress, DatagramError, DatagramOptions, DatagramPort, DatagramProtocol,
+    DatagramTransport, Interface,
 };
 pub use self::descriptor::{Adopted, Descriptor, DescriptorError, Taken};
 pub use self::disconnect::{Disconnect, IoFailure, Limit, Timeout};

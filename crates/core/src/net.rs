@@ -16,7 +16,7 @@ use crate::{
     Address, Command, ConnectError, DatagramOptions, DatagramProtocol, DatagramTransport, Endpoint,
     EndpointError, Factory, Gone, Limits, ListenError, Listener, ListenerId, Netstat, Place,
     Process, ProcessProtocol, ProcessTransport, Protocol, Remote, SpawnError, Time, Timer,
-    ToEndpoint, Transport, connect, datagram, hooks, process,
+    ToEndpoint, Transport, UnixAddress, UnixListen, connect, datagram, hooks, process,
 };
 
 /// The local handle of a reactor, and what programs are written against: a real reactor gives
@@ -179,10 +179,10 @@ impl Net {
         let mut refused = ListenError::Endpoint(EndpointError::Empty);
         for place in meant(&at)?.places() {
             let address = self.here(place)?;
-            let bound = match address.inet() {
-                Some(inet) => datagram::bind(shared, inet, options, &mut protocol, site),
-                // Datagrams of other families are not there.
-                None => Err(io::ErrorKind::Unsupported.into()),
+            let bound = match address {
+                Address::Inet(_) => datagram::bind(shared, &address, options, &mut protocol, site),
+                // Those of Unix sockets are for other protocols, whose addresses are such.
+                _ => Err(io::ErrorKind::Unsupported.into()),
             };
             match bound {
                 Ok(transport) => return Ok(transport),
@@ -247,6 +247,72 @@ impl Net {
     pub fn processes(&self) -> Vec<Process> {
         let processes = self.0.processes.borrow();
         processes.values().cloned().map(process::handle).collect()
+    }
+
+    /// Open a port for datagrams that is a Unix socket.
+    ///
+    /// At [`UnixAddress::Unnamed`] it has no name, and nobody can answer to it: that does for those
+    /// who only tell. [`UnixListen`] says of what mode the file is, and that one which a killed
+    /// program has left is replaced; it goes with the port.
+    ///
+    /// ```
+    /// use torsade_core::{
+    ///     DatagramProtocol, DatagramTransport, ListenError, Net, UnixAddress, UnixListen,
+    /// };
+    ///
+    /// struct Log;
+    /// impl DatagramProtocol<UnixAddress> for Log {
+    ///     fn datagram_received(
+    ///         &mut self,
+    ///         _: &DatagramTransport<Self, UnixAddress>,
+    ///         data: &[u8],
+    ///         from: &UnixAddress,
+    ///     ) {
+    ///         println!("{from}: {}", data.escape_ascii());
+    ///     }
+    /// }
+    ///
+    /// fn log(net: &Net) -> Result<(), Box<dyn std::error::Error>> {
+    ///     net.bind_unix(UnixListen::at("/run/app/log").mode(0o622).replace_stale(), Log)?;
+    ///     // And one who tells. What its peer has no room for waits, within bounds.
+    ///     let teller = net.bind_unix(UnixAddress::Unnamed, Log)?;
+    ///     teller.connect(UnixAddress::path("/run/app/log"))?;
+    ///     teller.write("begun");
+    ///     Ok(())
+    /// }
+    ///
+    /// let reactor = torsade_testing::MemoryReactor::new();
+    /// log(reactor.net()).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// [`ListenError::Endpoint`] for a name that no socket can have, [`ListenError::System`] if the
+    /// system refuses it, because it is in use for instance.
+    #[doc(alias = "listenUNIXDatagram")]
+    #[doc(alias = "connectUNIXDatagram")]
+    #[track_caller]
+    pub fn bind_unix<P: DatagramProtocol<UnixAddress>>(
+        &self,
+        at: impl Into<UnixListen>,
+        protocol: P,
+    ) -> Result<DatagramTransport<P, UnixAddress>, ListenError> {
+        let shared = &self.0;
+        if !shared.is_alive() {
+            return Err(Gone.into());
+        }
+        let (unix, file) = at.into().into_parts();
+        if unix != UnixAddress::Unnamed {
+            unix.check()?;
+        }
+        let (address, options) = (unix.into(), DatagramOptions::new().file(file));
+        datagram::bind(
+            shared,
+            &address,
+            &options,
+            &mut Some(protocol),
+            Location::caller(),
+        )
+        .map_err(|error| ListenError::System { address, error })
     }
 
     /// The address of a place to listen at.

@@ -1,6 +1,5 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
-use std::net::SocketAddr;
 #[cfg(unix)]
 use std::rc::Rc;
 
@@ -78,10 +77,10 @@ impl<P: Poller> Host for SystemHost<P> {
 
     fn bind(
         &self,
-        address: SocketAddr,
+        address: &Address,
         options: &DatagramOptions,
         port: PortId,
-    ) -> io::Result<SocketAddr> {
+    ) -> io::Result<Address> {
         self.ports.bind(address, options, port, |socket| {
             Registered::new(socket, &self.poller)
         })
@@ -91,7 +90,7 @@ impl<P: Poller> Host for SystemHost<P> {
         self.ports.close(port);
     }
 
-    fn connect_port(&self, port: PortId, peer: SocketAddr) -> io::Result<SocketAddr> {
+    fn connect_port(&self, port: PortId, peer: &Address) -> io::Result<Address> {
         self.ports.connect(port, peer)
     }
 

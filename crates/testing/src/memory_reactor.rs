@@ -1,6 +1,6 @@
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -283,10 +283,10 @@ impl MemoryReactor {
     /// Where the program has datagram ports, in the order in which it bound them. What sends
     /// there in a test is a [`FarPort`](crate::FarPort).
     #[doc(alias = "udpPorts")]
-    pub fn datagram_ports(&self) -> Vec<SocketAddr> {
+    pub fn datagram_ports(&self) -> Vec<Address> {
         world::settle();
         let sockets = self.world.network().sockets();
-        sockets.iter().map(|socket| socket.local()).collect()
+        sockets.iter().map(|it| it.local().clone()).collect()
     }
 
     /// Somebody connects to a listener of this reactor, from a loopback address.

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use torsade_core::driver::{self, Arrived, Caught, Close, Engine, Host, Op, PortSetting, Spawned};
 use torsade_core::{
-    Address, AttemptId, Command, Connection, ConnectionId, DatagramOptions, DatagramProtocol,
-    DatagramTransport, Endpoint, Limits, ListenOptions, Listener, ListenerId, Net, Peer, PortId,
-    Protocol, Signal, Time, Transport, UnixAddress, factory,
+    Address, AttemptId, Command, Connection, ConnectionId, DatagramAddress, DatagramOptions,
+    DatagramProtocol, DatagramTransport, Endpoint, Limits, ListenOptions, Listener, ListenerId,
+    Net, Peer, PortId, Protocol, Signal, Time, Transport, UnixAddress, factory,
 };
 
 use torsade_deferred::queue::Turn;
@@ -357,7 +357,7 @@ impl World {
         }
         let taken = socket.take(limits.turn_datagrams.max(1));
         let arrived = taken.iter().map(|(from, data)| Arrived {
-            from: *from,
+            from,
             data: &data[..data.len().min(limits.datagram)],
             whole: (data.len() > limits.datagram).then_some(data.len()),
         });
@@ -365,10 +365,10 @@ impl World {
     }
 
     /// Run `f` on a port's protocol; `None` if it is not a `P` or is gone.
-    pub(crate) fn with_datagram_protocol<P: DatagramProtocol, R>(
+    pub(crate) fn with_datagram_protocol<P: DatagramProtocol<A>, A: DatagramAddress, R>(
         &self,
         port: PortId,
-        f: impl FnOnce(&mut P, &DatagramTransport<P>) -> R,
+        f: impl FnOnce(&mut P, &DatagramTransport<P, A>) -> R,
     ) -> Option<R> {
         let result =
             self.turn(|engine| engine.with_datagram_protocol(&mut self.wire(), port, f))?;
@@ -621,10 +621,10 @@ impl Host for TestHost {
 
     fn bind(
         &self,
-        address: SocketAddr,
+        address: &Address,
         options: &DatagramOptions,
         port: PortId,
-    ) -> io::Result<SocketAddr> {
+    ) -> io::Result<Address> {
         self.network.bind(address, options, port)
     }
 
@@ -632,9 +632,9 @@ impl Host for TestHost {
         self.network.close_port(port);
     }
 
-    fn connect_port(&self, port: PortId, peer: SocketAddr) -> io::Result<SocketAddr> {
+    fn connect_port(&self, port: PortId, peer: &Address) -> io::Result<Address> {
         let socket = self.network.socket(port);
-        Ok(socket.ok_or(io::ErrorKind::NotConnected)?.connect(peer))
+        socket.ok_or(io::ErrorKind::NotConnected)?.connect(peer)
     }
 
     fn set_port(&self, port: PortId, setting: &PortSetting) -> io::Result<()> {

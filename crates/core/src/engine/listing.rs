@@ -1,5 +1,4 @@
 use std::convert::Infallible;
-use std::rc::Rc;
 
 use torsade_deferred::Resolver;
 
@@ -8,7 +7,6 @@ use super::slot::{Input, Slot};
 use crate::datagram::Port;
 use crate::link::{Output, Phase};
 use crate::netstat::{Netstat, NetstatRow, NetstatState};
-use crate::{Address, DatagramPort};
 
 /// What is open.
 impl<S> Engine<S> {
@@ -36,14 +34,13 @@ impl<S> Engine<S> {
     }
 }
 
-fn datagrams(port: &Rc<Port>) -> NetstatRow {
-    let handle = DatagramPort(Rc::clone(port));
+fn datagrams(port: &Port) -> NetstatRow {
     NetstatRow {
-        local: Some(handle.local().into()),
-        remote: handle.peer().map(Address::from),
-        received: handle.received(),
-        sent: handle.sent(),
-        buffered: handle.buffered(),
+        local: Some(port.local.borrow().clone()),
+        remote: port.peer.borrow().clone(),
+        received: port.received.get(),
+        sent: port.sent.get(),
+        buffered: port.departures.borrow().waiting(),
         ..row(NetstatState::Datagrams, port.site.to_string())
     }
 }

@@ -1,5 +1,4 @@
 use std::io;
-use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
 use torsade_core::driver::{Host, NotTaken, PortSetting, Spawned, Work};
 use torsade_core::{
@@ -75,10 +74,10 @@ impl Host for RingHost {
 
     fn bind(
         &self,
-        address: SocketAddr,
+        address: &Address,
         options: &DatagramOptions,
         port: PortId,
-    ) -> io::Result<SocketAddr> {
+    ) -> io::Result<Address> {
         self.ports.bind(address, options, port, |socket| {
             RingPort::new(socket, &self.ring)
         })
@@ -88,7 +87,7 @@ impl Host for RingHost {
         self.ports.close(port);
     }
 
-    fn connect_port(&self, port: PortId, peer: SocketAddr) -> io::Result<SocketAddr> {
+    fn connect_port(&self, port: PortId, peer: &Address) -> io::Result<Address> {
         self.ports.connect(port, peer)
     }
 

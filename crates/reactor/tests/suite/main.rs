@@ -25,6 +25,7 @@ mod running;
 mod several;
 mod support;
 mod unix;
+mod unix_datagrams;
 #[cfg(target_os = "linux")]
 mod unix_queue;
 mod watching;
