@@ -2,6 +2,7 @@
 
 mod arguments;
 mod error;
+mod process;
 mod registry;
 mod syntax;
 mod tcp;
@@ -9,6 +10,7 @@ mod unix;
 
 pub use self::arguments::Arguments;
 pub use self::error::{TextError, TextFault};
+pub use self::process::ProcessClientEndpoint;
 pub use self::registry::{Endpoints, client, server};
 pub use self::syntax::quote;
 pub use self::tcp::{TcpClientEndpoint, TcpServerEndpoint};
