@@ -195,7 +195,8 @@ impl Harness for SocketHarness {
                 let made = self.net.connect(adopted, probe);
                 // Nobody accepts pipes, but a protocol of who does so is throttled.
                 let throttle = role == Role::Accepted;
-                made.map(move |probe| probe.throttle_input(throttle)).detach();
+                made.map(move |probe| probe.throttle_input(throttle))
+                    .detach();
                 self.settle();
                 self.add(RawSocket::Open(line), Seat::default())
             }
@@ -235,7 +236,10 @@ impl Harness for SocketHarness {
     fn door(&mut self) -> (Address, End) {
         if self.family == Family::Pipes {
             let (adopted, line) = pipes();
-            return (adopted.into(), self.add(RawSocket::Open(line), Seat::default()));
+            return (
+                adopted.into(),
+                self.add(RawSocket::Open(line), Seat::default()),
+            );
         }
         let (socket, address) = self.bound();
         need(socket.listen(1), "a listener");

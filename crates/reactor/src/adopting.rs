@@ -58,7 +58,10 @@ pub(crate) fn stream(adopted: &Adopted) -> io::Result<(Stream, Peer)> {
                 input: input.map(|it| pipe(it, OFlags::WRONLY)).transpose()?,
                 output: output.map(|it| pipe(it, OFlags::RDONLY)).transpose()?,
             };
-            return Ok((stream, Peer::new(Address::Named(Arc::clone(&name)), Address::Named(name))));
+            return Ok((
+                stream,
+                Peer::new(Address::Named(Arc::clone(&name)), Address::Named(name)),
+            ));
         }
     };
     let socket = socket(descriptor)?;

@@ -53,8 +53,9 @@ impl<P: Poller> Connecting<P> {
         let (stream, peer) = reach(address)?;
         let socket = match stream {
             Stream::Socket(socket) => Registered::new(socket, &self.poller),
-            Stream::Pipes { input, output } => Registered::of_pipes(input, output, &self.poller)
-                .ok_or(ErrorKind::InvalidInput)?,
+            Stream::Pipes { input, output } => {
+                Registered::of_pipes(input, output, &self.poller).ok_or(ErrorKind::InvalidInput)?
+            }
         };
         Ok((socket, peer))
     }

@@ -2,9 +2,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::rc::Rc;
 
-use torsade_core::driver::{
-    Chunk, Close, Closing, Departures, Interest, Sending, Ways, Wire,
-};
+use torsade_core::driver::{Chunk, Close, Closing, Departures, Interest, Sending, Ways, Wire};
 use torsade_core::{
     Address, AttemptId, ConnectionId, Descriptor, Limits, ListenerId, Peer, PortId, Time,
 };

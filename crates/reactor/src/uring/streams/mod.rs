@@ -551,4 +551,3 @@ impl Streams {
         Some(id)
     }
 }
-
