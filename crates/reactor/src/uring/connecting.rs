@@ -43,8 +43,13 @@ impl Connecting {
             let (stream, peer) = reach(address)?;
             let socket = match stream {
                 Stream::Socket(socket) => Socket::New(Rc::new(File::Descriptor(socket))),
-                Stream::Pipes { input, output } => {
-                    let pipes = NewPipes::new(input, output).ok_or(io::ErrorKind::InvalidInput)?;
+                Stream::Pipes {
+                    input,
+                    output,
+                    outlet,
+                } => {
+                    let pipes = NewPipes::new((input, output), outlet);
+                    let pipes = pipes.ok_or(io::ErrorKind::InvalidInput)?;
                     Socket::NewPipes(Box::new(pipes))
                 }
             };
