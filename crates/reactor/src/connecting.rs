@@ -49,7 +49,7 @@ impl<P: Poller> Connecting<P> {
 
     /// Connect where that takes no time.
     #[cfg(unix)]
-    fn reach(&self, address: &Address) -> io::Result<(Registered<P>, Peer)> {
+    pub(crate) fn reach(&self, address: &Address) -> io::Result<(Registered<P>, Peer)> {
         let (stream, peer) = reach(address)?;
         let socket = match stream {
             Stream::Socket(socket) => Registered::new(socket, &self.poller),

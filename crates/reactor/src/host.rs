@@ -13,6 +13,8 @@ use crate::names::{self, Names};
 use crate::poller::Poller;
 use crate::reserve::Reserve;
 use crate::socket::Registered;
+#[cfg(unix)]
+use crate::stdio::Standing;
 use crate::threads::{Bounds, Pool};
 
 /// What the engine asks for and must have at once. Shared between the engine, which calls it in
@@ -25,6 +27,8 @@ pub(crate) struct SystemHost<P: Poller> {
     pub(crate) ports: Ports<Registered<P>>,
     poller: P,
     pool: Pool,
+    #[cfg(unix)]
+    pub(crate) standing: Standing,
 }
 
 impl<P: Poller> SystemHost<P> {
@@ -36,6 +40,8 @@ impl<P: Poller> SystemHost<P> {
             ports: Ports::new(),
             poller: poller.clone(),
             pool: Pool::new(Bounds::of(limits)),
+            #[cfg(unix)]
+            standing: Standing::default(),
         }
     }
 }
@@ -51,6 +57,10 @@ impl<P: Poller> Host for SystemHost<P> {
         options: &ListenOptions,
         listener: ListenerId,
     ) -> io::Result<Address> {
+        #[cfg(unix)]
+        if let Address::Stdio = address {
+            return Ok(self.standing.add(listener));
+        }
         self.listeners.listen(address, options, listener)
     }
 

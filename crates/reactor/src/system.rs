@@ -97,7 +97,16 @@ impl<P: Poller> System<P> {
 
     /// Whether there is nothing to do here but what the engine asks for, or what is due.
     pub(crate) fn is_quiet(&self) -> bool {
-        self.answers.is_empty() && !self.accepting.is_waiting()
+        !self.has_answers() && !self.accepting.is_waiting()
+    }
+
+    /// Whether there is something to tell without any wait.
+    pub(crate) fn has_answers(&self) -> bool {
+        #[cfg(unix)]
+        if !self.host.standing.is_empty() {
+            return true;
+        }
+        !self.answers.is_empty()
     }
 
     /// When something of the driver's own is due.

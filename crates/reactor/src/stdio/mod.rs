@@ -9,15 +9,42 @@
 mod inlet;
 mod outlet;
 
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use socket2::Socket;
-use torsade_core::{Address, Peer};
+use torsade_core::{Address, ListenerId, Peer};
 
 pub(crate) use self::outlet::{Outlet, wait_for_output};
 use crate::adopting::Stream;
+
+/// Listeners on the standard streams: each gets one connection, in the turn that follows.
+#[derive(Debug, Default)]
+pub(crate) struct Standing(RefCell<VecDeque<ListenerId>>);
+
+impl Standing {
+    pub(crate) fn add(&self, listener: ListenerId) -> Address {
+        self.0.borrow_mut().push_back(listener);
+        Address::Stdio
+    }
+
+    pub(crate) fn take(&self) -> Option<ListenerId> {
+        self.0.borrow_mut().pop_front()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.borrow().is_empty()
+    }
+}
+
+/// How each end of the connection is called.
+pub(crate) fn peer() -> Peer {
+    let name: Arc<str> = "stdio".into();
+    Peer::new(Address::Named(Arc::clone(&name)), Address::Named(name))
+}
 
 /// Both of them.
 pub(crate) fn open() -> io::Result<(Stream, Peer)> {
@@ -37,9 +64,7 @@ pub(crate) fn open() -> io::Result<(Stream, Peer)> {
         output: Some(ours(output)?),
         outlet,
     };
-    let name: Arc<str> = "stdio".into();
-    let peer = Peer::new(Address::Named(Arc::clone(&name)), Address::Named(name));
-    Ok((stream, peer))
+    Ok((stream, peer()))
 }
 
 /// A descriptor that the program cannot close under us. It is of the same open file.

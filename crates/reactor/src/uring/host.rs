@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::datagrams::Ports;
 use crate::names::{self, Names};
 use crate::reserve::Reserve;
+use crate::stdio::Standing;
 use crate::threads::{Bounds, Pool};
 
 /// What the engine asks for and must have at once. Shared between the engine, which calls it in
@@ -25,6 +26,7 @@ pub(crate) struct RingHost {
     pub(crate) ports: Ports<RingPort>,
     ring: Weak<Ring>,
     pool: Pool,
+    pub(crate) standing: Standing,
 }
 
 impl RingHost {
@@ -42,6 +44,7 @@ impl RingHost {
             ports: Ports::new(),
             ring: Rc::downgrade(ring),
             pool: Pool::new(Bounds::of(limits)),
+            standing: Standing::default(),
         }
     }
 }
@@ -57,6 +60,9 @@ impl Host for RingHost {
         options: &ListenOptions,
         listener: ListenerId,
     ) -> io::Result<Address> {
+        if let Address::Stdio = address {
+            return Ok(self.standing.add(listener));
+        }
         self.listeners.listen(address, options, listener)
     }
 

@@ -1,8 +1,6 @@
-//! The standard streams, in pipelines of a real shell: this program is the filter when it is told
-//! so by its first argument, and else it starts the shells and looks what came of it.
 #![expect(
     clippy::unwrap_used,
-    reason = "the tests' own helper functions are not marked as tests"
+    reason = "there is no test that is marked as one here"
 )]
 
 use std::fs;
@@ -10,21 +8,18 @@ use std::io::{Read, Write, pipe};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::process::{Command, ExitCode, Output, Stdio as Streams};
+use std::process::{Command, Output, Stdio as Streams};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{OFlags, fcntl_getfl};
-use torsade_core::{Disconnect, Protocol, Stdio, Transport};
+use torsade_core::{Disconnect, Protocol, Stdio, Transport, factory};
 use torsade_reactor::Reactor;
 
-fn main() -> ExitCode {
+pub(crate) fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     match arguments.get(1).map(String::as_str) {
         Some("filter") => filter(&arguments[2]),
-        _ => {
-            check_all(&arguments[1..]);
-            ExitCode::SUCCESS
-        }
+        _ => check_all(&arguments[1..]),
     }
 }
 
@@ -45,7 +40,6 @@ struct Filter(Habit);
 
 impl Protocol for Filter {
     fn connection_made(&mut self, transport: &Transport<Self>) {
-        transport.throttle_input(true);
         match self.0 {
             Habit::Yes => self.resume_writing(transport),
             Habit::Abort => {
@@ -81,7 +75,7 @@ impl Protocol for Filter {
     }
 }
 
-fn filter(habit: &str) -> ExitCode {
+fn filter(habit: &str) {
     let habit = match habit {
         "shout" => Habit::Shout,
         "abort" => Habit::Abort,
@@ -89,9 +83,14 @@ fn filter(habit: &str) -> ExitCode {
         _ => Habit::Yes,
     };
     let mut reactor = Reactor::new().unwrap();
-    reactor.net().connect(Stdio, Filter(habit)).detach();
+    // Both sides have it, and who listens is throttled without a word.
+    if habit == Habit::Shout {
+        let listened = reactor.net().listen(Stdio, factory(move |_| Filter(habit)));
+        drop(listened.unwrap());
+    } else {
+        reactor.net().connect(Stdio, Filter(habit)).detach();
+    }
     reactor.run().unwrap();
-    ExitCode::SUCCESS
 }
 
 type Check = fn(&Bench);
