@@ -109,6 +109,7 @@ mod shared;
 mod slots;
 mod stack;
 mod staging;
+mod stdio;
 mod threads;
 mod time;
 mod timer;
@@ -150,6 +151,7 @@ pub use self::process::{
 };
 pub use self::protocol::Protocol;
 pub use self::remote::Remote;
+pub use self::stdio::Stdio;
 pub use self::threads::ThreadError;
 pub use self::time::Time;
 pub use self::timer::Timer;

@@ -15,6 +15,8 @@ use crate::names::{self, Names};
 use crate::poller::Poller;
 use crate::reserve::Reserve;
 use crate::socket::Registered;
+#[cfg(unix)]
+use crate::stdio::Standing;
 use crate::threads::{Bounds, Pool};
 #[cfg(unix)]
 use crate::watches::Watches;
@@ -31,6 +33,8 @@ pub(crate) struct SystemHost<P: Poller> {
     pub(crate) watches: Rc<Watches>,
     poller: P,
     pool: Pool,
+    #[cfg(unix)]
+    pub(crate) standing: Standing,
 }
 
 impl<P: Poller> SystemHost<P> {
@@ -44,6 +48,8 @@ impl<P: Poller> SystemHost<P> {
             watches: Watches::new(Box::new(poller.clone())),
             poller: poller.clone(),
             pool: Pool::new(Bounds::of(limits)),
+            #[cfg(unix)]
+            standing: Standing::default(),
         }
     }
 }
@@ -59,6 +65,10 @@ impl<P: Poller> Host for SystemHost<P> {
         options: &ListenOptions,
         listener: ListenerId,
     ) -> io::Result<Address> {
+        #[cfg(unix)]
+        if let Address::Stdio = address {
+            return Ok(self.standing.add(listener));
+        }
         self.listeners.listen(address, options, listener)
     }
 

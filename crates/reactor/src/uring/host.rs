@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::datagrams::Ports;
 use crate::names::{self, Names};
 use crate::reserve::Reserve;
+use crate::stdio::Standing;
 use crate::threads::{Bounds, Pool};
 use crate::watches::Watches;
 
@@ -29,6 +30,7 @@ pub(crate) struct RingHost {
     pub(crate) watches: Rc<Watches>,
     ring: Weak<Ring>,
     pool: Pool,
+    pub(crate) standing: Standing,
 }
 
 impl RingHost {
@@ -48,6 +50,7 @@ impl RingHost {
             watches: Rc::clone(watches),
             ring: Rc::downgrade(ring),
             pool: Pool::new(Bounds::of(limits)),
+            standing: Standing::default(),
         }
     }
 }
@@ -63,6 +66,9 @@ impl Host for RingHost {
         options: &ListenOptions,
         listener: ListenerId,
     ) -> io::Result<Address> {
+        if let Address::Stdio = address {
+            return Ok(self.standing.add(listener));
+        }
         self.listeners.listen(address, options, listener)
     }
 
