@@ -190,10 +190,13 @@ impl Harness for SocketHarness {
     fn open(&mut self, role: Role, probe: Probe) -> End {
         let seat = probe.seat();
         let end = match role {
-            Role::Accepted if self.family == Family::Pipes => not_here(NO_DOORS),
-            Role::Connecting if self.family == Family::Pipes => {
+            _ if self.family == Family::Pipes => {
                 let (adopted, line) = pipes();
-                self.net.connect(adopted, probe).detach();
+                let made = self.net.connect(adopted, probe);
+                // Nobody accepts pipes, but a protocol of who does so is throttled.
+                let throttle = role == Role::Accepted;
+                made.map(move |probe| probe.throttle_input(throttle))
+                    .detach();
                 self.settle();
                 self.add(RawSocket::Open(line), Seat::default())
             }
@@ -231,6 +234,13 @@ impl Harness for SocketHarness {
     }
 
     fn door(&mut self) -> (Address, End) {
+        if self.family == Family::Pipes {
+            let (adopted, line) = pipes();
+            return (
+                adopted.into(),
+                self.add(RawSocket::Open(line), Seat::default()),
+            );
+        }
         let (socket, address) = self.bound();
         need(socket.listen(1), "a listener");
         need(socket.set_nonblocking(true), "an option");
@@ -241,6 +251,12 @@ impl Harness for SocketHarness {
     }
 
     fn closed_door(&mut self) -> Address {
+        if self.family == Family::Pipes {
+            // Somebody had them before.
+            let (adopted, _) = pipes();
+            drop(adopted.take());
+            return adopted.into();
+        }
         // Bound, so that nobody else gets it, but not listening.
         let (socket, address) = self.bound();
         self.closed_doors.push(socket);

@@ -38,6 +38,8 @@ pub enum Address {
     Unix(UnixAddress),
     /// A socket or pipes that the program has already; only to listen on or to connect to.
     Adopted(Adopted),
+    /// The standard streams of the process; only to connect to. See [`Stdio`](crate::Stdio).
+    Stdio,
     /// What has no address, by the name it is to be shown with: a pipe, the standard streams.
     Named(Arc<str>),
 }
@@ -88,6 +90,7 @@ impl fmt::Display for Address {
             Self::Inet(address) => address.fmt(f),
             Self::Unix(address) => address.fmt(f),
             Self::Adopted(_) => f.write_str("what was adopted"),
+            Self::Stdio => f.write_str("stdio:"),
             Self::Named(name) => f.write_str(name),
         }
     }

@@ -117,10 +117,10 @@ impl Adopted {
     /// # What differs from a socket
     /// - Without an `input` nothing is received and no end is told. That nobody reads any more ends
     ///   the connection at once, where the system says so unasked (Linux), or else with the next
-    ///   write. `write_eof` is the end of such a connection, as if it were closed.
+    ///   write. `close_write` is the end of such a connection, as if it were closed.
     /// - Without an `output` the connection is one whose output has ended: writes are dropped. It is
     ///   over when its input is.
-    /// - With both they end one by one, like the halves of a socket: `write_eof` closes `output`.
+    /// - With both they end one by one, like the halves of a socket: `close_write` closes `output`.
     ///   When nobody reads `output` any more, what had come by then is still received, and then the
     ///   connection is lost with [`Disconnect::Reset`](crate::Disconnect::Reset).
     /// - A close closes both descriptors as soon as everything is written, and what is in a pipe by

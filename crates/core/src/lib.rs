@@ -113,6 +113,7 @@ mod signals;
 mod slots;
 mod stack;
 mod staging;
+mod stdio;
 mod threads;
 mod time;
 mod timer;
@@ -158,6 +159,7 @@ pub use self::process::{
 pub use self::protocol::Protocol;
 pub use self::remote::Remote;
 pub use self::signals::SignalWatch;
+pub use self::stdio::Stdio;
 pub use self::threads::ThreadError;
 pub use self::time::Time;
 pub use self::timer::Timer;

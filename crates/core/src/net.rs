@@ -320,6 +320,10 @@ impl Net {
         match place {
             Place::Address(address) => Ok(address.clone()),
             Place::Scoped { ip, zone, port } => Ok(connect::scoped(&self.0, *ip, zone, *port)?),
+            Place::Process(_) => {
+                let place = place.to_string();
+                Err(EndpointError::Process { place }.into())
+            }
             Place::Name { host, port } => Err(ListenError::Name {
                 host: host.as_ref().into(),
                 port: *port,

@@ -11,6 +11,7 @@ use torsade_core::{Address, Adopted, Peer, Taken};
 
 use crate::listener::Door;
 use crate::local;
+use crate::stdio::Outlet;
 
 /// One that listens.
 pub(crate) fn listener(adopted: &Adopted) -> io::Result<Door> {
@@ -42,6 +43,8 @@ pub(crate) enum Stream {
     Pipes {
         input: Option<Socket>,
         output: Option<Socket>,
+        /// Who moves what goes to the output on to where it belongs.
+        outlet: Option<Arc<Outlet>>,
     },
 }
 
@@ -57,6 +60,7 @@ pub(crate) fn stream(adopted: &Adopted) -> io::Result<(Stream, Peer)> {
             let stream = Stream::Pipes {
                 input: input.map(|it| pipe(it, OFlags::WRONLY)).transpose()?,
                 output: output.map(|it| pipe(it, OFlags::RDONLY)).transpose()?,
+                outlet: None,
             };
             return Ok((
                 stream,

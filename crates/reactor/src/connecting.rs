@@ -11,7 +11,7 @@ use crate::token::Token;
 #[cfg(unix)]
 use crate::{
     adopting::{self, Stream},
-    local,
+    local, stdio,
 };
 
 /// Sockets on their way to the other end, one for an attempt. The engine says when it gives one up.
@@ -49,12 +49,17 @@ impl<P: Poller> Connecting<P> {
 
     /// Connect where that takes no time.
     #[cfg(unix)]
-    fn reach(&self, address: &Address) -> io::Result<(Registered<P>, Peer)> {
+    pub(crate) fn reach(&self, address: &Address) -> io::Result<(Registered<P>, Peer)> {
         let (stream, peer) = reach(address)?;
         let socket = match stream {
             Stream::Socket(socket) => Registered::new(socket, &self.poller),
-            Stream::Pipes { input, output } => {
-                Registered::of_pipes(input, output, &self.poller).ok_or(ErrorKind::InvalidInput)?
+            Stream::Pipes {
+                input,
+                output,
+                outlet,
+            } => {
+                let ends = (input, output);
+                Registered::of_pipes(ends, outlet, &self.poller).ok_or(ErrorKind::InvalidInput)?
             }
         };
         Ok((socket, peer))
@@ -129,6 +134,7 @@ pub(crate) fn reach(address: &Address) -> io::Result<(Stream, Peer)> {
             Ok((Stream::Socket(socket), peer))
         }
         Address::Adopted(adopted) => adopting::stream(adopted),
+        Address::Stdio => stdio::open(),
         _ => Err(ErrorKind::Unsupported.into()),
     }
 }

@@ -18,6 +18,8 @@ use crate::names::{self, Names};
 use crate::poller::Poller;
 use crate::reserve::Reserve;
 use crate::socket::Registered;
+#[cfg(unix)]
+use crate::stdio::Standing;
 use crate::threads::{Bounds, Pool};
 #[cfg(unix)]
 use crate::watches::Watches;
@@ -36,6 +38,8 @@ pub(crate) struct SystemHost<P: Poller> {
     hearing: Hearing,
     poller: P,
     pool: Pool,
+    #[cfg(unix)]
+    pub(crate) standing: Standing,
 }
 
 impl<P: Poller> SystemHost<P> {
@@ -53,6 +57,8 @@ impl<P: Poller> SystemHost<P> {
             watches,
             poller: poller.clone(),
             pool: Pool::new(Bounds::of(limits)),
+            #[cfg(unix)]
+            standing: Standing::default(),
         }
     }
 }
@@ -68,6 +74,10 @@ impl<P: Poller> Host for SystemHost<P> {
         options: &ListenOptions,
         listener: ListenerId,
     ) -> io::Result<Address> {
+        #[cfg(unix)]
+        if let Address::Stdio = address {
+            return Ok(self.standing.add(listener));
+        }
         self.listeners.listen(address, options, listener)
     }
 

@@ -178,6 +178,8 @@ mod several;
 #[cfg(unix)]
 mod signals;
 mod socket;
+#[cfg(unix)]
+mod stdio;
 mod system;
 mod teller;
 mod threads;

@@ -5,10 +5,12 @@
 //! cannot: what keeps SIGPIPE from ending the process is that Rust's programs ignore it.
 
 use std::io::{self, ErrorKind, IoSlice};
+use std::sync::Arc;
 
 use socket2::Socket;
-use torsade_core::driver::{Chunk, Ways};
+use torsade_core::driver::{Chunk, Close, Ways};
 
+use crate::stdio::Outlet;
 use crate::transfer;
 
 /// What is known of a connection over pipes but the pipes themselves, which drivers hold.
@@ -22,11 +24,17 @@ pub(crate) struct Pipes {
     ways: Ways,
     /// How many bytes had come when a write failed and may still be read.
     last_words: Option<usize>,
+    /// Who moves what is written on to where it belongs.
+    outlet: Option<Arc<Outlet>>,
 }
 
 impl Pipes {
     /// None of neither an input nor an output.
-    pub(crate) fn of(has_input: bool, has_output: bool) -> Option<Self> {
+    pub(crate) fn of(
+        has_input: bool,
+        has_output: bool,
+        outlet: Option<Arc<Outlet>>,
+    ) -> Option<Self> {
         let ways = match (has_input, has_output) {
             (true, true) => Ways::Both,
             (true, false) => Ways::In,
@@ -36,6 +44,7 @@ impl Pipes {
         Some(Self {
             ways,
             last_words: None,
+            outlet,
         })
     }
 
@@ -48,14 +57,24 @@ impl Pipes {
         self.last_words.is_some()
     }
 
-    /// A write to the output failed. What came by now may still be read, and nothing else: who
-    /// reads no more may go on to write for ever.
-    pub(crate) fn broke(&mut self, input: &Socket) {
+    /// A write to the output failed with this, or, as far as it was only passed on, with what is
+    /// returned. What came by now may still be read, and nothing else: who reads no more may go on
+    /// to write for ever.
+    pub(crate) fn broke(&mut self, input: &Socket, error: io::Error) -> io::Error {
         if self.last_words.is_none() {
             self.last_words = Some(match self.ways {
                 Ways::Both => waiting(input),
                 Ways::In | Ways::Out => 0,
             });
+        }
+        let behind = self.outlet.as_ref().and_then(|outlet| outlet.error());
+        behind.unwrap_or(error)
+    }
+
+    /// The connection is over; its descriptors are closed now.
+    pub(crate) fn close(&self, how: Close) {
+        if let Some(outlet) = &self.outlet {
+            outlet.close(how == Close::Reset);
         }
     }
 
@@ -127,4 +146,13 @@ fn write_once(output: &Socket, chunk: &Chunk) -> io::Result<usize> {
     let mut slices = [IoSlice::new(&[]); PIECES];
     let filled = chunk.slices(&mut slices);
     Ok(rustix::io::writev(output, &slices[..filled])?)
+}
+
+/// A connection that was never made, or whose engine went without a close, waits for nobody.
+impl Drop for Pipes {
+    fn drop(&mut self) {
+        if let Some(outlet) = &self.outlet {
+            outlet.abandon();
+        }
+    }
 }

@@ -223,7 +223,7 @@ impl<P: Poller> ReadinessLoop<P> {
     }
 
     fn has_queued(&self) -> bool {
-        self.teller.engine.has_work() || !self.teller.system.answers.is_empty()
+        self.teller.engine.has_work() || self.teller.system.has_answers()
     }
 
     fn deadline(&self) -> Option<Time> {

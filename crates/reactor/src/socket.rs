@@ -8,6 +8,8 @@
 use std::io;
 #[cfg(unix)]
 use std::os::fd::OwnedFd;
+#[cfg(unix)]
+use std::sync::Arc;
 
 use socket2::Socket;
 #[cfg(unix)]
@@ -23,6 +25,8 @@ use crate::event_loop::{Registrar, Registration};
 #[cfg(unix)]
 use crate::pipes::Pipes;
 use crate::poller::{Often, Poller};
+#[cfg(unix)]
+use crate::stdio::Outlet;
 use crate::token::Token;
 
 /// A socket, in its poller whenever somebody is interested in it.
@@ -194,11 +198,11 @@ impl<P: Poller> Registered<P> {
 impl<P: Poller> Registered<P> {
     /// Pipes that nobody is interested in yet; none of neither.
     pub(crate) fn of_pipes(
-        input: Option<Socket>,
-        output: Option<Socket>,
+        (input, output): (Option<Socket>, Option<Socket>),
+        outlet: Option<Arc<Outlet>>,
         poller: &P,
     ) -> Option<Self> {
-        let pipes = Pipes::of(input.is_some(), output.is_some())?;
+        let pipes = Pipes::of(input.is_some(), output.is_some(), outlet)?;
         let (socket, output) = match (input, output) {
             (Some(input), output) => (input, output),
             (None, output) => (output?, None),

@@ -97,7 +97,16 @@ impl<P: Poller> System<P> {
 
     /// Whether there is nothing to do here but what the engine asks for, or what is due.
     pub(crate) fn is_quiet(&self) -> bool {
-        self.answers.is_empty() && !self.accepting.is_waiting()
+        !self.has_answers() && !self.accepting.is_waiting()
+    }
+
+    /// Whether there is something to tell without any wait.
+    pub(crate) fn has_answers(&self) -> bool {
+        #[cfg(unix)]
+        if !self.host.standing.is_empty() {
+            return true;
+        }
+        !self.answers.is_empty()
     }
 
     /// When something of the driver's own is due.
@@ -205,7 +214,11 @@ impl<P: Poller> Wire<Registered<P>> for System<P> {
         let _ = socket.socket().shutdown(Shutdown::Write);
     }
 
-    fn close(&mut self, socket: Registered<P>, id: ConnectionId, how: Close) -> Closing {
+    fn close(&mut self, mut socket: Registered<P>, id: ConnectionId, how: Close) -> Closing {
+        #[cfg(unix)]
+        if let Some((_, piped)) = socket.piped() {
+            piped.pipes.close(how);
+        }
         match how {
             Close::Plain => {}
             // Pipes have no reset, and nothing on its way that unread input would destroy.
@@ -254,9 +267,9 @@ impl<P: Poller> System<P> {
     ) -> Sending {
         match pipes::write(socket.output(), &mut chunk) {
             Ok(()) => Sending::Done(chunk),
-            Err(error) => {
+            Err(mut error) => {
                 if let Some((input, piped)) = socket.piped() {
-                    piped.pipes.broke(input);
+                    error = piped.pipes.broke(input, error);
                     self.answers.push_back(Answer::Broken(id));
                 }
                 Sending::Failed(chunk, error)

@@ -1,5 +1,7 @@
 use std::io::{self, ErrorKind};
 
+#[cfg(unix)]
+use torsade_core::Address;
 use torsade_core::driver::Engine;
 use torsade_core::{ConnectionId, ListenerId, PortId};
 
@@ -10,6 +12,8 @@ use crate::poller::{Poller, Ready};
 #[cfg(unix)]
 use crate::signals::Signals;
 use crate::socket::Registered;
+#[cfg(unix)]
+use crate::stdio;
 use crate::system::{Answer, System};
 use crate::token::Token;
 use crate::transfer;
@@ -58,6 +62,10 @@ impl<P: Poller> Teller<P> {
 impl<P: Poller> Teller<P> {
     /// Tell what came up where nothing could be told.
     pub(crate) fn tell_answers(&mut self) {
+        #[cfg(unix)]
+        while let Some(listener) = self.system.host.standing.take() {
+            self.tell_standing(listener);
+        }
         // Those present now; what they lead to waits for the next turn.
         for _ in 0..self.system.answers.len() {
             match self.system.answers.pop_front() {
@@ -78,6 +86,20 @@ impl<P: Poller> Teller<P> {
                     self.engine.datagram_failed(&mut self.system, port, error);
                 }
                 None => return,
+            }
+        }
+    }
+
+    #[cfg(unix)]
+    fn tell_standing(&mut self, listener: ListenerId) {
+        let system = &mut self.system;
+        match system.connecting.reach(&Address::Stdio) {
+            Ok((socket, peer)) => {
+                self.engine.accepted(system, listener, socket, peer);
+            }
+            Err(error) => {
+                self.engine
+                    .accept_failed(system, listener, stdio::peer(), error);
             }
         }
     }

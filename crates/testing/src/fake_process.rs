@@ -149,9 +149,10 @@ impl FakeProcess {
     }
 
     fn standard(&self, fd: u32) -> u32 {
-        match self.started.command.terminal_size() {
-            Some(_) => 1,
-            None => fd,
+        if fd < joined(&self.started.command) {
+            1
+        } else {
+            fd
         }
     }
 }
@@ -207,10 +208,10 @@ impl Programs {
         self.count.set(self.count.get() + 1);
         let piped = |(fd, is): (u32, &ChildFd)| {
             let is_pipe = matches!(is, ChildFd::Read | ChildFd::Write);
-            (is_pipe && !(command.terminal_size().is_some() && fd < 3)).then_some(fd)
+            (is_pipe && fd >= joined(command)).then_some(fd)
         };
-        let terminal = command.terminal_size().map(|_| 1);
-        let numbers = command.descriptors().filter_map(piped).chain(terminal);
+        let one = (joined(command) > 0).then_some(1);
+        let numbers = command.descriptors().filter_map(piped).chain(one);
         let pipes: BTreeMap<_, _> = numbers
             .map(|fd| (fd, (Rc::new(End::new(usize::MAX)), ends(pid, fd))))
             .collect();
@@ -246,6 +247,16 @@ impl Programs {
             .iter()
             .position(|(_, peer)| peer.remote() == address)?;
         Some(pipes.remove(place))
+    }
+}
+
+/// How many of its first descriptors are one, of number 1: a terminal is three of them, a stream
+/// two.
+fn joined(command: &Command) -> u32 {
+    match command.terminal_size() {
+        Some(_) => 3,
+        None if command.is_stream() => 2,
+        None => 0,
     }
 }
 

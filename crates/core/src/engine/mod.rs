@@ -214,6 +214,7 @@ impl<S> Engine<S> {
         if wire.ways(&socket) == Ways::In {
             link.set_output(Output::Ended);
         }
+        connecting.tell(&link);
         if !connecting.endpoint().is_plain() {
             connecting.reach(&link);
             let birth = Birth::Connected(connecting.id());

@@ -1,17 +1,20 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
+use std::io;
 use std::mem;
 use std::panic::Location;
 use std::rc::Rc;
+use std::time::Duration;
 
 use torsade_deferred::{Resolver, queue};
 
 use super::channel::{Channel, Early, PipeEnd};
+use super::complaints::Complaints;
 use super::talk::{Talk, Talking};
 use super::{
-    ChildControl, Command, ExitStatus, ProcessEnd, ProcessProtocol, ProcessTransport, Signal,
-    SignalError, SpawnError, Spawned,
+    ChildControl, Command, ExitStatus, Process, ProcessEnd, ProcessProtocol, ProcessTransport,
+    Signal, SignalError, SpawnError, Spawned, TerminalSize,
 };
 use crate::continuation::{Continuation, Owner, Seats};
 use crate::guard::{self, Caught};
@@ -19,7 +22,7 @@ use crate::layer::Place;
 use crate::shared::{Ready, Shared};
 use crate::slots::Key;
 use crate::timers::Action;
-use crate::{Disconnect, Endpoint, Gone, Net, ProcessId, Timeout};
+use crate::{Address, Connection, Disconnect, Endpoint, Gone, Net, ProcessId, Timeout};
 
 /// What the handles of a process, its descriptors and the engine share.
 ///
@@ -46,10 +49,10 @@ pub(crate) struct Child {
     scheduled: Cell<bool>,
     waits: Seats<Self>,
     ends: RefCell<Vec<Resolver<ProcessEnd, Infallible>>>,
-    after_exit: std::time::Duration,
+    after_exit: Duration,
     after_exit_timer: Cell<Option<Key>>,
-    /// Bytes that had passed its descriptors when the timer was set.
-    passed: Cell<u64>,
+    /// What had passed when the timer was set.
+    passed: Cell<Passed>,
     kills_on_stop: bool,
     /// Where it was asked for.
     pub(crate) site: &'static Location<'static>,
@@ -110,6 +113,33 @@ pub(crate) fn spawn<P: ProcessProtocol>(
     let net = Net(Rc::clone(shared));
     let spawned = shared.host().spawn(&net, command);
     let spawned = spawned.map_err(|error| SpawnError::new(command.program().into(), error))?;
+    Ok(begin(&net, command, spawned, Box::new(Talking(protocol))))
+}
+
+/// Start a process whose standard input and output are one connection. Returns what that is to be
+/// connected to.
+#[track_caller]
+pub(crate) fn stream(shared: &Rc<Shared>, command: &Command) -> io::Result<(Address, Process)> {
+    let net = Net(Rc::clone(shared));
+    let command = command.as_stream();
+    let mut spawned = shared.host().spawn(&net, &command)?;
+    let stream = spawned.pipes.iter().position(|(fd, _)| *fd == 1);
+    let (_, address) = spawned
+        .pipes
+        .swap_remove(stream.ok_or(io::ErrorKind::Unsupported)?);
+    let log = Box::new(Talking(Complaints::of(&command)));
+    let transport: ProcessTransport<Complaints> = begin(&net, &command, spawned, log);
+    Ok((address, transport.process()))
+}
+
+#[track_caller]
+fn begin<P: ProcessProtocol>(
+    net: &Net,
+    command: &Command,
+    spawned: Spawned,
+    protocol: Box<Talking<P>>,
+) -> ProcessTransport<P> {
+    let shared = &net.0;
     let Spawned {
         pid,
         pipes,
@@ -128,7 +158,7 @@ pub(crate) fn spawn<P: ProcessProtocol>(
         outcome: Cell::new(Outcome::Awaited),
         cut: Cell::new(false),
         control: RefCell::new(Some(control)),
-        protocol: Cell::new(Some(Box::new(Talking(protocol)))),
+        protocol: Cell::new(Some(protocol)),
         channels: RefCell::new(channels.collect()),
         has_terminal: command.terminal_size().is_some(),
         held: RefCell::default(),
@@ -138,7 +168,7 @@ pub(crate) fn spawn<P: ProcessProtocol>(
         ends: RefCell::default(),
         after_exit: command.after_exit().unwrap_or(limit),
         after_exit_timer: Cell::new(None),
-        passed: Cell::new(0),
+        passed: Cell::default(),
         kills_on_stop: command.kills_on_stop(),
         site: Location::caller(),
     });
@@ -158,7 +188,7 @@ pub(crate) fn spawn<P: ProcessProtocol>(
         }
     });
     child.make_if_open();
-    Ok(ProcessTransport::new(child))
+    ProcessTransport::new(child)
 }
 
 /// What handles do.
@@ -215,10 +245,10 @@ impl Child {
         }
     }
 
-    pub(super) fn resize(&self, size: super::TerminalSize) -> std::io::Result<()> {
+    pub(super) fn resize(&self, size: TerminalSize) -> io::Result<()> {
         match &*self.control.borrow() {
             Some(control) => control.resize(size),
-            None => Err(std::io::ErrorKind::NotConnected.into()),
+            None => Err(io::ErrorKind::NotConnected.into()),
         }
     }
 
@@ -312,15 +342,10 @@ impl Child {
     }
 
     /// So long after the exit: if nothing passed since, nobody uses what is open still.
-    pub(crate) fn after_exit(self: &Rc<Self>) {
+    pub(crate) fn after_exit(&self) {
         self.after_exit_timer.set(None);
-        let mut open = Vec::new();
-        for channel in self.channels.borrow().values() {
-            open.extend(channel.connection().cloned());
-        }
-        let is_held = |it: &crate::Connection| it.is_open() && !it.wants_input();
-        let passed = passed(&open);
-        if open.iter().any(is_held) || passed != self.passed.replace(passed) {
+        let open = self.connections();
+        if self.passed.get() != Passed::of(&open) {
             self.arm_after_exit();
             return;
         }
@@ -331,17 +356,38 @@ impl Child {
     }
 
     fn arm_after_exit(&self) {
-        if self.after_exit != std::time::Duration::MAX {
+        if self.after_exit != Duration::MAX {
+            self.passed.set(Passed::of(&self.connections()));
             let action = Action::AfterExit(self.id);
             let key = self.shared.set_timer(self.after_exit, action);
             self.after_exit_timer.set(Some(key));
         }
     }
+
+    fn connections(&self) -> Vec<Connection> {
+        let channels = self.channels.borrow();
+        let open = channels.values().filter_map(Channel::connection);
+        open.cloned().collect()
+    }
 }
 
-fn passed(connections: &[crate::Connection]) -> u64 {
-    let each = connections.iter();
-    each.map(|it| it.bytes_received() + it.bytes_sent()).sum()
+/// What descriptors have done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Passed {
+    bytes: u64,
+    /// For how long we did not read: who is not read is not silent.
+    held: Duration,
+}
+
+impl Passed {
+    fn of(connections: &[Connection]) -> Self {
+        let mut passed = Self::default();
+        for connection in connections {
+            passed.bytes += connection.bytes_received() + connection.bytes_sent();
+            passed.held += connection.input_held();
+        }
+        passed
+    }
 }
 
 /// What is queued.

@@ -1,5 +1,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::hash::{Hash, Hasher};
+use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +23,7 @@ use crate::Descriptor;
 /// assert_eq!(sort.arguments(), ["-n", "-r"]);
 /// ```
 #[doc(alias = "create_subprocess_exec")]
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Command {
     program: OsString,
     zeroth: Option<OsString>,
@@ -32,13 +34,14 @@ pub struct Command {
     group: Option<u32>,
     descriptors: BTreeMap<u32, ChildFd>,
     terminal: Option<TerminalSize>,
+    stream: bool,
     kills_on_stop: bool,
     after_exit: Option<Duration>,
     output_limit: usize,
     deadline: Option<Duration>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Environment {
     inherits: bool,
     /// In the order of the calls; without a value it is removed.
@@ -83,6 +86,30 @@ impl ChildFd {
     }
 }
 
+/// Given descriptors are equal if they are the same one.
+impl PartialEq for ChildFd {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Given(one), Self::Given(other)) => Arc::ptr_eq(one, other),
+            (Self::Like(one), Self::Like(other)) => one == other,
+            _ => mem::discriminant(self) == mem::discriminant(other),
+        }
+    }
+}
+
+impl Eq for ChildFd {}
+
+impl Hash for ChildFd {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        mem::discriminant(self).hash(state);
+        match self {
+            Self::Given(descriptor) => Arc::as_ptr(descriptor).hash(state),
+            Self::Like(number) => number.hash(state),
+            _ => {}
+        }
+    }
+}
+
 /// How large a terminal is, in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TerminalSize {
@@ -120,6 +147,7 @@ impl Command {
             group: None,
             descriptors: pipes.into(),
             terminal: None,
+            stream: false,
             kills_on_stop: false,
             after_exit: None,
             output_limit: OUTPUT_LIMIT,
@@ -342,6 +370,19 @@ impl Command {
     /// The size of its terminal, if it has one.
     pub fn terminal_size(&self) -> Option<TerminalSize> {
         self.terminal
+    }
+
+    /// Whether its standard input and output are one connection, of number 1.
+    pub fn is_stream(&self) -> bool {
+        self.stream
+    }
+
+    /// The same, to be connected to.
+    pub(super) fn as_stream(&self) -> Self {
+        let mut command = self.clone();
+        command.stream = true;
+        command.terminal = None;
+        command
     }
 
     pub(super) fn kills_on_stop(&self) -> bool {

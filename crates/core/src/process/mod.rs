@@ -3,6 +3,7 @@
 mod channel;
 mod child;
 mod command;
+mod complaints;
 mod error;
 mod handle;
 mod output;
@@ -13,7 +14,7 @@ mod status;
 mod talk;
 mod transport;
 
-pub(crate) use self::child::{Child, spawn};
+pub(crate) use self::child::{Child, spawn, stream};
 pub use self::command::{ChildFd, Command, TerminalSize};
 pub use self::error::{OutputError, SignalError, SpawnError};
 pub use self::handle::Process;

@@ -29,6 +29,9 @@ pub(super) fn wire(command: &Command) -> io::Result<Wiring> {
     if let Some(size) = command.terminal_size() {
         wiring.add_terminal(command, size)?;
     }
+    if command.is_stream() {
+        wiring.add_stream(command)?;
+    }
     let mut alike = Vec::new();
     for (number, is) in command.descriptors() {
         if let ChildFd::Like(other) = is {
@@ -54,6 +57,18 @@ impl Wiring {
         let ways = [Some(terminal.ours.try_clone()?), Some(terminal.ours)];
         self.ours.0.push((1, adopt(command, "the terminal", ways)));
         self.ours.1 = Some(terminal.name);
+        Ok(())
+    }
+
+    /// Two pipes are one connection.
+    fn add_stream(&mut self, command: &Command) -> io::Result<()> {
+        let (input, out) = pipe()?;
+        let (reader, writer) = pipe()?;
+        let ways = [Some(reader.into()), Some(out.into())];
+        let ours = adopt(command, "the standard streams", ways);
+        self.ours.0.push((1, ours));
+        self.theirs.insert(0, Source::Own(input.into()));
+        self.theirs.insert(1, Source::Own(writer.into()));
         Ok(())
     }
 

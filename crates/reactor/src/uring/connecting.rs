@@ -40,15 +40,7 @@ impl Connecting {
         local: Option<&Address>,
     ) -> io::Result<Option<(Socket, Peer)>> {
         let Address::Inet(address) = address else {
-            let (stream, peer) = reach(address)?;
-            let socket = match stream {
-                Stream::Socket(socket) => Socket::New(Rc::new(File::Descriptor(socket))),
-                Stream::Pipes { input, output } => {
-                    let pipes = NewPipes::new(input, output).ok_or(io::ErrorKind::InvalidInput)?;
-                    Socket::NewPipes(Box::new(pipes))
-                }
-            };
-            return Ok(Some((socket, peer)));
+            return reached(address).map(Some);
         };
         self.begin_inet(attempt, *address, local)?;
         Ok(None)
@@ -96,6 +88,24 @@ impl Connecting {
         let gone = || Err(io::ErrorKind::ConnectionReset.into());
         Some(ends.unwrap_or_else(gone).map(|peer| (file, peer)))
     }
+}
+
+/// Connect where that takes no time.
+pub(crate) fn reached(address: &Address) -> io::Result<(Socket, Peer)> {
+    let (stream, peer) = reach(address)?;
+    let socket = match stream {
+        Stream::Socket(socket) => Socket::New(Rc::new(File::Descriptor(socket))),
+        Stream::Pipes {
+            input,
+            output,
+            outlet,
+        } => {
+            let pipes = NewPipes::new((input, output), outlet);
+            let pipes = pipes.ok_or(io::ErrorKind::InvalidInput)?;
+            Socket::NewPipes(Box::new(pipes))
+        }
+    };
+    Ok((socket, peer))
 }
 
 fn copy(error: &io::Error) -> io::Error {

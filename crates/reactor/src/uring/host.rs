@@ -15,6 +15,7 @@ use crate::datagrams::Ports;
 use crate::hearing::Hearing;
 use crate::names::{self, Names};
 use crate::reserve::Reserve;
+use crate::stdio::Standing;
 use crate::threads::{Bounds, Pool};
 use crate::watches::Watches;
 
@@ -30,6 +31,7 @@ pub(crate) struct RingHost {
     hearing: Hearing,
     ring: Weak<Ring>,
     pool: Pool,
+    pub(crate) standing: Standing,
 }
 
 impl RingHost {
@@ -50,6 +52,7 @@ impl RingHost {
             hearing: Hearing::new(watches),
             ring: Rc::downgrade(ring),
             pool: Pool::new(Bounds::of(limits)),
+            standing: Standing::default(),
         }
     }
 }
@@ -65,6 +68,9 @@ impl Host for RingHost {
         options: &ListenOptions,
         listener: ListenerId,
     ) -> io::Result<Address> {
+        if let Address::Stdio = address {
+            return Ok(self.standing.add(listener));
+        }
         self.listeners.listen(address, options, listener)
     }
 

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use torsade_core::driver::{Engine, Op};
-use torsade_core::{ConnectionId, Limits, ListenerId, Net, PortId, Time};
+use torsade_core::{Address, ConnectionId, Limits, ListenerId, Net, PortId, Time};
 
+use super::connecting::reached;
 use super::doorbell::{Bell, Door};
 use super::file::File;
 use super::host::RingHost;
@@ -27,6 +28,7 @@ use crate::datagrams::Receiver;
 use crate::event_loop::{Doorbell, EventLoop, Next, waker};
 use crate::names::Names;
 use crate::signals::Signals;
+use crate::stdio;
 use crate::system::earlier;
 use crate::teller::is_nothing;
 use crate::watcher::Watcher;
@@ -304,6 +306,9 @@ impl RingLoop {
 impl RingLoop {
     /// Tell what there is, as far as this turn's budget goes. Returns whether that was all.
     fn tell(&mut self) -> bool {
+        while let Some(listener) = self.system.host.standing.take() {
+            self.tell_standing(listener);
+        }
         for _ in 0..self.system.ended.len() {
             match self.system.ended.pop_front() {
                 Some((attempt, Ok((socket, peer)))) => {
@@ -516,6 +521,16 @@ impl RingLoop {
             }
             Err(error) if is_nothing(&error) => {}
             Err(error) => self.engine.datagram_failed(&mut self.system, port, error),
+        }
+    }
+
+    fn tell_standing(&mut self, listener: ListenerId) {
+        let (engine, system) = (&mut self.engine, &mut self.system);
+        match reached(&Address::Stdio) {
+            Ok((socket, peer)) => {
+                engine.accepted(system, listener, socket, peer);
+            }
+            Err(error) => engine.accept_failed(system, listener, stdio::peer(), error),
         }
     }
 

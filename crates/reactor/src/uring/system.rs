@@ -94,7 +94,10 @@ impl RingSystem {
 
     /// Whether there is something to tell without any wait.
     pub(crate) fn has_work(&self) -> bool {
-        !self.ended.is_empty() || self.streams.due() > 0 || self.host.listeners.due() > 0
+        !self.ended.is_empty()
+            || self.streams.due() > 0
+            || self.host.listeners.due() > 0
+            || !self.host.standing.is_empty()
     }
 }
 

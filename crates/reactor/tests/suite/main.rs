@@ -17,6 +17,7 @@ mod flow;
 mod guest;
 mod lingering;
 mod names;
+mod pipes;
 #[cfg(target_os = "linux")]
 mod processes;
 #[cfg(target_os = "linux")]

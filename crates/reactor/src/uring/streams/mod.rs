@@ -157,10 +157,12 @@ impl Streams {
                 *socket = Socket::Placed(place);
                 place
             }
-            Socket::NewPipes(pipes) => {
-                let stream = pipes.stream(Owner::Connection(id));
-                let place = self.table.insert(stream);
-                *socket = Socket::PlacedPipes(place);
+            Socket::NewPipes(_) => {
+                let place = self.table.vacant_key();
+                let new = std::mem::replace(socket, Socket::PlacedPipes(place));
+                if let Socket::NewPipes(pipes) = new {
+                    self.table.insert(pipes.into_stream(Owner::Connection(id)));
+                }
                 place
             }
         }
@@ -351,9 +353,13 @@ impl Streams {
         if how == Close::Reset {
             self.will_reset(place);
         }
+        if let Some(piped) = self.stream(place).and_then(|it| it.piped.as_mut()) {
+            piped.pipes.close(how);
+        }
         // If the end cannot be sent, there is nothing on its way that could be saved.
         // Of pipes there is nothing that unread input would destroy.
-        let lingers = how == Close::Linger && !matches!(socket, Socket::PlacedPipes(_));
+        let is_socket = matches!(socket, Socket::Placed(_));
+        let lingers = how == Close::Linger && is_socket;
         if lingers && self.shutdown(place) && !ended && self.keep(place, now) {
             return Closing::Closed;
         }
@@ -361,8 +367,10 @@ impl Streams {
         if self.free_if_over(place).is_some() {
             return Closing::Closed;
         }
-        // The socket is to be closed when the connection hears of its loss.
+        // The socket is to be closed when the connection hears of its loss. Who reads a pipe may be
+        // waited for right then, and its descriptor is closed with the last operation.
         if self.ring.flush().is_ok()
+            && is_socket
             && let Some(stream) = self.stream(place)
             && stream.sending.is_none()
         {

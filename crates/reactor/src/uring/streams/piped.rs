@@ -2,6 +2,7 @@
 
 use std::io;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use socket2::Socket;
 use torsade_core::driver::{Chunk, Sending, Ways};
@@ -10,6 +11,7 @@ use super::super::file::File;
 use super::super::stream::{Output, Owner, Piped, Polling, Stream};
 use super::Streams;
 use crate::pipes::{self, Pipes};
+use crate::stdio::Outlet;
 
 /// Pipes that nothing was asked of yet.
 #[derive(Debug)]
@@ -17,13 +19,16 @@ pub(crate) struct NewPipes {
     /// What is read from; without that, what is written to.
     front: Rc<File>,
     output: Option<Rc<File>>,
-    ways: Ways,
+    pipes: Pipes,
 }
 
 impl NewPipes {
     /// None of neither an input nor an output.
-    pub(crate) fn new(input: Option<Socket>, output: Option<Socket>) -> Option<Self> {
-        let pipes = Pipes::of(input.is_some(), output.is_some())?;
+    pub(crate) fn new(
+        (input, output): (Option<Socket>, Option<Socket>),
+        outlet: Option<Arc<Outlet>>,
+    ) -> Option<Self> {
+        let pipes = Pipes::of(input.is_some(), output.is_some(), outlet)?;
         let (front, output) = match (input, output) {
             (Some(input), output) => (input, output),
             (None, output) => (output?, None),
@@ -32,27 +37,23 @@ impl NewPipes {
         Some(Self {
             front: file(front),
             output: output.map(file),
-            ways: pipes.ways(),
+            pipes,
         })
     }
 
     pub(crate) fn ways(&self) -> Ways {
-        self.ways
+        self.pipes.ways()
     }
 
-    pub(super) fn stream(&self, owner: Owner) -> Stream {
-        let has_input = self.ways != Ways::Out;
-        let has_output = self.ways != Ways::In;
-        let piped = Pipes::of(has_input, has_output).map(|pipes| {
-            Box::new(Piped {
-                output: self.output.clone(),
-                pipes,
-            })
-        });
+    pub(super) fn into_stream(self, owner: Owner) -> Stream {
+        let piped = Piped {
+            output: self.output,
+            pipes: self.pipes,
+        };
         Stream {
             passes: true,
-            piped,
-            ..Stream::new(Rc::clone(&self.front), owner)
+            piped: Some(Box::new(piped)),
+            ..Stream::new(self.front, owner)
         }
     }
 }
@@ -90,11 +91,11 @@ impl Streams {
                 };
                 Sending::Done(chunk)
             }
-            Err(error) => {
+            Err(mut error) => {
                 if let (Some(piped), Some(file)) = (&mut stream.piped, &stream.file)
                     && let Some(input) = file.descriptor()
                 {
-                    piped.pipes.broke(input);
+                    error = piped.pipes.broke(input, error);
                 }
                 self.go_on(place);
                 Sending::Failed(chunk, error)
