@@ -10,6 +10,7 @@ use torsade_deferred::{Canceller, Deferred, Failure, Resolver};
 use crate::error::{AttemptError, FailedAttempt};
 use crate::guard::{self, Caught};
 use crate::link::{Ending, Link};
+use crate::process::{self, Process};
 use crate::race::Race;
 use crate::shared::Shared;
 use crate::slots::Key;
@@ -45,6 +46,8 @@ pub(crate) struct Connecting<C: ?Sized = dyn Client> {
     deadline: Cell<Option<Key>>,
     /// When the next place is tried though none has failed.
     pace: Cell<Option<Key>>,
+    /// What the connection leads to, if that is a program.
+    process: Cell<Option<Process>>,
     client: C,
 }
 
@@ -71,6 +74,7 @@ enum Begun {
 pub(crate) struct Attempt {
     connect: ConnectId,
     step: u32,
+    process: Option<Process>,
 }
 
 /// Who wants to be connected.
@@ -118,6 +122,7 @@ pub(crate) fn connect<P: Protocol>(
         phase: RefCell::new(Phase::Racing(Race::new(endpoint.places()))),
         deadline: Cell::new(Some(deadline)),
         pace: Cell::new(None),
+        process: Cell::new(None),
         endpoint,
         site: Location::caller(),
         client: Waiting {
@@ -171,6 +176,7 @@ pub(crate) fn won(shared: &Shared, attempt: AttemptId) -> Option<Rc<Connecting>>
     // Whoever is not the winner is given up, and it is not among them any more.
     connecting.disarm(shared);
     connecting.step_ended(attempt.step);
+    connecting.process.set(attempt.process);
     let _ = connecting.withdraw(shared, Phase::Over);
     Some(connecting)
 }
@@ -236,6 +242,23 @@ fn found(
     connecting.try_next(&shared);
 }
 
+/// For whom it may concern.
+impl Connecting {
+    /// Where to, in words; `None` once there is a connection.
+    pub(crate) fn on_its_way(&self) -> Option<String> {
+        let Phase::Racing(_) = *self.phase.borrow() else {
+            return None;
+        };
+        let places: Vec<_> = self
+            .endpoint
+            .places()
+            .iter()
+            .map(Place::to_string)
+            .collect();
+        Some(format!("{}, asked for at {}", places.join(", "), self.site))
+    }
+}
+
 /// Racing.
 impl Connecting {
     /// Try the next place; if there is none and nothing is under way, it is over.
@@ -268,9 +291,19 @@ impl Connecting {
             }
             Place::Address(address) => {
                 let address = address.clone();
-                self.open(shared, place, address);
+                self.open(shared, place, address, None);
                 true
             }
+            Place::Process(command) => match process::stream(shared, command) {
+                Ok((address, process)) => {
+                    self.open(shared, place, address, Some(process));
+                    true
+                }
+                Err(error) => {
+                    self.unfit(place, AttemptError::System(error));
+                    false
+                }
+            },
             Place::Scoped { ip, zone, port } => {
                 match scoped(shared, *ip, zone, *port) {
                     Ok(address) => self.instead(vec![Place::Address(address)]),
@@ -299,9 +332,9 @@ impl Connecting {
     }
 
     /// A socket goes to an address.
-    fn open(&self, shared: &Shared, place: Place, address: Address) {
+    fn open(&self, shared: &Shared, place: Place, address: Address, process: Option<Process>) {
         let Some(step) = self.next_step() else { return };
-        let attempt = self.attempt(shared, step);
+        let attempt = self.attempt(shared, step, process);
         self.begun(place, Begun::Attempt(attempt));
         self.ask(shared, attempt, address);
     }
@@ -313,15 +346,18 @@ impl Connecting {
             Phase::Reached(_) | Phase::Over => None,
         };
         if let Some(address) = address {
-            let attempt = self.attempt(shared, step);
+            let attempt = self.attempt(shared, step, None);
             self.goes_on(step, Begun::Attempt(attempt));
             self.ask(shared, attempt, address);
         }
     }
 
-    fn attempt(&self, shared: &Shared, step: u32) -> AttemptId {
-        let connect = self.id;
-        let attempt = Attempt { connect, step };
+    fn attempt(&self, shared: &Shared, step: u32, process: Option<Process>) -> AttemptId {
+        let attempt = Attempt {
+            connect: self.id,
+            step,
+            process,
+        };
         AttemptId(shared.attempts.borrow_mut().insert(attempt))
     }
 
@@ -445,6 +481,13 @@ impl Connecting {
     /// What the connection passes through.
     pub(crate) fn endpoint(&self) -> &Endpoint {
         &self.endpoint
+    }
+
+    /// What the connection is to know from its beginning.
+    pub(crate) fn tell(&self, link: &Link) {
+        if let Some(process) = self.process.take() {
+            link.watches.learn(Rc::new(process));
+        }
     }
 
     /// The connection is there; its filters are not ready.

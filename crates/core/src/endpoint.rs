@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::place::check_name;
 use crate::{
-    Address, Adopted, EndpointError, Filter, Limits, ListenOptions, Peer, Place, UnixAddress,
+    Address, Adopted, Command, EndpointError, Filter, Limits, ListenOptions, Peer, Place,
+    UnixAddress,
 };
 
 /// Where to listen, or what to connect to, and through which filters.
@@ -339,6 +340,40 @@ impl ToEndpoint for UnixAddress {
 }
 
 impl ToEndpoint for Adopted {
+    fn to_endpoint(&self) -> Result<Endpoint, EndpointError> {
+        Ok(Endpoint::new([self.clone()]))
+    }
+}
+
+/// The program, whose standard input and output are the connection. What it writes to its standard
+/// error goes to the log, a line a record, unless the command says otherwise.
+///
+/// ```
+/// use torsade_core::{Command, ExitStatus, Process, Protocol, Transport};
+/// use torsade_testing::MemoryReactor;
+///
+/// struct Sort;
+/// impl Protocol for Sort {
+///     fn connection_made(&mut self, transport: &Transport<Self>) {
+///         transport.write("pear\napple\n");
+///         transport.close_write(); // `sort` answers when it has everything
+///     }
+///     fn data_received(&mut self, _: &Transport<Self>, sorted: &[u8]) {
+///         assert_eq!(sorted, b"apple\npear\n");
+///     }
+/// }
+///
+/// let reactor = MemoryReactor::new();
+/// let connecting = reactor.net().connect(Command::new("sort"), Sort);
+/// let mut sort = reactor.next_process();
+/// assert_eq!(sort.take_input(), b"pear\napple\n");
+/// sort.feed("apple\npear\n");
+/// sort.exit(ExitStatus::Code(0));
+/// let transport = connecting.try_take().unwrap().unwrap();
+/// let process = transport.fact::<Process>().unwrap(); // and to send it a signal
+/// assert_eq!(process.status(), Some(ExitStatus::Code(0)));
+/// ```
+impl ToEndpoint for Command {
     fn to_endpoint(&self) -> Result<Endpoint, EndpointError> {
         Ok(Endpoint::new([self.clone()]))
     }

@@ -61,6 +61,19 @@ impl UnixListen {
     }
 }
 
+/// There, as the system has it.
+impl<T: Into<UnixAddress>> From<T> for UnixListen {
+    fn from(address: T) -> Self {
+        Self::at(address)
+    }
+}
+
+impl UnixListen {
+    pub(crate) fn into_parts(self) -> (UnixAddress, ListenOptions) {
+        (self.address, self.options)
+    }
+}
+
 impl ToEndpoint for UnixListen {
     fn to_endpoint(&self) -> Result<Endpoint, EndpointError> {
         let endpoint = self.address.to_endpoint()?;

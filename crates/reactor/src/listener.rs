@@ -15,6 +15,8 @@ use crate::adopting;
 #[cfg(unix)]
 use crate::local::{self, Bound};
 use crate::poller::Poller;
+#[cfg(unix)]
+use crate::ports::Carries;
 use crate::ports::{self, Prepare};
 use crate::reserve::Reserve;
 use crate::socket::Registered;
@@ -254,10 +256,17 @@ pub(crate) fn open(wanted: &Address, options: &ListenOptions, backlog: u32) -> i
             Ok(Door::new(socket, address.into()))
         }
         #[cfg(unix)]
-        Address::Unix(unix) => ports::share(wanted, || local::listen(unix, options, backlog)),
+        Address::Unix(unix) => ports::share(wanted, Carries::Streams, || {
+            local::listen(unix, options, backlog)
+        }),
         #[cfg(unix)]
-        Address::Adopted(adopted) => ports::share(wanted, || adopting::listener(adopted)),
-        _ => Err(io::ErrorKind::Unsupported.into()),
+        Address::Adopted(adopted) => {
+            ports::share(wanted, Carries::Streams, || adopting::listener(adopted))
+        }
+        _ => {
+            let _ = options;
+            Err(io::ErrorKind::Unsupported.into())
+        }
     }
 }
 

@@ -3,11 +3,13 @@
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::Path;
 use std::time::Duration;
 
 use proptest::prelude::*;
 use torsade_core::{
-    Address, Endpoint, EndpointError, ListenOptions, Protocol, ToEndpoint, Transport, UnixAddress,
+    Address, ChildFd, Endpoint, EndpointError, ListenOptions, Protocol, ToEndpoint, Transport,
+    UnixAddress,
 };
 
 #[cfg(unix)]
@@ -15,8 +17,8 @@ use torsade_core::{Adopted, Place};
 #[cfg(unix)]
 use torsade_service::PassedSocket;
 use torsade_service::{
-    Endpoints, TcpClientEndpoint, TcpServerEndpoint, TextFault, UnixClientEndpoint,
-    UnixServerEndpoint, client, quote, server,
+    Endpoints, ProcessClientEndpoint, TcpClientEndpoint, TcpServerEndpoint, TextFault,
+    UnixClientEndpoint, UnixServerEndpoint, client, quote, server,
 };
 use torsade_testing::MemoryReactor;
 
@@ -292,12 +294,35 @@ fn errors_say_what_and_point_at_it() {
 
 #[test]
 fn what_is_known_but_not_there_is_told_from_what_is_unknown() {
-    for prefix in ["tls", "ssl", "systemd", "fd", "stdio", "process"] {
+    for prefix in ["tls", "ssl", "systemd", "fd", "stdio"] {
         let text = format!("{prefix}:");
         let fault = server(&text).unwrap_err().fault().clone();
         assert!(matches!(fault, TextFault::NotSupported { .. }), "{prefix}");
         let fault = client(&text).unwrap_err().fault().clone();
         assert!(matches!(fault, TextFault::NotSupported { .. }), "{prefix}");
+    }
+    let fault = server("process:sort").unwrap_err().fault().clone();
+    assert!(matches!(fault, TextFault::NotSupported { .. }));
+}
+
+#[test]
+fn a_program_is_connected_to() {
+    let sort = client(r"process:sort:-n:-t\=:directory=/srv:stderr=drop").unwrap();
+    let Place::Process(command) = &sort.places()[0] else {
+        panic!("{sort:?}");
+    };
+    assert_eq!(command.program(), "sort");
+    assert_eq!(command.arguments(), ["-n", "-t="]);
+    assert_eq!(command.directory(), Some(Path::new("/srv")));
+    let stderr = command.descriptors().find(|(fd, _)| *fd == 2);
+    assert!(matches!(stderr, Some((2, ChildFd::Null))));
+    for (text, at) in [
+        ("process:", 8),
+        ("process::x", 8),
+        ("process:a:stderr=no", 17),
+        ("process:a:env=b", 10),
+    ] {
+        assert_eq!(client(text).unwrap_err().position(), at, "{text}");
     }
 }
 
@@ -446,8 +471,12 @@ proptest! {
         let listened = server(&unix.to_string()).unwrap();
         let meant = unix.to_endpoint().unwrap();
         prop_assert_eq!(listened.options(), meant.options());
-        let unix = UnixClientEndpoint::new(path);
+        let unix = UnixClientEndpoint::new(path.clone());
         prop_assert_eq!(unix.to_string().parse(), Ok(unix));
+        let process = ProcessClientEndpoint::new(host.clone()).arg(path.clone()).arg("");
+        prop_assert_eq!(process.to_string().parse(), Ok(process.clone()));
+        let process = process.directory(path.clone());
+        prop_assert_eq!(process.to_string().parse(), Ok(process));
         let wait = Duration::new(wait.0, wait.1);
         let tcp = TcpClientEndpoint::new(ip.to_string(), port).bind(ip).timeout(wait);
         prop_assert_eq!(tcp.to_string().parse(), Ok(tcp));

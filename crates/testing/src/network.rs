@@ -154,13 +154,13 @@ impl Network {
 
     pub(crate) fn bind(
         &self,
-        wanted: SocketAddr,
+        wanted: &Address,
         options: &DatagramOptions,
         port: PortId,
-    ) -> io::Result<SocketAddr> {
+    ) -> io::Result<Address> {
         let captured = self.captured.borrow().clone();
         let socket = DatagramSocket::open(wanted, options, Some(port), captured)?;
-        let local = socket.local();
+        let local = socket.local().clone();
         self.sockets.borrow_mut().push(socket);
         Ok(local)
     }

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod error;
+mod process;
 mod registry;
 mod syntax;
 mod systemd;
@@ -10,6 +11,7 @@ mod unix;
 
 pub use self::arguments::{Arguments, Value};
 pub use self::error::{TextError, TextFault};
+pub use self::process::ProcessClientEndpoint;
 pub use self::registry::{Endpoints, client, server};
 pub use self::syntax::quote;
 pub use self::systemd::PassedSocket;

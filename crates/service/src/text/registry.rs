@@ -5,7 +5,7 @@ use std::sync::Arc;
 use torsade_core::Endpoint;
 
 use super::syntax::split;
-use super::{Arguments, PassedSocket, TextError, TextFault, Value, systemd, tcp, unix};
+use super::{Arguments, PassedSocket, TextError, TextFault, Value, process, systemd, tcp, unix};
 use crate::proxy;
 
 /// What endpoints' texts may begin with, and who makes an [`Endpoint`] of the rest.
@@ -23,11 +23,12 @@ use crate::proxy;
 /// | `unix:/run/app.socket`, `unix:@name` | a Unix socket, by path or abstract name |
 /// | `unix:/run/app.socket:mode=660:lockfile=0` | (server) the file has this mode; one that a killed server has left is not replaced |
 /// | `systemd:domain=INET:index=0`, `systemd:domain=UNIX:name=web` | (server, [where there are some](Self::with_sockets)) a socket that the service manager made |
+/// | `process:sort:-n` | (client) a program, whose standard input and output are the connection: [`ProcessClientEndpoint`](crate::ProcessClientEndpoint) |
 /// | `haproxy:tcp:8007` | what is wrapped, behind a proxy: [`ProxyProtocol`](crate::ProxyProtocol) |
 /// | `haproxy:trust=10.0.0.0/8,192.0.2.1:tcp:8007` | the same; nobody else is believed |
 /// | `haproxy:tcp:example.org:80`, `haproxy:version=1:tcp:..` | (client) tells whose connection it is: [`SendProxy`](crate::SendProxy) |
 ///
-/// `tls:`, `ssl:`, `systemd:`, `stdio:`, `process:`, `fd:` are known by name: where no plug-in
+/// `tls:`, `ssl:`, `systemd:`, `stdio:`, `fd:` are known by name: where no plug-in
 /// brings them, the error says that this program does not support them. The crate `torsade` brings
 /// those that need files and the environment, `torsade::service::endpoints()`.
 ///
@@ -63,7 +64,7 @@ const NOT_HERE: &[(&str, &str)] = &[
     ("systemd", "no plug-in for inherited sockets is registered"),
     ("fd", "no plug-in for inherited sockets is registered"),
     ("stdio", "no plug-in for standard streams is registered"),
-    ("process", "no plug-in for processes is registered"),
+    ("process", "a program is connected to, nobody comes to it"),
 ];
 
 impl Endpoints {
@@ -79,6 +80,7 @@ impl Endpoints {
             .with_server("haproxy", proxy::server)
             .with_client("tcp", |_, arguments| tcp::client(arguments))
             .with_client("unix", |_, arguments| unix::client(arguments))
+            .with_client("process", |_, arguments| process::client(arguments))
             .with_client("haproxy", proxy::client)
     }
 

@@ -536,7 +536,9 @@
 //! ## Signals are left alone until you ask
 //! (R62) Twisted takes SIGINT and SIGTERM when it runs and does not give them back. Here nothing
 //! is installed until [`stop_on_signals`](crate::Reactor::stop_on_signals): then a signal begins a
-//! stop in the usual way, and a second one aborts what still takes its time.
+//! stop in the usual way, and a second one aborts what still takes its time. Other signals are
+//! heard with [`on_signal`](crate::Net::on_signal), by as many as want to; asyncio has one handler
+//! for each, which the next one replaces.
 //!
 //! # Deferreds
 //!
