@@ -56,7 +56,9 @@ pub(super) fn long_line(feed: &Program) -> Result<f64, Failure> {
 fn total_alone(alone: &Program, size: usize) -> Result<u64, String> {
     let report = Scratch::new("callgrind");
     let mut command = Command::new("valgrind");
-    command.args(options(&report)).env(NO_REPEATS.0, NO_REPEATS.1);
+    command
+        .args(options(&report))
+        .env(NO_REPEATS.0, NO_REPEATS.1);
     program::run(alone.clone().with(size).below(command))?;
     total_of(&report)
 }
