@@ -92,13 +92,13 @@ pub mod service;
 
 pub use torsade_core::{
     Address, Adopted, AnyProtocol, AttemptError, Built, CertificateFault, ConnectError, Connection,
-    ConnectionId, CooperativeTask, Cooperator, Credentials, DatagramError, DatagramOptions,
-    DatagramPort, DatagramProtocol, DatagramTransport, Descriptor, DescriptorError, Disconnect,
-    Endpoint, EndpointError, Factory, FailedAttempt, Family, Filter, Gone, Interface, IoFailure,
-    Layered, Limit, Limits, ListenError, ListenOptions, Listener, ListenerId, LoopingCall,
-    NameError, Net, Pass, Peer, Place, PortId, Protocol, Remote, ResolveError, Sides, ThreadError,
-    Ticked, Time, Timeout, Timer, TlsFailure, ToEndpoint, Transport, UnixAddress, UnixListen,
-    WhenFull, WireEnd, Wrapper, connection_factory, factory,
+    ConnectionId, CooperativeTask, Cooperator, Credentials, DatagramAddress, DatagramError,
+    DatagramOptions, DatagramPort, DatagramProtocol, DatagramTransport, Descriptor,
+    DescriptorError, Disconnect, Endpoint, EndpointError, Factory, FailedAttempt, Family, Filter,
+    Gone, Interface, IoFailure, Layered, Limit, Limits, ListenError, ListenOptions, Listener,
+    ListenerId, LoopingCall, NameError, Net, Pass, Peer, Place, PortId, Protocol, Remote,
+    ResolveError, Sides, ThreadError, Ticked, Time, Timeout, Timer, TlsFailure, ToEndpoint,
+    Transport, UnixAddress, UnixListen, WhenFull, WireEnd, Wrapper, connection_factory, factory,
 };
 pub use torsade_deferred::{
     Deferred, DeferredLock, DeferredQueue, DeferredSemaphore, Failure, Group, Panic, Resolver,

@@ -202,7 +202,7 @@
 //! | `wantPID`, `checkPID`, `BadFileError` | [`replace_stale`](crate::UnixListen::replace_stale) | [no lock file](super::differences#a-dead-socket-is-found-out-by-asking-it) |
 //! | `sendFileDescriptor` | [`write_with_descriptors`](crate::Connection::write_with_descriptors) | with its bytes in one call |
 //! | `FileDescriptorOverrun` | [`DescriptorError`](crate::DescriptorError) | [told to who sends](super::differences#descriptors-are-pulled) |
-//! | `listenUNIXDatagram`, `connectUNIXDatagram` | later: datagrams | |
+//! | `listenUNIXDatagram`, `connectUNIXDatagram` | [`Net::bind_unix`](crate::Net::bind_unix), then [`DatagramPort::connect`](crate::DatagramPort::connect) | a full queue is waited for, or told; not dropped in silence |
 //!
 //! # Deferred
 //! | Twisted | here | |
