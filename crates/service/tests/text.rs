@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use proptest::prelude::*;
-use torsade_core::{Address, Endpoint, EndpointError, ToEndpoint, UnixAddress};
+use torsade_core::{Address, Endpoint, EndpointError, Place, Stdio, ToEndpoint, UnixAddress};
 use torsade_service::{
     Endpoints, TcpClientEndpoint, TcpServerEndpoint, TextFault, UnixClientEndpoint,
     UnixServerEndpoint, client, quote, server,
@@ -130,8 +130,22 @@ fn errors_say_what_and_point_at_it() {
 }
 
 #[test]
+fn the_standard_streams_have_no_arguments() {
+    for parse in [server, client] {
+        let streams = parse("stdio:").unwrap();
+        assert_eq!(streams.places(), [Place::from(Stdio)]);
+        assert_eq!(streams.places()[0].to_string(), "stdio:");
+        assert_eq!(
+            parse("stdio:8007").unwrap_err().fault(),
+            &TextFault::Surplus
+        );
+        assert_eq!(parse("stdio:8007").unwrap_err().position(), 6);
+    }
+}
+
+#[test]
 fn what_is_known_but_not_there_is_told_from_what_is_unknown() {
-    for prefix in ["tls", "ssl", "systemd", "fd", "stdio", "process"] {
+    for prefix in ["tls", "ssl", "systemd", "fd", "process"] {
         let text = format!("{prefix}:");
         let fault = server(&text).unwrap_err().fault().clone();
         assert!(matches!(fault, TextFault::NotSupported { .. }), "{prefix}");

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use torsade_core::Endpoint;
+use torsade_core::{Endpoint, Stdio, ToEndpoint};
 
 use super::syntax::split;
 use super::{Arguments, TextError, TextFault, tcp, unix};
@@ -20,11 +20,12 @@ use crate::proxy;
 /// | `tcp6:8007`, `tcp6:8007:interface=\:\:1` | the same for IPv6 |
 /// | `tcp:example.org:80`, `tcp:host=example.org:port=80` | (client) a port of a host; with `timeout=5` in so many seconds, with `bindAddress=192.0.2.1` from there |
 /// | `unix:/run/app.socket`, `unix:@name` | a Unix socket, by path or abstract name |
+/// | `stdio:` | the standard streams: [`Stdio`] |
 /// | `haproxy:tcp:8007` | what is wrapped, behind a proxy: [`ProxyProtocol`](crate::ProxyProtocol) |
 /// | `haproxy:trust=10.0.0.0/8,192.0.2.1:tcp:8007` | the same; nobody else is believed |
 /// | `haproxy:tcp:example.org:80`, `haproxy:version=1:tcp:..` | (client) tells whose connection it is: [`SendProxy`](crate::SendProxy) |
 ///
-/// `tls:`, `ssl:`, `systemd:`, `stdio:`, `process:`, `fd:` are known by name: where no plug-in
+/// `tls:`, `ssl:`, `systemd:`, `process:`, `fd:` are known by name: where no plug-in
 /// brings them, the error says that this program does not support them.
 ///
 /// ```
@@ -58,7 +59,6 @@ const NOT_HERE: &[(&str, &str)] = &[
     ("ssl", "no plug-in for TLS is registered"),
     ("systemd", "no plug-in for inherited sockets is registered"),
     ("fd", "no plug-in for inherited sockets is registered"),
-    ("stdio", "no plug-in for standard streams is registered"),
     ("process", "no plug-in for processes is registered"),
 ];
 
@@ -72,9 +72,11 @@ impl Endpoints {
         none.with_server("tcp", |_, arguments| tcp::server(arguments))
             .with_server("tcp6", |_, arguments| tcp::server(arguments))
             .with_server("unix", |_, arguments| unix::server(arguments))
+            .with_server("stdio", |_, arguments| stdio(arguments))
             .with_server("haproxy", proxy::server)
             .with_client("tcp", |_, arguments| tcp::client(arguments))
             .with_client("unix", |_, arguments| unix::client(arguments))
+            .with_client("stdio", |_, arguments| stdio(arguments))
             .with_client("haproxy", proxy::client)
     }
 
@@ -176,6 +178,13 @@ impl fmt::Debug for Endpoints {
             .field("clients", &self.clients.keys())
             .finish()
     }
+}
+
+/// There is nothing to be said about them.
+fn stdio(arguments: &Arguments<'_>) -> Result<Endpoint, TextError> {
+    Stdio
+        .to_endpoint()
+        .map_err(|error| arguments.refused(error))
 }
 
 /// What this text says to listen on, as Twisted has it; [`Endpoints`] lists what may be said.
