@@ -1,13 +1,18 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
-use std::net::SocketAddr;
+#[cfg(unix)]
+use std::rc::Rc;
 
 use torsade_core::driver::{Host, NotTaken, PortSetting, Work};
 use torsade_core::{Address, DatagramOptions, Limits, ListenOptions, ListenerId, PortId, Time};
+#[cfg(unix)]
+use torsade_core::{Net, Signal};
 
 use crate::accepting::{Accept, Doors};
 use crate::clock::Clock;
 use crate::datagrams::Ports;
+#[cfg(unix)]
+use crate::hearing::Hearing;
 use crate::listener::Listeners;
 use crate::names::{self, Names};
 use crate::poller::Poller;
@@ -16,6 +21,8 @@ use crate::socket::Registered;
 #[cfg(unix)]
 use crate::stdio::Standing;
 use crate::threads::{Bounds, Pool};
+#[cfg(unix)]
+use crate::watches::Watches;
 
 /// What the engine asks for and must have at once. Shared between the engine, which calls it in
 /// the middle of user code, and the driver.
@@ -25,6 +32,10 @@ pub(crate) struct SystemHost<P: Poller> {
     pub(crate) listeners: Listeners<P>,
     pub(crate) names: Names,
     pub(crate) ports: Ports<Registered<P>>,
+    #[cfg(unix)]
+    pub(crate) watches: Rc<Watches>,
+    #[cfg(unix)]
+    hearing: Hearing,
     poller: P,
     pool: Pool,
     #[cfg(unix)]
@@ -33,11 +44,17 @@ pub(crate) struct SystemHost<P: Poller> {
 
 impl<P: Poller> SystemHost<P> {
     pub(crate) fn new(clock: Clock, names: Names, poller: &P, limits: &Limits) -> Self {
+        #[cfg(unix)]
+        let watches = Watches::new(Box::new(poller.clone()));
         Self {
             clock,
             listeners: Listeners::new(poller, limits),
             names,
             ports: Ports::new(),
+            #[cfg(unix)]
+            hearing: Hearing::new(&watches),
+            #[cfg(unix)]
+            watches,
             poller: poller.clone(),
             pool: Pool::new(Bounds::of(limits)),
             #[cfg(unix)]
@@ -70,10 +87,10 @@ impl<P: Poller> Host for SystemHost<P> {
 
     fn bind(
         &self,
-        address: SocketAddr,
+        address: &Address,
         options: &DatagramOptions,
         port: PortId,
-    ) -> io::Result<SocketAddr> {
+    ) -> io::Result<Address> {
         self.ports.bind(address, options, port, |socket| {
             Registered::new(socket, &self.poller)
         })
@@ -83,7 +100,7 @@ impl<P: Poller> Host for SystemHost<P> {
         self.ports.close(port);
     }
 
-    fn connect_port(&self, port: PortId, peer: SocketAddr) -> io::Result<SocketAddr> {
+    fn connect_port(&self, port: PortId, peer: &Address) -> io::Result<Address> {
         self.ports.connect(port, peer)
     }
 
@@ -93,6 +110,31 @@ impl<P: Poller> Host for SystemHost<P> {
 
     fn seed(&self) -> u64 {
         seed()
+    }
+
+    #[cfg(any(
+        target_os = "linux",
+        target_os = "android",
+        target_vendor = "apple",
+        target_os = "freebsd",
+        target_os = "dragonfly",
+    ))]
+    fn spawn(
+        &self,
+        net: &Net,
+        command: &torsade_core::Command,
+    ) -> io::Result<torsade_core::driver::Spawned> {
+        crate::processes::spawn(&self.watches, net, command)
+    }
+
+    #[cfg(unix)]
+    fn watch_signal(&self, net: &Net, signal: Signal) -> io::Result<()> {
+        self.hearing.begin(net, signal)
+    }
+
+    #[cfg(unix)]
+    fn unwatch_signal(&self, signal: Signal) {
+        self.hearing.end(signal);
     }
 
     fn thread(&self, work: Work) -> Result<(), NotTaken> {

@@ -147,6 +147,8 @@ mod eagerness;
 #[cfg(target_os = "linux")]
 mod epoll;
 mod event_loop;
+#[cfg(unix)]
+mod hearing;
 mod host;
 mod linger;
 mod listener;
@@ -160,6 +162,15 @@ mod pipes;
 mod poller;
 mod portable;
 mod ports;
+// Where a child can be waited for without being reaped.
+#[cfg(any(
+    target_os = "linux",
+    target_os = "android",
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "dragonfly",
+))]
+mod processes;
 mod reactor;
 mod readiness;
 mod reserve;

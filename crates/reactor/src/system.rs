@@ -63,11 +63,11 @@ impl<P: Poller> System<P> {
         Self {
             poller: poller.clone(),
             accepting: Accepting::new(Rc::clone(&host), limits),
+            #[cfg(unix)]
+            watches: Rc::clone(&host.watches),
             host,
             connecting: Connecting::new(poller),
             lingering: Lingering::new(limits),
-            #[cfg(unix)]
-            watches: Watches::new(Box::new(poller.clone())),
             answers: VecDeque::new(),
         }
     }

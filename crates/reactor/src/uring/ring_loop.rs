@@ -14,6 +14,7 @@ use super::doorbell::{Bell, Door};
 use super::file::File;
 use super::host::RingHost;
 use super::port::RingPort;
+use super::registrar::Registrar;
 use super::ring::{Brought, Completion, Ring};
 use super::stream::End;
 use super::streams::{Late, News, Socket};
@@ -31,6 +32,7 @@ use crate::stdio;
 use crate::system::earlier;
 use crate::teller::is_nothing;
 use crate::watcher::Watcher;
+use crate::watches::Watches;
 
 /// Everything that had to be asked of the system, and was given.
 #[derive(Debug)]
@@ -95,14 +97,17 @@ impl Rings {
 
 impl RingLoop {
     pub(crate) fn new(rings: Rings, limits: Limits, clock: Clock, names: Names) -> Self {
+        let registrar = Registrar::new(&rings.ring);
+        let watches = Watches::new(Box::new(registrar.clone()));
         let host = Rc::new(RingHost::new(
             clock,
             names,
             &rings.ring,
+            &watches,
             &limits,
             rings.direct,
         ));
-        let system = RingSystem::new(rings.ring, Rc::clone(&host), &limits);
+        let system = RingSystem::new(rings.ring, Rc::clone(&host), registrar, &limits);
         let (turn_bytes, turn_accepts) = (limits.turn_bytes, limits.turn_accepts.max(1));
         let receiver = Receiver::new(&limits);
         Self {
@@ -184,6 +189,7 @@ impl EventLoop for RingLoop {
             accepts: net.accepted(),
             accept_calls: self.system.accepting.calls(),
             shed: net.shed(),
+            slow_callbacks: net.slow_callbacks(),
             connections: net.connections(),
             lingering: self.system.streams.lingering(),
             buffered: net.buffered(),

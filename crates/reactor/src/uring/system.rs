@@ -35,13 +35,17 @@ pub(crate) struct RingSystem {
 }
 
 impl RingSystem {
-    pub(crate) fn new(ring: Rc<Ring>, host: Rc<RingHost>, limits: &Limits) -> Self {
-        let registrar = Registrar::new(&ring);
+    pub(crate) fn new(
+        ring: Rc<Ring>,
+        host: Rc<RingHost>,
+        registrar: Registrar,
+        limits: &Limits,
+    ) -> Self {
         Self {
             streams: Streams::new(&ring, limits),
             connecting: Connecting::new(&ring),
             accepting: Accepting::new(Rc::clone(&host), limits),
-            watches: Watches::new(Box::new(registrar.clone())),
+            watches: Rc::clone(&host.watches),
             registrar,
             ended: VecDeque::new(),
             host,
