@@ -96,9 +96,10 @@ pub use torsade_core::{
     DatagramOptions, DatagramPort, DatagramProtocol, DatagramTransport, Descriptor,
     DescriptorError, Disconnect, Endpoint, EndpointError, Factory, FailedAttempt, Family, Filter,
     Gone, Interface, IoFailure, Layered, Limit, Limits, ListenError, ListenOptions, Listener,
-    ListenerId, LoopingCall, NameError, Net, Pass, Peer, Place, PortId, Protocol, Remote,
-    ResolveError, Sides, ThreadError, Ticked, Time, Timeout, Timer, TlsFailure, ToEndpoint,
-    Transport, UnixAddress, UnixListen, WhenFull, WireEnd, Wrapper, connection_factory, factory,
+    ListenerId, LoopingCall, NameError, Net, Netstat, NetstatRow, NetstatState, Pass, Peer, Place,
+    PortId, Protocol, Remote, ResolveError, Sides, SignalWatch, Stdio, Taken, ThreadError, Ticked,
+    Time, Timeout, Timer, TlsFailure, ToEndpoint, Transport, UnixAddress, UnixListen, WhenFull,
+    WireEnd, Wrapper, connection_factory, factory,
 };
 pub use torsade_deferred::{
     Deferred, DeferredLock, DeferredQueue, DeferredSemaphore, Failure, Group, Panic, Resolver,

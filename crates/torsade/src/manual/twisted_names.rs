@@ -127,6 +127,7 @@
 //! | `TCP4ClientEndpoint`, `TCP6ClientEndpoint` | [`TcpClientEndpoint`](crate::service::TcpClientEndpoint) | or text like `"example.org:80"` |
 //! | `UNIXServerEndpoint` | [`UnixServerEndpoint`](crate::service::UnixServerEndpoint) | |
 //! | `UNIXClientEndpoint` | [`UnixClientEndpoint`](crate::service::UnixClientEndpoint) | |
+//! | `StandardIO`, `StandardIOEndpoint` | [`Stdio`](crate::Stdio) | [modes stay](super::differences#standard-streams-keep-their-mode) |
 //! | `HAProxyServerEndpoint`, `HAProxyWrappingFactory`, `proxyEndpoint` | [`ProxyProtocol`](crate::service::ProxyProtocol) | |
 //! | `IService`, `startService`, `stopService`, `privilegedStartService` | [`Service`](crate::service::Service) | |
 //! | `IServiceCollection` | [`MultiService`](crate::service::MultiService) | |
