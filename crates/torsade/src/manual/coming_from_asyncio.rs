@@ -196,7 +196,7 @@
 //! | `create_unix_server` | [`UnixListen`](crate::UnixListen) | an address for `listen`; [a dead one is replaced if you say so](super::differences#a-dead-socket-is-found-out-by-asking-it) |
 //! | `create_unix_connection` | [`UnixAddress`](crate::UnixAddress) | an address for `connect` |
 //! | `connect_accepted_socket` | [`Adopted`](crate::Adopted) | an address for `connect` |
-//! | `connect_read_pipe`, `connect_write_pipe` | later: processes | |
+//! | `connect_read_pipe`, `connect_write_pipe` | [`Adopted::pipes`](crate::Adopted::pipes), [`Stdio`](crate::Stdio) | one connection for both |
 //! | `subprocess_exec`, `subprocess_shell` | [`spawn_process`](crate::Net::spawn_process) | [`Command::shell`](crate::Command::shell) |
 //! | `run_in_executor` | [`defer_to_thread`](crate::Net::defer_to_thread), [`Executor`](crate::threads::Executor) | |
 //! | `set_default_executor`, `shutdown_default_executor` | never: each reactor has a pool of its own, which ends with it | |
