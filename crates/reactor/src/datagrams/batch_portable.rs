@@ -128,7 +128,7 @@ impl Family {
             // Who has no name is not even said to be of the family, on some systems.
             #[cfg(unix)]
             Self::Unix => {
-                Some(crate::local::address(address).unwrap_or(UnixAddress::Unnamed.into()))
+                Some(crate::local::address(address).unwrap_or_else(|| UnixAddress::Unnamed.into()))
             }
             _ => address.as_socket().map(Address::from),
         }

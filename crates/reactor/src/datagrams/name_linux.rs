@@ -83,7 +83,7 @@ fn read_unix(name: &Name, length: socklen_t) -> Address {
     unsafe { *storage.view_as::<Name>() = *name };
     // SAFETY: the kernel has written an address there that is so long.
     let address = unsafe { SockAddr::new(storage, length) };
-    local::address(&address).unwrap_or(UnixAddress::Unnamed.into())
+    local::address(&address).unwrap_or_else(|| UnixAddress::Unnamed.into())
 }
 
 /// The same, the other way. Returns how much of the room it takes.
