@@ -685,4 +685,4 @@
 //!   [`Net`](crate::Net) is passed.
 //!
 //! # Not there yet
-//! Processes, which will inherit the environment as `std` has it; a terminal's raw mode.
+//! A terminal's raw mode.
