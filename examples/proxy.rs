@@ -42,7 +42,7 @@ struct Client {
 impl Protocol for Client {
     fn connection_made(&mut self, transport: &Transport<Self>) {
         // Behind another proxy this is whom that one named.
-        let place = self.upstream.for_client(&transport.peer());
+        let place = self.upstream.for_client(transport.peer());
         let upstream = relay::connect(transport, place);
         transport.hold(upstream, |_, transport, upstream| match upstream {
             Ok(upstream) => relay::join(transport, &upstream),
