@@ -88,6 +88,52 @@ pub const UNIX_POLLING: Column = Column {
     ..UNIX
 };
 
+/// The column of pipes: two of them crosswise are a connection, on the driver that a reactor takes
+/// by itself.
+pub const PIPES: Column = Column {
+    name: "pipes",
+    make: |limits| {
+        Box::new(SocketHarness::of(
+            Family::Pipes,
+            DEFAULT,
+            limits,
+            Dress::Nothing,
+        ))
+    },
+    elsewhere: Some(elsewhere),
+    cannot: &[],
+};
+
+/// The same on io_uring.
+#[cfg(target_os = "linux")]
+pub const PIPES_IO_URING: Column = Column {
+    name: "pipes/uring",
+    make: |limits| {
+        Box::new(SocketHarness::of(
+            Family::Pipes,
+            Driver::IoUring,
+            limits,
+            Dress::Nothing,
+        ))
+    },
+    ..PIPES
+};
+
+/// The same on the driver that every system has.
+#[cfg(target_os = "linux")]
+pub const PIPES_POLLING: Column = Column {
+    name: "pipes/polling",
+    make: |limits| {
+        Box::new(SocketHarness::of(
+            Family::Pipes,
+            Driver::Polling,
+            limits,
+            Dress::Nothing,
+        ))
+    },
+    ..PIPES
+};
+
 /// What a reactor takes by itself.
 const DEFAULT: Driver = if cfg!(target_os = "linux") {
     Driver::Epoll

@@ -15,6 +15,8 @@ pub mod fuzz;
 #[cfg(unix)]
 mod logged;
 pub mod named;
+#[cfg(unix)]
+mod raw;
 pub mod rng;
 pub mod runner;
 pub mod simulated;

@@ -1,4 +1,4 @@
-//! The harness on real sockets, of the internet and of this machine: a reactor whose clock is
+//! The harness on real sockets, of the internet and of this machine, and on pipes: a reactor whose clock is
 //! turned by hand, and raw ends that are plain sockets of the test.
 //!
 //! Nothing here waits for time to pass. What a kernel does on loopback it does in order, so a byte
@@ -7,19 +7,22 @@
 
 use std::ffi::OsStr;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::ioctl_fionbio;
 use socket2::{Domain, SockAddr, Socket, Type};
-use torsade_core::{Address, Endpoint, Limits, Listener, Net, Peer, UnixAddress, factory};
+use torsade_core::{Address, Adopted, Endpoint, Limits, Listener, Net, Peer, UnixAddress, factory};
 use torsade_reactor::{Driver, Reactor};
 use torsade_testing::conformance::{End, Far, Harness, Probe, Role, Seat, Seen, not_here};
 use torsade_testing::{Clock, Xor};
 
 use crate::logged;
+use crate::raw::{Line, Raw, RawSocket};
 use crate::tls::{self, FarTls};
 
 /// More than a kernel holds on loopback between a socket of the reactor and one of ours, whose
@@ -60,34 +63,13 @@ pub(crate) enum Dress {
     Tls,
 }
 
-/// One raw end.
-struct Raw {
-    socket: RawSocket,
-    /// The probe at the other end, if there is one.
-    probe: Seat,
-    reads: bool,
-    received: Vec<u8>,
-    seen: Seen,
-    /// Sent by the peer, and not taken by the kernel yet.
-    unsent: Vec<u8>,
-    sent: u64,
-    finishes: bool,
-    key: Option<u8>,
-    far: Option<FarTls>,
-    offered: u64,
-}
-
-enum RawSocket {
-    Waiting(Socket),
-    Open(Socket),
-    Gone,
-}
-
 /// Which sockets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Family {
     Inet,
     Unix,
+    /// No sockets: two pipes crosswise.
+    Pipes,
 }
 
 impl SocketHarness {
@@ -118,19 +100,7 @@ impl SocketHarness {
     }
 
     fn add(&mut self, socket: RawSocket, probe: Seat) -> End {
-        self.raw.push(Raw {
-            socket,
-            probe,
-            reads: true,
-            received: Vec::new(),
-            seen: Seen::Open,
-            unsent: Vec::new(),
-            sent: 0,
-            finishes: false,
-            key: None,
-            far: None,
-            offered: 0,
-        });
+        self.raw.push(Raw::new(socket, probe));
         End(self.raw.len() - 1)
     }
 
@@ -205,128 +175,10 @@ impl SocketHarness {
             fds.push(PollFd::new(reactor, PollFlags::IN));
         }
         for raw in &self.raw {
-            if let RawSocket::Open(stream) = &raw.socket {
-                let mut wanted = PollFlags::empty();
-                wanted.set(PollFlags::IN, raw.reads && raw.seen == Seen::Open);
-                wanted.set(PollFlags::OUT, !raw.unsent.is_empty());
-                if !wanted.is_empty() {
-                    fds.push(PollFd::new(stream, wanted));
-                }
-            }
+            raw.awaits(&mut fds);
         }
         let ready = poll(&mut fds, Some(&PATIENCE)).unwrap_or(0);
         assert!(ready > 0, "bytes that were sent did not arrive");
-    }
-}
-
-impl Raw {
-    fn step(&mut self) -> bool {
-        let accepted = self.accept();
-        let wrote = self.write();
-        let read = self.reads && self.read(usize::MAX) > 0;
-        accepted || wrote || read
-    }
-
-    fn accept(&mut self) -> bool {
-        let RawSocket::Waiting(listener) = &self.socket else {
-            return false;
-        };
-        let Ok((socket, _)) = listener.accept() else {
-            return false;
-        };
-        self.socket = RawSocket::Open(prepare(socket));
-        true
-    }
-
-    fn write(&mut self) -> bool {
-        let RawSocket::Open(stream) = &mut self.socket else {
-            return false;
-        };
-        let mut moved = false;
-        if let Some(far) = &mut self.far {
-            self.unsent.extend(far.outgoing());
-        }
-        while !self.unsent.is_empty() {
-            match stream.write(&self.unsent) {
-                Ok(n) => {
-                    self.sent += n as u64;
-                    self.unsent.drain(..n);
-                    moved = true;
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                // The other end is gone, and so is what it did not want.
-                Err(_) => self.unsent.clear(),
-            }
-        }
-        let may_finish = self.far.as_ref().is_none_or(FarTls::has_finished);
-        if self.unsent.is_empty() && may_finish && std::mem::take(&mut self.finishes) {
-            stream.shutdown(Shutdown::Write).unwrap_or_default();
-            moved = true;
-        }
-        moved
-    }
-
-    /// Read so much, or what there is, and count the end as a byte.
-    fn read(&mut self, most: usize) -> usize {
-        let RawSocket::Open(stream) = &mut self.socket else {
-            return 0;
-        };
-        let mut buffer = vec![0; 64 * 1024];
-        let mut read = 0;
-        while read < most && self.seen == Seen::Open {
-            match stream.read(&mut buffer) {
-                Ok(0) => {
-                    self.seen = Seen::Ended;
-                    read += 1;
-                }
-                Ok(n) => {
-                    match &mut self.far {
-                        None => self.received.extend_from_slice(&buffer[..n]),
-                        Some(far) => {
-                            let taken = far.take(&buffer[..n]);
-                            self.received.extend(taken.plain);
-                            if taken.ended {
-                                self.seen = Seen::Ended;
-                            }
-                        }
-                    }
-                    read += n;
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(_) => {
-                    self.seen = Seen::Reset;
-                    read += 1;
-                }
-            }
-        }
-        read
-    }
-
-    /// How many bytes a probe has received when it has received all.
-    fn on_their_way(&self) -> u64 {
-        match self.far {
-            None => self.sent + self.unsent.len() as u64,
-            Some(_) => self.offered,
-        }
-    }
-
-    /// Whether bytes are known to be on their way to somebody who reads.
-    fn has_bytes_under_way(&self) -> bool {
-        let RawSocket::Open(_) = self.socket else {
-            return false;
-        };
-        let probe = self.probe.borrow();
-        let Some(probe) = &*probe else {
-            return false;
-        };
-        let outward = self.reads
-            && self.seen == Seen::Open
-            && (self.received.len() as u64) < probe.bytes_sent() + probe.buffered() as u64;
-        let inward = probe.is_open()
-            && probe.wants_input()
-            && self.seen != Seen::Reset
-            && probe.bytes_received() < self.on_their_way();
-        outward || inward
     }
 }
 
@@ -338,6 +190,16 @@ impl Harness for SocketHarness {
     fn open(&mut self, role: Role, probe: Probe) -> End {
         let seat = probe.seat();
         let end = match role {
+            _ if self.family == Family::Pipes => {
+                let (adopted, line) = pipes();
+                let made = self.net.connect(adopted, probe);
+                // Nobody accepts pipes, but a protocol of who does so is throttled.
+                let throttle = role == Role::Accepted;
+                made.map(move |probe| probe.throttle_input(throttle))
+                    .detach();
+                self.settle();
+                self.add(RawSocket::Open(line), Seat::default())
+            }
             Role::Accepted => {
                 let mut probe = Some(probe);
                 let here = self.filtered(self.anywhere(), role);
@@ -367,10 +229,18 @@ impl Harness for SocketHarness {
         let socket = small_socket(self.family);
         let to = system(&listener.address());
         need(socket.connect(&to), "a connection");
-        self.add(RawSocket::Open(prepare(socket)), Seat::default())
+        let line = Line::Socket(prepare(socket));
+        self.add(RawSocket::Open(line), Seat::default())
     }
 
     fn door(&mut self) -> (Address, End) {
+        if self.family == Family::Pipes {
+            let (adopted, line) = pipes();
+            return (
+                adopted.into(),
+                self.add(RawSocket::Open(line), Seat::default()),
+            );
+        }
         let (socket, address) = self.bound();
         need(socket.listen(1), "a listener");
         need(socket.set_nonblocking(true), "an option");
@@ -381,6 +251,12 @@ impl Harness for SocketHarness {
     }
 
     fn closed_door(&mut self) -> Address {
+        if self.family == Family::Pipes {
+            // Somebody had them before.
+            let (adopted, _) = pipes();
+            drop(adopted.take());
+            return adopted.into();
+        }
         // Bound, so that nobody else gets it, but not listening.
         let (socket, address) = self.bound();
         self.closed_doors.push(socket);
@@ -391,6 +267,7 @@ impl Harness for SocketHarness {
         match self.family {
             Family::Inet => SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into(),
             Family::Unix => unix_place().into(),
+            Family::Pipes => not_here(NO_DOORS),
         }
     }
 
@@ -398,7 +275,7 @@ impl Harness for SocketHarness {
         match self.family {
             Family::Inet => Seen::Reset,
             // There is nothing that could be said with an end.
-            Family::Unix => Seen::Ended,
+            Family::Unix | Family::Pipes => Seen::Ended,
         }
     }
 
@@ -423,12 +300,14 @@ impl Harness for SocketHarness {
     }
 
     fn reset(&mut self, end: End) {
-        if self.family == Family::Unix {
-            not_here("a Unix socket's peer has no reset to send");
+        match self.family {
+            Family::Inet => {}
+            Family::Unix => not_here("a Unix socket's peer has no reset to send"),
+            Family::Pipes => not_here("whoever has the other ends of pipes has no reset to send"),
         }
         let raw = &mut self.raw[end.0];
         let socket = std::mem::replace(&mut raw.socket, RawSocket::Gone);
-        if let RawSocket::Open(socket) = socket {
+        if let RawSocket::Open(Line::Socket(socket)) = socket {
             need(socket.set_linger(Some(Duration::ZERO)), "an option");
         }
     }
@@ -588,17 +467,36 @@ fn small_socket(family: Family) -> Socket {
     let domain = match family {
         Family::Inet => Domain::IPV4,
         Family::Unix => Domain::UNIX,
+        Family::Pipes => not_here(NO_DOORS),
     };
     let socket = need(Socket::new(domain, Type::STREAM, None), "a socket");
     need(socket.set_recv_buffer_size(RECEIVE_BUFFER), "an option");
     socket
 }
 
-fn prepare(socket: Socket) -> Socket {
+pub(crate) fn prepare(socket: Socket) -> Socket {
     need(socket.set_nonblocking(true), "an option");
     // What has no such option needs none.
     let _ = socket.set_tcp_nodelay(true);
     socket
+}
+
+/// Why a cell that listens or connects does not apply to pipes.
+const NO_DOORS: &str = "pipes are made in pairs: nobody listens, and nobody is accepted";
+
+/// Two pipes crosswise: a connection of ours, and the other ends of it.
+fn pipes() -> (Adopted, Line) {
+    let (input, theirs) = need(std::io::pipe(), "a pipe");
+    let (far, output) = need(std::io::pipe(), "a pipe");
+    for end in [theirs.as_fd(), far.as_fd()] {
+        need(ioctl_fionbio(end, true), "an option");
+    }
+    let adopted = Adopted::pipes(Some(input.into()), Some(output.into()));
+    let line = Line::Pipes {
+        input: far,
+        output: Some(theirs),
+    };
+    (adopted, line)
 }
 
 /// A name that nobody else in this process or another has: no file, where there is such a thing.

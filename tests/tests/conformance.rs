@@ -33,6 +33,12 @@ fn main() -> io::Result<ExitCode> {
         torsade_tests::columns::UNIX_IO_URING,
         #[cfg(target_os = "linux")]
         torsade_tests::columns::UNIX_POLLING,
+        #[cfg(unix)]
+        torsade_tests::columns::PIPES,
+        #[cfg(target_os = "linux")]
+        torsade_tests::columns::PIPES_IO_URING,
+        #[cfg(target_os = "linux")]
+        torsade_tests::columns::PIPES_POLLING,
         with_threads(FILTERED_STRING),
         #[cfg(unix)]
         torsade_tests::columns::FILTERED_TCP,

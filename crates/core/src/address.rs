@@ -36,8 +36,10 @@ pub enum Address {
     Inet(SocketAddr),
     /// A socket of this machine.
     Unix(UnixAddress),
-    /// A socket that the program has already; only to listen on or to connect to.
+    /// A socket or pipes that the program has already; only to listen on or to connect to.
     Adopted(Adopted),
+    /// The standard streams of the process; only to connect to. See [`Stdio`](crate::Stdio).
+    Stdio,
     /// What has no address, by the name it is to be shown with: a pipe, the standard streams.
     Named(Arc<str>),
 }
@@ -87,7 +89,8 @@ impl fmt::Display for Address {
         match self {
             Self::Inet(address) => address.fmt(f),
             Self::Unix(address) => address.fmt(f),
-            Self::Adopted(_) => f.write_str("an adopted socket"),
+            Self::Adopted(_) => f.write_str("what was adopted"),
+            Self::Stdio => f.write_str("stdio:"),
             Self::Named(name) => f.write_str(name),
         }
     }

@@ -1,5 +1,5 @@
 use std::cell::{Cell, RefCell};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::panic::Location;
 use std::rc::{Rc, Weak};
@@ -10,6 +10,7 @@ use torsade_deferred::{Canceller, Deferred, Failure, Resolver};
 use crate::error::{AttemptError, FailedAttempt};
 use crate::guard::{self, Caught};
 use crate::link::{Ending, Link};
+use crate::process::{self, Process};
 use crate::race::Race;
 use crate::shared::Shared;
 use crate::slots::Key;
@@ -45,6 +46,8 @@ pub(crate) struct Connecting<C: ?Sized = dyn Client> {
     deadline: Cell<Option<Key>>,
     /// When the next place is tried though none has failed.
     pace: Cell<Option<Key>>,
+    /// What the connection leads to, if that is a program.
+    process: Cell<Option<Process>>,
     client: C,
 }
 
@@ -63,12 +66,15 @@ enum Phase {
 enum Begun {
     Attempt(AttemptId),
     LookUp(Canceller),
+    /// There was no room for an attempt; another one begins when this timer strikes.
+    Wait(Key),
 }
 
 /// One socket on its way.
 pub(crate) struct Attempt {
     connect: ConnectId,
     step: u32,
+    process: Option<Process>,
 }
 
 /// Who wants to be connected.
@@ -116,6 +122,7 @@ pub(crate) fn connect<P: Protocol>(
         phase: RefCell::new(Phase::Racing(Race::new(endpoint.places()))),
         deadline: Cell::new(Some(deadline)),
         pace: Cell::new(None),
+        process: Cell::new(None),
         endpoint,
         site: Location::caller(),
         client: Waiting {
@@ -169,6 +176,7 @@ pub(crate) fn won(shared: &Shared, attempt: AttemptId) -> Option<Rc<Connecting>>
     // Whoever is not the winner is given up, and it is not among them any more.
     connecting.disarm(shared);
     connecting.step_ended(attempt.step);
+    connecting.process.set(attempt.process);
     let _ = connecting.withdraw(shared, Phase::Over);
     Some(connecting)
 }
@@ -180,8 +188,19 @@ pub(crate) fn refused(shared: &Rc<Shared>, attempt: AttemptId, error: io::Error)
     };
     let connecting = shared.connects.borrow().get(attempt.connect.0).cloned();
     if let Some(connecting) = connecting {
+        if error.kind() == ErrorKind::WouldBlock && connecting.wait(shared, attempt.step) {
+            return;
+        }
         connecting.failed(attempt.step, AttemptError::System(error));
         connecting.try_next(shared);
+    }
+}
+
+/// There may be room by now for an attempt that found none.
+pub(crate) fn try_again(shared: &Shared, id: ConnectId, step: u32) {
+    let connecting = shared.connects.borrow().get(id.0).cloned();
+    if let Some(connecting) = connecting {
+        connecting.open_again(shared, step);
     }
 }
 
@@ -223,6 +242,23 @@ fn found(
     connecting.try_next(&shared);
 }
 
+/// For whom it may concern.
+impl Connecting {
+    /// Where to, in words; `None` once there is a connection.
+    pub(crate) fn on_its_way(&self) -> Option<String> {
+        let Phase::Racing(_) = *self.phase.borrow() else {
+            return None;
+        };
+        let places: Vec<_> = self
+            .endpoint
+            .places()
+            .iter()
+            .map(Place::to_string)
+            .collect();
+        Some(format!("{}, asked for at {}", places.join(", "), self.site))
+    }
+}
+
 /// Racing.
 impl Connecting {
     /// Try the next place; if there is none and nothing is under way, it is over.
@@ -255,9 +291,19 @@ impl Connecting {
             }
             Place::Address(address) => {
                 let address = address.clone();
-                self.open(shared, place, address);
+                self.open(shared, place, address, None);
                 true
             }
+            Place::Process(command) => match process::stream(shared, command) {
+                Ok((address, process)) => {
+                    self.open(shared, place, address, Some(process));
+                    true
+                }
+                Err(error) => {
+                    self.unfit(place, AttemptError::System(error));
+                    false
+                }
+            },
             Place::Scoped { ip, zone, port } => {
                 match scoped(shared, *ip, zone, *port) {
                     Ok(address) => self.instead(vec![Place::Address(address)]),
@@ -286,19 +332,54 @@ impl Connecting {
     }
 
     /// A socket goes to an address.
-    fn open(&self, shared: &Shared, place: Place, address: Address) {
+    fn open(&self, shared: &Shared, place: Place, address: Address, process: Option<Process>) {
         let Some(step) = self.next_step() else { return };
-        let attempt = AttemptId(shared.attempts.borrow_mut().insert(Attempt {
+        let attempt = self.attempt(shared, step, process);
+        self.begun(place, Begun::Attempt(attempt));
+        self.ask(shared, attempt, address);
+    }
+
+    /// The same after a wait.
+    fn open_again(&self, shared: &Shared, step: u32) {
+        let address = match &mut *self.phase.borrow_mut() {
+            Phase::Racing(race) => race.address(step),
+            Phase::Reached(_) | Phase::Over => None,
+        };
+        if let Some(address) = address {
+            let attempt = self.attempt(shared, step, None);
+            self.goes_on(step, Begun::Attempt(attempt));
+            self.ask(shared, attempt, address);
+        }
+    }
+
+    fn attempt(&self, shared: &Shared, step: u32, process: Option<Process>) -> AttemptId {
+        let attempt = Attempt {
             connect: self.id,
             step,
-        }));
-        self.begun(place, Begun::Attempt(attempt));
+            process,
+        };
+        AttemptId(shared.attempts.borrow_mut().insert(attempt))
+    }
+
+    fn ask(&self, shared: &Shared, attempt: AttemptId, address: Address) {
         let local = self.endpoint.local().cloned();
         shared.ask(Op::Connect {
             attempt,
             address,
             local,
         });
+    }
+
+    /// Wait for room, if that is what a step lacks. The deadline of the connect bounds it.
+    fn wait(&self, shared: &Shared, step: u32) -> bool {
+        let wait = match &mut *self.phase.borrow_mut() {
+            Phase::Racing(race) => race.wait(step),
+            Phase::Reached(_) | Phase::Over => None,
+        };
+        let Some(wait) = wait else { return false };
+        let timer = shared.set_timer(wait, Action::Again(self.id, step));
+        self.goes_on(step, Begun::Wait(timer));
+        true
     }
 
     /// A name is asked for. The answer comes later.
@@ -334,6 +415,12 @@ impl Connecting {
     fn begun(&self, place: Place, begun: Begun) {
         if let Phase::Racing(race) = &mut *self.phase.borrow_mut() {
             race.begun(place, begun);
+        }
+    }
+
+    fn goes_on(&self, step: u32, begun: Begun) {
+        if let Phase::Racing(race) = &mut *self.phase.borrow_mut() {
+            race.goes_on(step, begun);
         }
     }
 
@@ -396,6 +483,13 @@ impl Connecting {
         &self.endpoint
     }
 
+    /// What the connection is to know from its beginning.
+    pub(crate) fn tell(&self, link: &Link) {
+        if let Some(process) = self.process.take() {
+            link.watches.learn(Rc::new(process));
+        }
+    }
+
     /// The connection is there; its filters are not ready.
     pub(crate) fn reach(&self, link: &Rc<Link>) {
         self.phase.replace(Phase::Reached(Rc::clone(link)));
@@ -432,6 +526,7 @@ impl Begun {
                 shared.ask(Op::CancelConnect { attempt });
             }
             Self::LookUp(canceller) => canceller.cancel(),
+            Self::Wait(timer) => disarm(shared, &Cell::new(Some(timer))),
         }
     }
 }

@@ -77,7 +77,8 @@ impl Connection {
 
     /// What a [filter](crate::Filter) of this connection found out, by its type: what TLS negotiated, for
     /// instance. `None` where no filter has [published](crate::Sides::publish) such a thing, so
-    /// always on a plain connection. It is there when `connection_made` is called, and still there
+    /// always on a plain connection. One that leads to a program has its
+    /// [`Process`](crate::Process). It is there when `connection_made` is called, and still there
     /// after the loss.
     #[doc(alias = "get_extra_info")]
     pub fn fact<T: Any>(&self) -> Option<Rc<T>> {

@@ -40,7 +40,8 @@ pub enum DescriptorError {
     Closed,
 }
 
-/// A socket that the program has already, to be listened on or to be a connection.
+/// What the program has already: a socket to be listened on or to be a connection, or pipes to be
+/// one.
 ///
 /// It is an address as good as any: `net.listen(Adopted::new(listener), factory)` accepts on a
 /// socket that listens, and `net.connect(Adopted::new(stream), protocol)` makes a connection of one
@@ -72,14 +73,30 @@ pub enum DescriptorError {
 #[derive(Clone)]
 pub struct Adopted(Arc<dyn Given>);
 
+/// What was adopted, as drivers have it.
+#[derive(Debug)]
+pub enum Taken {
+    /// A socket.
+    Socket(Descriptor),
+    /// What is read from, what is written to, and the name of both. There is at least one of them.
+    Pipes {
+        /// Bytes come from there.
+        input: Option<Descriptor>,
+        /// Bytes go there.
+        output: Option<Descriptor>,
+        /// What each end of the connection is called.
+        name: Arc<str>,
+    },
+}
+
 /// What can be taken once. Behind a trait, because an address that holds it is compared and hashed
 /// by which it is, whatever was taken from it.
 trait Given: Send + Sync {
-    fn take(&self) -> Option<Descriptor>;
+    fn take(&self) -> Option<Taken>;
 }
 
-impl Given for Mutex<Option<Descriptor>> {
-    fn take(&self) -> Option<Descriptor> {
+impl Given for Mutex<Option<Taken>> {
+    fn take(&self) -> Option<Taken> {
         self.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
@@ -87,10 +104,110 @@ impl Given for Mutex<Option<Descriptor>> {
 impl Adopted {
     /// This socket: one of std's, or any descriptor of one.
     pub fn new(socket: impl Into<Descriptor>) -> Self {
-        Self(Arc::new(Mutex::new(Some(socket.into()))))
+        Self::of(Taken::Socket(socket.into()))
     }
 
-    /// Have the socket, if nobody had it before. Drivers ask for it.
+    /// These pipes as one connection: what comes from `input` is received, what is written goes to
+    /// `output`. FIFOs and terminals are as good as pipes.
+    ///
+    /// The open files are put into non-blocking mode, for everybody who has a descriptor of them:
+    /// give what the program made itself, and not what it inherited. Regular files are refused,
+    /// because no system says when they are ready.
+    ///
+    /// # What differs from a socket
+    /// - Without an `input` nothing is received and no end is told. That nobody reads any more ends
+    ///   the connection at once, where the system says so unasked (Linux), or else with the next
+    ///   write. `close_write` is the end of such a connection, as if it were closed.
+    /// - Without an `output` the connection is one whose output has ended: writes are dropped. It is
+    ///   over when its input is.
+    /// - With both they end one by one, like the halves of a socket: `close_write` closes `output`.
+    ///   When nobody reads `output` any more, what had come by then is still received, and then the
+    ///   connection is lost with [`Disconnect::Reset`](crate::Disconnect::Reset).
+    /// - A close closes both descriptors as soon as everything is written, and what is in a pipe by
+    ///   then can still be read by who has its other end. Nothing lingers, because unread input
+    ///   destroys no output here; whoever still writes meets a broken pipe. An abort says no more
+    ///   than a close does: pipes have no reset.
+    /// - Whoever writes to a pipe that nobody reads is sent the signal SIGPIPE by the system. Rust's
+    ///   programs ignore it from their start on; in a program that is not one, and does not, it is
+    ///   the end of the process.
+    ///
+    /// Both ends of the connection have a name in place of an address:
+    /// [`Address::Named`](crate::Address::Named), `pipe` unless [`named`](Self::named) says another.
+    ///
+    /// ```no_run
+    /// # // Needs a reactor; it is tested on real ones.
+    /// use torsade_core::{Adopted, Net, Protocol, Transport};
+    ///
+    /// struct Counts(usize);
+    /// impl Protocol for Counts {
+    ///     fn data_received(&mut self, _: &Transport<Self>, data: &[u8]) {
+    ///         self.0 += data.len();
+    ///     }
+    /// }
+    ///
+    /// # #[cfg(unix)]
+    /// fn count(net: &Net) -> std::io::Result<()> {
+    ///     let (reader, writer) = std::io::pipe()?;
+    ///     net.connect(Adopted::pipes(Some(reader.into()), None), Counts(0)).detach();
+    ///     std::thread::spawn(move || { /* writes to `writer` */ });
+    ///     Ok(())
+    /// }
+    ///
+    /// /// A FIFO that others write to. It is opened for writing too, so that it does not end when
+    /// /// the last of them goes, and so that opening it waits for nobody.
+    /// # #[cfg(unix)]
+    /// fn listen_at(net: &Net, path: &str) -> std::io::Result<()> {
+    ///     let fifo = std::fs::File::options().read(true).write(true).open(path)?;
+    ///     net.connect(Adopted::pipes(Some(fifo.into()), None), Counts(0)).detach();
+    ///     Ok(())
+    /// }
+    /// ```
+    #[doc(alias = "connect_read_pipe")]
+    #[doc(alias = "connect_write_pipe")]
+    #[doc(alias = "FIFO")]
+    pub fn pipes(input: Option<Descriptor>, output: Option<Descriptor>) -> Self {
+        let name = "pipe".into();
+        Self::of(Taken::Pipes {
+            input,
+            output,
+            name,
+        })
+    }
+
+    /// Pipes, with this name for both ends of the connection, which the log and
+    /// [`Peer`](crate::Peer) show. A socket has addresses of its own; it comes back as it was.
+    ///
+    /// ```
+    /// # #[cfg(unix)] {
+    /// use torsade_core::{Adopted, Taken};
+    ///
+    /// let (reader, _writer) = std::io::pipe()?;
+    /// let adopted = Adopted::pipes(Some(reader.into()), None).named("the news");
+    /// let Some(Taken::Pipes { name, .. }) = adopted.take() else {
+    ///     panic!("it was there");
+    /// };
+    /// assert_eq!(&*name, "the news");
+    /// # }
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn named(self, called: impl Into<Arc<str>>) -> Self {
+        match self.take() {
+            Some(Taken::Pipes { input, output, .. }) => Self::of(Taken::Pipes {
+                input,
+                output,
+                name: called.into(),
+            }),
+            Some(socket) => Self::of(socket),
+            None => self,
+        }
+    }
+
+    fn of(taken: Taken) -> Self {
+        Self(Arc::new(Mutex::new(Some(taken))))
+    }
+
+    /// Have it, if nobody had it before. Drivers ask for it.
     ///
     /// ```
     /// # #[cfg(unix)] {
@@ -103,12 +220,12 @@ impl Adopted {
     /// # }
     /// # Ok::<(), std::io::Error>(())
     /// ```
-    pub fn take(&self) -> Option<Descriptor> {
+    pub fn take(&self) -> Option<Taken> {
         self.0.take()
     }
 }
 
-/// The same socket, not an equal one.
+/// The same, not an equal one.
 impl PartialEq for Adopted {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)

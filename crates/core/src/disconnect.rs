@@ -83,6 +83,8 @@ pub enum Timeout {
     Write,
     /// The connection's filters were not ready in time: the peer did not shake hands.
     Handshake,
+    /// A descriptor of a process that has exited was held by others, who did not use it.
+    AfterExit,
 }
 
 /// Which bound a connection passed.
@@ -164,6 +166,9 @@ impl fmt::Display for Disconnect {
             Self::TimedOut(Timeout::Read) => f.write_str("timed out: the peer sent nothing"),
             Self::TimedOut(Timeout::Write) => f.write_str("timed out: the peer took no output"),
             Self::TimedOut(Timeout::Handshake) => f.write_str("timed out: no handshake"),
+            Self::TimedOut(Timeout::AfterExit) => {
+                f.write_str("timed out: held by others after the exit of its process")
+            }
             Self::LimitPassed(Limit::WriteBuffer) => {
                 f.write_str("limit passed: output piled up on the connection")
             }

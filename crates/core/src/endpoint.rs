@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::place::check_name;
 use crate::{
-    Address, Adopted, EndpointError, Filter, Limits, ListenOptions, Peer, Place, UnixAddress,
+    Address, Adopted, Command, EndpointError, Filter, Limits, ListenOptions, Peer, Place,
+    UnixAddress,
 };
 
 /// Where to listen, or what to connect to, and through which filters.
@@ -188,6 +189,28 @@ impl Endpoint {
         self
     }
 
+    /// Whether a listener at an IPv6 address takes IPv6 only. On by default, whatever the system's
+    /// default is, so that `0.0.0.0` and `[::]` can be listened on side by side.
+    ///
+    /// Off, a listener at `[::]` takes IPv4 as well, and its port is then taken for both. Peers that
+    /// come by IPv4 are told with their IPv4 address, not as `::ffff:192.0.2.1`: lists of addresses
+    /// and limits by peer see the same one as at any other listener.
+    #[must_use]
+    #[doc(alias = "IPV6_V6ONLY")]
+    #[doc(alias = "dualstack_ipv6")]
+    pub fn only_v6(mut self, on: bool) -> Self {
+        self.options.dual_stack = !on;
+        self
+    }
+
+    /// Let so many wait to be accepted by a listener there, instead of `Limits::backlog`. Systems
+    /// have a bound of their own.
+    #[must_use]
+    pub fn backlog(mut self, connections: u32) -> Self {
+        self.options.backlog = Some(connections);
+        self
+    }
+
     /// What a listener there is asked for besides its address.
     pub fn options(&self) -> &ListenOptions {
         &self.options
@@ -317,6 +340,40 @@ impl ToEndpoint for UnixAddress {
 }
 
 impl ToEndpoint for Adopted {
+    fn to_endpoint(&self) -> Result<Endpoint, EndpointError> {
+        Ok(Endpoint::new([self.clone()]))
+    }
+}
+
+/// The program, whose standard input and output are the connection. What it writes to its standard
+/// error goes to the log, a line a record, unless the command says otherwise.
+///
+/// ```
+/// use torsade_core::{Command, ExitStatus, Process, Protocol, Transport};
+/// use torsade_testing::MemoryReactor;
+///
+/// struct Sort;
+/// impl Protocol for Sort {
+///     fn connection_made(&mut self, transport: &Transport<Self>) {
+///         transport.write("pear\napple\n");
+///         transport.close_write(); // `sort` answers when it has everything
+///     }
+///     fn data_received(&mut self, _: &Transport<Self>, sorted: &[u8]) {
+///         assert_eq!(sorted, b"apple\npear\n");
+///     }
+/// }
+///
+/// let reactor = MemoryReactor::new();
+/// let connecting = reactor.net().connect(Command::new("sort"), Sort);
+/// let mut sort = reactor.next_process();
+/// assert_eq!(sort.take_input(), b"pear\napple\n");
+/// sort.feed("apple\npear\n");
+/// sort.exit(ExitStatus::Code(0));
+/// let transport = connecting.try_take().unwrap().unwrap();
+/// let process = transport.fact::<Process>().unwrap(); // and to send it a signal
+/// assert_eq!(process.status(), Some(ExitStatus::Code(0)));
+/// ```
+impl ToEndpoint for Command {
     fn to_endpoint(&self) -> Result<Endpoint, EndpointError> {
         Ok(Endpoint::new([self.clone()]))
     }

@@ -239,6 +239,12 @@ pub enum EndpointError {
         /// What is wrong with it.
         why: NameError,
     },
+    /// A program is connected to; nobody comes to it.
+    #[error("{place} is not listened on")]
+    Process {
+        /// The program.
+        place: String,
+    },
     /// There is no such interface of the network here.
     #[error("there is no interface {zone:?}")]
     Zone {

@@ -23,6 +23,7 @@ pub struct Caught {
     place: &'static str,
     connection: Option<ConnectionId>,
     port: Option<PortId>,
+    process: Option<u32>,
     panic: Panic,
 }
 
@@ -32,6 +33,7 @@ impl Caught {
             place,
             connection: Some(connection),
             port: None,
+            process: None,
             panic,
         }
     }
@@ -41,7 +43,15 @@ impl Caught {
             place,
             connection: None,
             port: Some(port),
+            process: None,
             panic,
+        }
+    }
+
+    pub(crate) fn of_process(pid: u32, place: &'static str, panic: Panic) -> Self {
+        Self {
+            process: Some(pid),
+            ..Self::elsewhere(place, panic)
         }
     }
 
@@ -50,6 +60,7 @@ impl Caught {
             place,
             connection: None,
             port: None,
+            process: None,
             panic,
         }
     }
@@ -69,6 +80,11 @@ impl Caught {
         self.port
     }
 
+    /// The number of the process, if it was a process's.
+    pub fn process(&self) -> Option<u32> {
+        self.process
+    }
+
     /// The panic.
     pub fn panic(&self) -> &Panic {
         &self.panic
@@ -81,6 +97,7 @@ impl fmt::Display for Caught {
             place,
             connection,
             port,
+            process,
             panic,
         } = self;
         write!(f, "panic in {place}")?;
@@ -89,6 +106,9 @@ impl fmt::Display for Caught {
         }
         if let Some(port) = port {
             write!(f, " of port {port}")?;
+        }
+        if let Some(process) = process {
+            write!(f, " of process {process}")?;
         }
         write!(f, ": {}", panic.message())
     }

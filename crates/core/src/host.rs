@@ -2,8 +2,11 @@ use std::io;
 
 use crate::datagram::PortSetting;
 use crate::guard::Caught;
+use crate::process::{Command, Spawned};
 use crate::threads::{NoThreads, NotTaken, Work};
-use crate::{Address, ConnectionId, DatagramOptions, ListenOptions, ListenerId, PortId, Time};
+use crate::{
+    Address, ConnectionId, DatagramOptions, ListenOptions, ListenerId, Net, PortId, Signal, Time,
+};
 
 /// What must be answered at once, by whatever drives an engine: a reactor, a fake, a simulated
 /// host. Everything else is a fact or an operation.
@@ -67,6 +70,30 @@ pub trait Host: 'static {
         Err(io::ErrorKind::Unsupported.into())
     }
 
+    /// Tell by [`signalled`](crate::driver::signalled) whenever this signal comes to the process.
+    /// Asked for once, however many hear it.
+    ///
+    /// # Errors
+    /// The system's. By default there are no signals: `Unsupported`.
+    fn watch_signal(&self, net: &Net, signal: Signal) -> io::Result<()> {
+        let _ = (net, signal);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Nobody hears this signal any more. Asked again of one that is not watched, perhaps.
+    fn unwatch_signal(&self, signal: Signal) {
+        let _ = signal;
+    }
+
+    /// Start a process. What is to be told to the engine later goes by way of `net`.
+    ///
+    /// # Errors
+    /// The system's. By default there are no processes: `Unsupported`.
+    fn spawn(&self, net: &Net, command: &Command) -> io::Result<Spawned> {
+        let _ = (net, command);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// Do `work` in a thread. By default there are none, and it is given back.
     ///
     /// # Errors
@@ -91,7 +118,7 @@ pub trait Host: 'static {
         0
     }
 
-    /// Whether [`calls`](Self::calls) and [`port_calls`](Self::port_calls) are to be told. Asked once, when an engine is made.
+    /// Whether [`calls`](Self::calls) and [`port_calls`](Self::port_calls) are to be told. Asked when an engine is made, and then only if that was so.
     fn notes_calls(&self) -> bool {
         false
     }

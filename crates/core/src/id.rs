@@ -55,3 +55,7 @@ id! {
     /// Names a datagram port of one engine.
     PortId
 }
+id! {
+    /// Names a child process of one engine. Not its number in the system.
+    ProcessId
+}

@@ -67,6 +67,7 @@ mod planted;
 
 mod address;
 mod any;
+mod calls;
 mod chunk;
 mod connect;
 mod connection;
@@ -93,21 +94,26 @@ mod layer;
 mod lending;
 mod limits;
 mod link;
+mod listen_options;
 mod listener;
 mod lookup;
 mod looping_call;
 mod net;
+mod netstat;
 mod outbox;
 mod place;
 mod pooled;
+mod process;
 mod protocol;
 mod race;
 mod random;
 mod remote;
 mod shared;
+mod signals;
 mod slots;
 mod stack;
 mod staging;
+mod stdio;
 mod threads;
 mod time;
 mod timer;
@@ -129,7 +135,7 @@ pub use self::datagram::{
     DatagramAddress, DatagramError, DatagramOptions, DatagramPort, DatagramProtocol,
     DatagramTransport, Interface,
 };
-pub use self::descriptor::{Adopted, Descriptor, DescriptorError};
+pub use self::descriptor::{Adopted, Descriptor, DescriptorError, Taken};
 pub use self::disconnect::{Disconnect, IoFailure, Limit, Timeout};
 pub use self::endpoint::{Endpoint, Family, ToEndpoint};
 pub use self::error::{
@@ -137,21 +143,29 @@ pub use self::error::{
 };
 pub use self::factory::{Built, Factory, connection_factory, factory};
 pub use self::filter::{Filter, Sides, WireEnd};
-pub use self::id::{AttemptId, ConnectionId, ListenerId, LookupId, PortId};
+pub use self::id::{AttemptId, ConnectionId, ListenerId, LookupId, PortId, ProcessId};
 pub use self::layer::Layered;
 pub use self::limits::{Limits, WhenFull};
+pub use self::listen_options::ListenOptions;
 pub use self::listener::Listener;
 pub use self::looping_call::{LoopingCall, Ticked};
 pub use self::net::Net;
+pub use self::netstat::{Netstat, NetstatRow, NetstatState};
 pub use self::place::{NameError, Place};
+pub use self::process::{
+    ChildFd, Command, ExitStatus, OutputError, Process, ProcessEnd, ProcessOutput, ProcessProtocol,
+    ProcessTransport, Signal, SignalError, SpawnError, TerminalSize, UnknownSignal,
+};
 pub use self::protocol::Protocol;
 pub use self::remote::Remote;
+pub use self::signals::SignalWatch;
+pub use self::stdio::Stdio;
 pub use self::threads::ThreadError;
 pub use self::time::Time;
 pub use self::timer::Timer;
 pub use self::tls_failure::{CertificateFault, TlsFailure};
 pub use self::transport::Transport;
-pub use self::unix::{Credentials, ListenOptions, UnixListen};
+pub use self::unix::{Credentials, UnixListen};
 pub use self::wrapper::{Pass, Wrapper};
 
 /// For those who write drivers: the engine, what it asks for, and what it must be told.
@@ -163,6 +177,8 @@ pub mod driver {
     pub use crate::guard::Caught;
     pub use crate::host::Host;
     pub use crate::lookup::resolved;
+    pub use crate::process::{ChildControl, Spawned};
+    pub use crate::signals::signalled;
     pub use crate::threads::{NoThreads, NotTaken, Work, defer_to};
-    pub use crate::wire::{Close, Closing, Interest, Op, Sending, Wire};
+    pub use crate::wire::{Close, Closing, Interest, Op, Sending, Ways, Wire};
 }

@@ -16,6 +16,7 @@ use std::time::Duration;
 #[doc(alias = "suggestThreadPoolSize")]
 #[doc(alias = "bufferSize")]
 #[doc(alias = "get_write_buffer_limits")]
+#[doc(alias = "slow_callback_duration")]
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Limits {
@@ -79,6 +80,9 @@ pub struct Limits {
     pub before_stop_timeout: Duration,
     /// After `stop`, connections that have not ended by themselves are aborted. 5 s.
     pub stop_timeout: Duration,
+    /// After the exit of a process, a descriptor of it that others hold and do not use is closed
+    /// after this long. 5 s; a command may have its own.
+    pub after_exit_timeout: Duration,
     /// A closed socket whose peer had not ended is kept, read and discarded for at most this
     /// long, so that the kernel does not destroy the last reply. 5 s.
     pub linger: Duration,
@@ -104,6 +108,11 @@ pub struct Limits {
     pub datagram_queue: usize,
     /// Datagrams taken from one port in one turn. 64.
     pub turn_datagrams: usize,
+    /// A callback that takes longer is logged as a warning, with its name and whose it is, and
+    /// counted: [`Net::slow_callbacks`](crate::Net::slow_callbacks). That costs a look at the clock
+    /// for each callback, so by default nobody looks: `None`. What asyncio has in its debug mode
+    /// is 100 ms.
+    pub slow_callback: Option<Duration>,
     /// Threads of the pool behind `Net::defer_to_thread` that stay when there is nothing to do,
     /// once there was something. 0.
     pub min_threads: usize,
@@ -168,6 +177,7 @@ impl Default for Limits {
             vain_accepts: 16,
             before_stop_timeout: Duration::from_secs(30),
             stop_timeout: Duration::from_secs(5),
+            after_exit_timeout: Duration::from_secs(5),
             linger: Duration::from_secs(5),
             lingering: 1024,
             turn_connection_bytes: 64 * KIB,
@@ -178,6 +188,7 @@ impl Default for Limits {
             datagram: 65_535,
             datagram_queue: 4 * MIB,
             turn_datagrams: 64,
+            slow_callback: None,
             min_threads: 0,
             max_threads: 10,
             thread_queue: 10_000,

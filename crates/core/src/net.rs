@@ -1,4 +1,5 @@
 use std::cell::{Cell, RefCell};
+use std::convert::Infallible;
 use std::fmt;
 use std::io;
 use std::panic::Location;
@@ -9,12 +10,13 @@ use std::time::Duration;
 use torsade_deferred::Deferred;
 
 use crate::listener::{Listening, News};
-use crate::shared::{Shared, State, StopAsked};
+use crate::shared::{Ready, Shared, State, StopAsked};
 use crate::timers::Action;
 use crate::{
-    Address, ConnectError, DatagramOptions, DatagramProtocol, DatagramTransport, Endpoint,
-    EndpointError, Factory, Gone, Limits, ListenError, Listener, ListenerId, Place, Protocol,
-    Remote, Time, Timer, ToEndpoint, Transport, UnixAddress, UnixListen, connect, datagram, hooks,
+    Address, Command, ConnectError, DatagramOptions, DatagramProtocol, DatagramTransport, Endpoint,
+    EndpointError, Factory, Gone, Limits, ListenError, Listener, ListenerId, Netstat, Place,
+    Process, ProcessProtocol, ProcessTransport, Protocol, Remote, SpawnError, Time, Timer,
+    ToEndpoint, Transport, UnixAddress, UnixListen, connect, datagram, hooks, process,
 };
 
 /// The local handle of a reactor, and what programs are written against: a real reactor gives
@@ -192,6 +194,61 @@ impl Net {
         Err(refused)
     }
 
+    /// Run a program, and give what it writes to `protocol`.
+    ///
+    /// It is started before this returns; [`connection_made`](ProcessProtocol::connection_made) is
+    /// called when the current callback has returned and its pipes are there. Only this process is
+    /// ever waited for, so children that others started are theirs. Nothing blocks but the start
+    /// itself, until the system has the program.
+    ///
+    /// ```
+    /// use torsade_core::{Command, Net, ProcessProtocol, ProcessTransport, SpawnError};
+    ///
+    /// struct Shout;
+    /// impl ProcessProtocol for Shout {
+    ///     fn out_received(&mut self, _: &ProcessTransport<Self>, data: &[u8]) {
+    ///         println!("{}", String::from_utf8_lossy(data).to_uppercase());
+    ///     }
+    /// }
+    ///
+    /// fn list(net: &Net) -> Result<(), SpawnError> {
+    ///     net.spawn_process(&Command::new("ls").arg("-l"), Shout)?;
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// [`SpawnError::NotFound`] and [`SpawnError::NotPermitted`] for the program, and whatever else
+    /// the system has against it.
+    #[doc(alias = "spawnProcess")]
+    #[doc(alias = "subprocess_exec")]
+    #[doc(alias = "subprocess_shell")]
+    #[doc(alias = "IReactorProcess")]
+    #[track_caller]
+    pub fn spawn_process<P: ProcessProtocol>(
+        &self,
+        command: &Command,
+        protocol: P,
+    ) -> Result<ProcessTransport<P>, SpawnError> {
+        process::spawn(&self.0, command, protocol)
+    }
+
+    /// Child processes whose `process_ended` has not been called yet.
+    ///
+    /// ```
+    /// # use torsade_core::{Command, ProcessProtocol};
+    /// # struct Quiet;
+    /// # impl ProcessProtocol for Quiet {}
+    /// let reactor = torsade_testing::MemoryReactor::new();
+    /// reactor.net().spawn_process(&Command::new("true"), Quiet)?;
+    /// assert_eq!(reactor.net().processes().len(), 1);
+    /// # Ok::<(), torsade_core::SpawnError>(())
+    /// ```
+    pub fn processes(&self) -> Vec<Process> {
+        let processes = self.0.processes.borrow();
+        processes.values().cloned().map(process::handle).collect()
+    }
+
     /// Open a port for datagrams that is a Unix socket.
     ///
     /// At [`UnixAddress::Unnamed`] it has no name, and nobody can answer to it: that does for those
@@ -263,6 +320,10 @@ impl Net {
         match place {
             Place::Address(address) => Ok(address.clone()),
             Place::Scoped { ip, zone, port } => Ok(connect::scoped(&self.0, *ip, zone, *port)?),
+            Place::Process(_) => {
+                let place = place.to_string();
+                Err(EndpointError::Process { place }.into())
+            }
             Place::Name { host, port } => Err(ListenError::Name {
                 host: host.as_ref().into(),
                 port: *port,
@@ -448,6 +509,18 @@ impl Net {
         }
     }
 
+    /// Everything that is open, listed for people or for a status page, as it is when the callbacks
+    /// under way have returned.
+    ///
+    /// Every connection is looked at, so it is nothing to ask for a thousand times a second.
+    pub fn netstat(&self) -> Deferred<Netstat, Infallible> {
+        let (resolver, listing) = Deferred::new();
+        if self.is_alive() {
+            self.0.push_ready(Ready::Netstat(resolver));
+        }
+        listing
+    }
+
     /// The bounds in force.
     pub fn limits(&self) -> &Limits {
         self.0.limits()
@@ -520,6 +593,31 @@ impl Net {
     /// Datagrams that no port sent, because its queue was full or it was closed.
     pub fn dropped_datagrams(&self) -> u64 {
         self.0.dropped_datagrams()
+    }
+
+    /// Callbacks that took longer than [`Limits::slow_callback`]; 0 if that is not set.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use torsade_core::{Limits, Protocol, Transport};
+    /// use torsade_testing::{Clock, StringTransport};
+    ///
+    /// struct Ponderous;
+    /// impl Protocol for Ponderous {
+    ///     fn data_received(&mut self, _: &Transport<Self>, _: &[u8]) {
+    ///         Clock::stall(Duration::from_millis(150)); // thinks
+    ///     }
+    /// }
+    ///
+    /// let mut limits = Limits::default();
+    /// limits.slow_callback = Some(Duration::from_millis(100));
+    /// let mut t = StringTransport::builder().limits(limits).serve(Ponderous);
+    /// t.feed("why?");
+    /// assert_eq!(t.net().slow_callbacks(), 1);
+    /// ```
+    #[doc(alias = "slow_callback_duration")]
+    pub fn slow_callbacks(&self) -> u64 {
+        self.0.calls.slow()
     }
 
     /// Where the timers were set that are armed and belong to no connection.

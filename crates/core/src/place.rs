@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::{Address, Adopted, EndpointError, UnixAddress};
+use crate::{Address, Adopted, Command, EndpointError, UnixAddress};
 
 /// One of the places that an [`Endpoint`](crate::Endpoint) holds: an address, or what is turned
 /// into addresses when somebody connects to it.
@@ -43,6 +43,9 @@ pub enum Place {
         /// The port.
         port: u16,
     },
+    /// A program, which is started when somebody connects to it: its standard input and output are
+    /// the connection.
+    Process(Arc<Command>),
 }
 
 impl Place {
@@ -111,6 +114,7 @@ impl fmt::Display for Place {
             Self::Address(address) => address.fmt(f),
             Self::Name { host, port } => write!(f, "{host}:{port}"),
             Self::Scoped { ip, zone, port } => write!(f, "[{ip}%{zone}]:{port}"),
+            Self::Process(command) => write!(f, "process:{}", command.program().display()),
         }
     }
 }
@@ -130,6 +134,12 @@ impl From<SocketAddr> for Place {
 impl From<UnixAddress> for Place {
     fn from(address: UnixAddress) -> Self {
         Self::Address(address.into())
+    }
+}
+
+impl From<Command> for Place {
+    fn from(command: Command) -> Self {
+        Self::Process(command.into())
     }
 }
 

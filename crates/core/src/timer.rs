@@ -66,6 +66,7 @@ impl Timer {
             Some(Action::Port(port, continuation)) => {
                 port.waits.leave(&**continuation);
             }
+            Some(Action::Process(child, continuation)) => child.leave(&**continuation),
             _ => {}
         }
         drop(action);

@@ -6,9 +6,10 @@ use crate::continuation::Continuation;
 use crate::datagram::Port;
 use crate::link::Link;
 use crate::pooled::Pooled;
+use crate::process::Child;
 use crate::slots::Key;
 use crate::wheel::Wheel;
-use crate::{ConnectionId, LookupId};
+use crate::{ConnectionId, LookupId, ProcessId};
 
 /// All timers of an engine.
 pub(crate) type Timers = Wheel<Action>;
@@ -22,10 +23,16 @@ pub(crate) enum Action {
     Connection(Rc<Link>, Rc<dyn Continuation<Link>>),
     /// The user's, belonging to a datagram port.
     Port(Rc<Port>, Rc<dyn Continuation<Port>>),
+    /// The user's, belonging to a process.
+    Process(Rc<Child>, Rc<dyn Continuation<Child>>),
+    /// When what others hold of a process that has exited is closed.
+    AfterExit(ProcessId),
     /// The deadline of a connect.
     Connect(ConnectId),
     /// When a connect tries its next place.
     NextAttempt(ConnectId),
+    /// When a step of a connect that found no room tries again.
+    Again(ConnectId, u32),
     /// The deadline of a look-up.
     Lookup(LookupId),
     /// The deadline of a close that is being flushed.

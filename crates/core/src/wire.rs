@@ -32,6 +32,23 @@ pub trait Wire<S> {
         0
     }
 
+    /// Which ways bytes go through a socket. Asked when it is a connection's for the first time.
+    fn ways(&self, socket: &S) -> Ways {
+        let _ = socket;
+        Ways::Both
+    }
+
+    /// Whether bytes may be sent with [`send_lent`](Self::send_lent) and read with what
+    /// `Engine::readable` is given, which is the short way. Where they may not, every output comes
+    /// as a chunk and the engine reads with [`receive`](Self::receive).
+    ///
+    /// So a driver whose usual socket is of one kind need not look which it is on the short way. It
+    /// may be called with lent bytes all the same, and sends none of them.
+    fn takes_short_way(&self, socket: &S) -> bool {
+        let _ = socket;
+        true
+    }
+
     /// Whether descriptors that come with the bytes are wanted from now on. Called only when that
     /// changes. Where they are, the engine reads with [`receive`](Self::receive).
     fn pass_descriptors(&mut self, socket: &mut S, id: ConnectionId, wanted: bool) {
@@ -39,7 +56,8 @@ pub trait Wire<S> {
     }
 
     /// Read once into `buffer`, with the descriptors that come along, which `descriptors` has room
-    /// for. Asked for in `Engine::readable`, instead of the read that it was given.
+    /// for. Asked for in `Engine::readable`, instead of the read that it was given, where
+    /// descriptors are wanted or the socket does not take the short way.
     ///
     /// # Errors
     /// The system's. One that says that descriptors were lost ends the connection.
@@ -92,6 +110,17 @@ pub trait Wire<S> {
     /// Bytes that the kernel holds and the peer has not acknowledged, where the system tells.
     /// Asked once when a flush deadline strikes, to see progress that no writability shows.
     fn unsent(&mut self, socket: &S) -> Option<usize>;
+}
+
+/// Which ways bytes go through a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ways {
+    /// They come and go.
+    Both,
+    /// They only come: the connection begins as one whose output has ended.
+    In,
+    /// They only go: the end of its output is the end of the connection.
+    Out,
 }
 
 /// What became of [`Wire::send`].

@@ -9,7 +9,10 @@ use crate::poller::Poller;
 use crate::socket::Registered;
 use crate::token::Token;
 #[cfg(unix)]
-use crate::{adopting, local};
+use crate::{
+    adopting::{self, Stream},
+    local, stdio,
+};
 
 /// Sockets on their way to the other end, one for an attempt. The engine says when it gives one up.
 #[derive(Debug)]
@@ -38,11 +41,34 @@ impl<P: Poller> Connecting<P> {
         local: Option<&Address>,
     ) -> io::Result<Option<(Registered<P>, Peer)>> {
         let Address::Inet(address) = address else {
-            let (socket, peer) = reach(address)?;
-            return Ok(Some((Registered::new(socket, &self.poller), peer)));
+            return self.reach(address).map(Some);
         };
         self.begin_inet(attempt, *address, local)?;
         Ok(None)
+    }
+
+    /// Connect where that takes no time.
+    #[cfg(unix)]
+    pub(crate) fn reach(&self, address: &Address) -> io::Result<(Registered<P>, Peer)> {
+        let (stream, peer) = reach(address)?;
+        let socket = match stream {
+            Stream::Socket(socket) => Registered::new(socket, &self.poller),
+            Stream::Pipes {
+                input,
+                output,
+                outlet,
+            } => {
+                let ends = (input, output);
+                Registered::of_pipes(ends, outlet, &self.poller).ok_or(ErrorKind::InvalidInput)?
+            }
+        };
+        Ok((socket, peer))
+    }
+
+    /// There are no such addresses here.
+    #[cfg(not(unix))]
+    fn reach(&self, _: &Address) -> io::Result<(Registered<P>, Peer)> {
+        Err(ErrorKind::Unsupported.into())
     }
 
     fn begin_inet(
@@ -100,22 +126,17 @@ pub(crate) fn prepare(socket: &Socket, local: Option<&Address>) -> io::Result<()
 
 /// Connect where that takes no time.
 #[cfg(unix)]
-pub(crate) fn reach(address: &Address) -> io::Result<(Socket, Peer)> {
+pub(crate) fn reach(address: &Address) -> io::Result<(Stream, Peer)> {
     match address {
         Address::Unix(unix) => {
             let socket = local::connect(unix)?;
             let peer = local::peer(&socket, None)?;
-            Ok((socket, peer))
+            Ok((Stream::Socket(socket), peer))
         }
         Address::Adopted(adopted) => adopting::stream(adopted),
+        Address::Stdio => stdio::open(),
         _ => Err(ErrorKind::Unsupported.into()),
     }
-}
-
-/// There are no such addresses here.
-#[cfg(not(unix))]
-fn reach(_: &Address) -> io::Result<(Socket, Peer)> {
-    Err(ErrorKind::Unsupported.into())
 }
 
 /// Whether a connect goes on in the background. One that was interrupted may do so already.

@@ -1,18 +1,28 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
+#[cfg(unix)]
+use std::rc::Rc;
 
 use torsade_core::driver::{Host, NotTaken, PortSetting, Work};
 use torsade_core::{Address, DatagramOptions, Limits, ListenOptions, ListenerId, PortId, Time};
+#[cfg(unix)]
+use torsade_core::{Net, Signal};
 
 use crate::accepting::{Accept, Doors};
 use crate::clock::Clock;
 use crate::datagrams::Ports;
+#[cfg(unix)]
+use crate::hearing::Hearing;
 use crate::listener::Listeners;
 use crate::names::{self, Names};
 use crate::poller::Poller;
 use crate::reserve::Reserve;
 use crate::socket::Registered;
+#[cfg(unix)]
+use crate::stdio::Standing;
 use crate::threads::{Bounds, Pool};
+#[cfg(unix)]
+use crate::watches::Watches;
 
 /// What the engine asks for and must have at once. Shared between the engine, which calls it in
 /// the middle of user code, and the driver.
@@ -22,19 +32,33 @@ pub(crate) struct SystemHost<P: Poller> {
     pub(crate) listeners: Listeners<P>,
     pub(crate) names: Names,
     pub(crate) ports: Ports<Registered<P>>,
+    #[cfg(unix)]
+    pub(crate) watches: Rc<Watches>,
+    #[cfg(unix)]
+    hearing: Hearing,
     poller: P,
     pool: Pool,
+    #[cfg(unix)]
+    pub(crate) standing: Standing,
 }
 
 impl<P: Poller> SystemHost<P> {
     pub(crate) fn new(clock: Clock, names: Names, poller: &P, limits: &Limits) -> Self {
+        #[cfg(unix)]
+        let watches = Watches::new(Box::new(poller.clone()));
         Self {
             clock,
             listeners: Listeners::new(poller, limits),
             names,
             ports: Ports::new(),
+            #[cfg(unix)]
+            hearing: Hearing::new(&watches),
+            #[cfg(unix)]
+            watches,
             poller: poller.clone(),
             pool: Pool::new(Bounds::of(limits)),
+            #[cfg(unix)]
+            standing: Standing::default(),
         }
     }
 }
@@ -50,6 +74,10 @@ impl<P: Poller> Host for SystemHost<P> {
         options: &ListenOptions,
         listener: ListenerId,
     ) -> io::Result<Address> {
+        #[cfg(unix)]
+        if let Address::Stdio = address {
+            return Ok(self.standing.add(listener));
+        }
         self.listeners.listen(address, options, listener)
     }
 
@@ -82,6 +110,31 @@ impl<P: Poller> Host for SystemHost<P> {
 
     fn seed(&self) -> u64 {
         seed()
+    }
+
+    #[cfg(any(
+        target_os = "linux",
+        target_os = "android",
+        target_vendor = "apple",
+        target_os = "freebsd",
+        target_os = "dragonfly",
+    ))]
+    fn spawn(
+        &self,
+        net: &Net,
+        command: &torsade_core::Command,
+    ) -> io::Result<torsade_core::driver::Spawned> {
+        crate::processes::spawn(&self.watches, net, command)
+    }
+
+    #[cfg(unix)]
+    fn watch_signal(&self, net: &Net, signal: Signal) -> io::Result<()> {
+        self.hearing.begin(net, signal)
+    }
+
+    #[cfg(unix)]
+    fn unwatch_signal(&self, signal: Signal) {
+        self.hearing.end(signal);
     }
 
     fn thread(&self, work: Work) -> Result<(), NotTaken> {

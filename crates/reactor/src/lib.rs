@@ -147,6 +147,8 @@ mod eagerness;
 #[cfg(target_os = "linux")]
 mod epoll;
 mod event_loop;
+#[cfg(unix)]
+mod hearing;
 mod host;
 mod linger;
 mod listener;
@@ -155,9 +157,20 @@ mod local;
 mod names;
 #[cfg(unix)]
 mod passing;
+#[cfg(unix)]
+mod pipes;
 mod poller;
 mod portable;
 mod ports;
+// Where a child can be waited for without being reaped.
+#[cfg(any(
+    target_os = "linux",
+    target_os = "android",
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "dragonfly",
+))]
+mod processes;
 mod reactor;
 mod readiness;
 mod reserve;
@@ -165,6 +178,8 @@ mod several;
 #[cfg(unix)]
 mod signals;
 mod socket;
+#[cfg(unix)]
+mod stdio;
 mod system;
 mod teller;
 mod threads;

@@ -59,7 +59,8 @@ pub(crate) fn peer(socket: &Socket, local: Option<&Address>) -> io::Result<Peer>
     })
 }
 
-/// A connection to a listener there. It is made at once or not at all.
+/// A connection to a listener there. It is made at once or not at all: one whose queue is full would
+/// block, which the engine tries again.
 pub(crate) fn connect(to: &UnixAddress) -> io::Result<Socket> {
     let socket = socket(Type::STREAM)?;
     let to = system(to)?;

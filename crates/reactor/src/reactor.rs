@@ -11,6 +11,8 @@ use torsade_deferred::{Deferred, Failure};
 
 use crate::event_loop::{Doorbell, EventLoop, Next};
 #[cfg(unix)]
+use crate::stdio::wait_for_output;
+#[cfg(unix)]
 use crate::watcher::Watcher;
 use crate::{Counters, Driver, ReactorBuilder};
 
@@ -189,7 +191,8 @@ impl Reactor {
     /// Run until a stop that somebody asked for is complete: every connection is closed and told
     /// so. With nothing to do it sleeps; a call that is posted from another thread wakes it.
     ///
-    /// It can be run again. Sockets that only linger (contract C4) are not waited for.
+    /// It can be run again. Sockets that only linger (contract C4) are not waited for; what was
+    /// written to [`Stdio`](torsade_core::Stdio) is, until it has gone to standard output.
     ///
     /// ```
     /// let mut reactor = torsade_reactor::Reactor::new()?;
@@ -211,7 +214,9 @@ impl Reactor {
     pub fn run(&mut self) -> io::Result<()> {
         refuse_inside_callbacks();
         while self.steps()? == Next::Turn {}
-        self.rest()
+        self.rest()?;
+        wait_for_output();
+        Ok(())
     }
 
     /// Run until `deferred` has a result, and return that. If a stop is complete before, the
@@ -470,12 +475,14 @@ impl Drop for Reactor {
         if inner.is_in_turn() {
             // A panic left the turn, so the thread's queue is ours to run.
             inner.shut_down();
+            wait_for_output();
             return;
         }
         match Turn::enter() {
             Some(turn) => {
                 drop(turn);
                 inner.shut_down();
+                wait_for_output();
             }
             None => queue::push(Rc::new(Ending(Cell::new(Some(inner))))),
         }
@@ -489,9 +496,14 @@ impl queue::Job for Ending {
     fn run(self: Rc<Self>) {
         if let Some(mut inner) = self.0.take() {
             inner.shut_down_in_job();
+            wait_for_output();
         }
     }
 }
+
+/// There are no standard streams that anything would have to be waited for.
+#[cfg(not(unix))]
+fn wait_for_output() {}
 
 /// To be told before a wait, not after it.
 fn refuse_inside_callbacks() {

@@ -95,6 +95,7 @@ impl<P: Poller> EventLoop for ReadinessLoop<P> {
             accepts: net.accepted(),
             accept_calls: system.accepting.calls(),
             shed: net.shed(),
+            slow_callbacks: net.slow_callbacks(),
             connections: net.connections(),
             lingering: system.lingering.len(),
             buffered: net.buffered(),
@@ -222,7 +223,7 @@ impl<P: Poller> ReadinessLoop<P> {
     }
 
     fn has_queued(&self) -> bool {
-        self.teller.engine.has_work() || !self.teller.system.answers.is_empty()
+        self.teller.engine.has_work() || self.teller.system.has_answers()
     }
 
     fn deadline(&self) -> Option<Time> {

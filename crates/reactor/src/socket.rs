@@ -8,17 +8,25 @@
 use std::io;
 #[cfg(unix)]
 use std::os::fd::OwnedFd;
+#[cfg(unix)]
+use std::sync::Arc;
 
 use socket2::Socket;
 #[cfg(unix)]
 use torsade_core::Credentials;
 use torsade_core::PortId;
 use torsade_core::driver::Interest;
+#[cfg(unix)]
+use torsade_core::driver::Ways;
 
 use crate::datagrams::PortSocket;
 #[cfg(unix)]
 use crate::event_loop::{Registrar, Registration};
+#[cfg(unix)]
+use crate::pipes::Pipes;
 use crate::poller::{Often, Poller};
+#[cfg(unix)]
+use crate::stdio::Outlet;
 use crate::token::Token;
 
 /// A socket, in its poller whenever somebody is interested in it.
@@ -34,36 +42,82 @@ use crate::token::Token;
 /// closed: that is the promise of [`Kept`], which `unsafe` code relies on. That is why there is no
 /// way to take it out and no `&mut` to replace it through.
 #[derive(Debug)]
-pub(crate) struct Registered<P: Poller> {
-    socket: Socket,
+pub(crate) struct Registered<P: Poller>(Ends<P>);
+
+/// What is owned. What every message needs of either lies at the same place in both, so that no
+/// message costs a look which it is.
+#[derive(Debug)]
+enum Ends<P: Poller> {
+    Socket {
+        socket: Socket,
+        /// The interest that the poller knows of. With neither wanted the socket is not in it.
+        interest: Interest,
+        poller: P,
+    },
+    #[cfg(unix)]
+    Pipes {
+        /// What is read from; without that, what is written to.
+        socket: Socket,
+        interest: Interest,
+        more: Box<Piped<P>>,
+    },
+}
+
+/// What a connection over pipes has beside the first of them.
+#[cfg(unix)]
+#[derive(Debug)]
+pub(crate) struct Piped<P: Poller> {
     poller: P,
-    /// The interest that the poller knows of. With neither wanted the socket is not in it.
-    interest: Interest,
+    /// What is written to, if that is not what is read from.
+    output: Option<Registered<P>>,
+    pub(crate) pipes: Pipes,
 }
 
 impl<P: Poller> Registered<P> {
     /// A socket that nobody is interested in yet.
     pub(crate) fn new(socket: Socket, poller: &P) -> Self {
-        Self {
+        Self(Ends::Socket {
             socket,
-            poller: poller.clone(),
             interest: Interest::default(),
-        }
+            poller: poller.clone(),
+        })
     }
 
     #[inline]
     pub(crate) fn socket(&self) -> &Socket {
-        &self.socket
+        match &self.0 {
+            Ends::Socket { socket, .. } => socket,
+            #[cfg(unix)]
+            Ends::Pipes { socket, .. } => socket,
+        }
     }
 
-    /// What the poller reports.
+    /// What the poller reports of the socket.
     #[inline]
     pub(crate) fn interest(&self) -> Interest {
-        self.interest
+        match self.0 {
+            Ends::Socket { interest, .. } => interest,
+            #[cfg(unix)]
+            Ends::Pipes { interest, .. } => interest,
+        }
+    }
+
+    /// Whether it is one socket, and no pipes.
+    #[inline]
+    pub(crate) fn is_socket(&self) -> bool {
+        matches!(self.0, Ends::Socket { .. })
     }
 
     /// From now on report these events, as being about `token`.
     pub(crate) fn want(&mut self, token: Token, interest: Interest) -> io::Result<()> {
+        #[cfg(unix)]
+        if let Ends::Pipes { .. } = &self.0 {
+            return self.want_of_pipes(token, interest);
+        }
+        self.want_own(token, interest)
+    }
+
+    fn want_own(&mut self, token: Token, interest: Interest) -> io::Result<()> {
         if !is_in(interest) {
             return self.leave();
         }
@@ -81,26 +135,154 @@ impl<P: Poller> Registered<P> {
     }
 
     fn put(&mut self, token: Token, interest: Interest, often: Often) -> io::Result<()> {
-        if is_in(self.interest) {
-            self.poller.modify(&self.socket, token, interest, often)?;
+        let (socket, poller) = (self.socket(), self.poller());
+        let asked = self.asked(interest);
+        if is_in(self.interest()) {
+            poller.modify(socket, token, asked, often)?;
         } else {
             // The socket is open, because it is owned. It stays so until `self` is dropped, and
             // `drop` tells the poller first: from here on `self.interest` says that it has to,
             // unless adding it failed. If `self` is forgotten instead, the socket is never closed.
             // The poller itself outlives the registration by the handle that `self` holds.
-            self.poller
-                .add(Kept(&self.socket), token, interest, often)?;
+            poller.add(Kept(socket), token, asked, often)?;
         }
-        self.interest = interest;
+        self.set_interest(interest);
         Ok(())
     }
 
     fn leave(&mut self) -> io::Result<()> {
-        if is_in(self.interest) {
-            self.poller.delete(&self.socket)?;
-            self.interest = Interest::default();
+        if is_in(self.interest()) {
+            self.poller().delete(self.socket())?;
+            self.set_interest(Interest::default());
         }
         Ok(())
+    }
+
+    #[inline]
+    fn poller(&self) -> &P {
+        match &self.0 {
+            Ends::Socket { poller, .. } => poller,
+            #[cfg(unix)]
+            Ends::Pipes { more, .. } => &more.poller,
+        }
+    }
+
+    fn set_interest(&mut self, now: Interest) {
+        match &mut self.0 {
+            Ends::Socket { interest, .. } => *interest = now,
+            #[cfg(unix)]
+            Ends::Pipes { interest, .. } => *interest = now,
+        }
+    }
+
+    /// What the poller is to say for this interest.
+    fn asked(&self, interest: Interest) -> Interest {
+        #[cfg(unix)]
+        if let Ends::Pipes { more, .. } = &self.0
+            && more.pipes.ways() == Ways::Out
+        {
+            // A terminal that is only written to may have input, which is not ours. That it is
+            // broken is said to who wants nothing.
+            let readable = false;
+            return Interest {
+                readable,
+                ..interest
+            };
+        }
+        interest
+    }
+}
+
+/// Pipes: one descriptor, or one for each direction.
+#[cfg(unix)]
+impl<P: Poller> Registered<P> {
+    /// Pipes that nobody is interested in yet; none of neither.
+    pub(crate) fn of_pipes(
+        (input, output): (Option<Socket>, Option<Socket>),
+        outlet: Option<Arc<Outlet>>,
+        poller: &P,
+    ) -> Option<Self> {
+        let pipes = Pipes::of(input.is_some(), output.is_some(), outlet)?;
+        let (socket, output) = match (input, output) {
+            (Some(input), output) => (input, output),
+            (None, output) => (output?, None),
+        };
+        let more = Piped {
+            poller: poller.clone(),
+            output: output.map(|output| Self::new(output, poller)),
+            pipes,
+        };
+        Some(Self(Ends::Pipes {
+            socket,
+            interest: Interest::default(),
+            more: Box::new(more),
+        }))
+    }
+
+    /// What is special of pipes, and what is read from, if these are pipes.
+    #[inline]
+    pub(crate) fn piped(&mut self) -> Option<(&Socket, &mut Piped<P>)> {
+        match &mut self.0 {
+            Ends::Socket { .. } => None,
+            Ends::Pipes { socket, more, .. } => Some((socket, more)),
+        }
+    }
+
+    pub(crate) fn ways(&self) -> Ways {
+        match &self.0 {
+            Ends::Socket { .. } => Ways::Both,
+            Ends::Pipes { more, .. } => more.pipes.ways(),
+        }
+    }
+
+    /// What is written to, as long as it is open.
+    pub(crate) fn output(&self) -> Option<&Socket> {
+        match &self.0 {
+            Ends::Socket { socket, .. } => Some(socket),
+            Ends::Pipes { socket, more, .. } => match more.pipes.ways() {
+                Ways::Out => Some(socket),
+                _ => more.output.as_ref().map(Self::socket),
+            },
+        }
+    }
+
+    #[cold]
+    fn want_of_pipes(&mut self, token: Token, interest: Interest) -> io::Result<()> {
+        let mut own = interest;
+        if let Ends::Pipes { more, .. } = &mut self.0
+            && more.pipes.ways() != Ways::Out
+        {
+            own.writable = false;
+            let theirs = Interest {
+                readable: false,
+                ..interest
+            };
+            if let Some(output) = &mut more.output {
+                output.want(token, theirs)?;
+            }
+        }
+        self.want_own(token, own)
+    }
+}
+
+/// Whether somebody waits for room for output.
+impl<P: Poller> Registered<P> {
+    pub(crate) fn wants_room(&self) -> bool {
+        #[cfg(unix)]
+        if let Ends::Pipes { more, .. } = &self.0
+            && let Some(output) = &more.output
+        {
+            return output.interest().writable;
+        }
+        self.interest().writable
+    }
+}
+
+#[cfg(unix)]
+impl<P: Poller> Piped<P> {
+    /// Close what is written to. What is read from as well stays open.
+    pub(crate) fn close_output(&mut self) {
+        self.output = None;
     }
 }
 
@@ -119,15 +301,15 @@ impl Kept<'_> {
 
 impl<P: Poller> Drop for Registered<P> {
     fn drop(&mut self) {
-        if is_in(self.interest) {
-            self.poller.closes(&self.socket);
+        if is_in(self.interest()) {
+            self.poller().closes(self.socket());
         }
     }
 }
 
 impl<P: Poller> PortSocket for Registered<P> {
     fn socket(&self) -> &Socket {
-        &self.socket
+        self.socket()
     }
 
     fn want(&mut self, port: PortId, interest: Interest) -> io::Result<()> {
@@ -157,7 +339,7 @@ impl<P: Poller> Registrar for P {
 #[cfg(unix)]
 impl<P: Poller> Registration for Foreign<P> {
     fn socket(&self) -> &Socket {
-        &self.0.socket
+        self.0.socket()
     }
 }
 

@@ -7,6 +7,8 @@ use std::time::Duration;
 use socket2::Socket;
 #[cfg(unix)]
 use torsade_core::Descriptor;
+#[cfg(unix)]
+use torsade_core::driver::Ways;
 use torsade_core::driver::{Chunk, Close, Closing, Departures, Interest, Sending, Wire};
 use torsade_core::{Address, AttemptId, ConnectionId, Limits, ListenerId, Peer, PortId, Time};
 
@@ -16,6 +18,8 @@ use crate::host::SystemHost;
 use crate::linger::Lingering;
 #[cfg(unix)]
 use crate::passing;
+#[cfg(unix)]
+use crate::pipes;
 use crate::poller::Poller;
 use crate::socket::{Registered, unsent};
 use crate::token::Token;
@@ -47,7 +51,10 @@ pub(crate) enum Answer<P: Poller> {
     ConnectFailed(AttemptId, io::Error),
     /// The poller refused the connection's socket: it would never be heard of again.
     Unwatched(ConnectionId, io::Error),
-    /// The same of a datagram port. It may be heard of again when it wants something else.
+    /// The connection's output is broken, and its input is over when what had come is read.
+    Broken(ConnectionId),
+    /// The poller refused a datagram port's socket. It may be heard of again when it wants
+    /// something else.
     Deaf(PortId, io::Error),
 }
 
@@ -56,11 +63,11 @@ impl<P: Poller> System<P> {
         Self {
             poller: poller.clone(),
             accepting: Accepting::new(Rc::clone(&host), limits),
+            #[cfg(unix)]
+            watches: Rc::clone(&host.watches),
             host,
             connecting: Connecting::new(poller),
             lingering: Lingering::new(limits),
-            #[cfg(unix)]
-            watches: Watches::new(Box::new(poller.clone())),
             answers: VecDeque::new(),
         }
     }
@@ -90,7 +97,16 @@ impl<P: Poller> System<P> {
 
     /// Whether there is nothing to do here but what the engine asks for, or what is due.
     pub(crate) fn is_quiet(&self) -> bool {
-        self.answers.is_empty() && !self.accepting.is_waiting()
+        !self.has_answers() && !self.accepting.is_waiting()
+    }
+
+    /// Whether there is something to tell without any wait.
+    pub(crate) fn has_answers(&self) -> bool {
+        #[cfg(unix)]
+        if !self.host.standing.is_empty() {
+            return true;
+        }
+        !self.answers.is_empty()
     }
 
     /// When something of the driver's own is due.
@@ -122,9 +138,14 @@ impl<P: Poller> Wire<Registered<P>> for System<P> {
     fn send(
         &mut self,
         socket: &mut Registered<P>,
-        _id: ConnectionId,
+        #[cfg_attr(not(unix), expect(unused_variables, reason = "there are no pipes"))]
+        id: ConnectionId,
         mut chunk: Box<Chunk>,
     ) -> Sending {
+        #[cfg(unix)]
+        if !socket.is_socket() {
+            return self.send_to_pipe(socket, id, chunk);
+        }
         match send(socket.socket(), &mut chunk) {
             Ok(()) => Sending::Done(chunk),
             Err(error) => {
@@ -142,6 +163,16 @@ impl<P: Poller> Wire<Registered<P>> for System<P> {
         transfer::send(socket.socket(), bytes).unwrap_or(0)
     }
 
+    #[inline]
+    fn takes_short_way(&self, socket: &Registered<P>) -> bool {
+        socket.is_socket()
+    }
+
+    #[cfg(unix)]
+    fn ways(&self, socket: &Registered<P>) -> Ways {
+        socket.ways()
+    }
+
     #[cfg(unix)]
     fn receive(
         &mut self,
@@ -149,6 +180,9 @@ impl<P: Poller> Wire<Registered<P>> for System<P> {
         buffer: &mut [u8],
         descriptors: &mut Vec<Descriptor>,
     ) -> io::Result<usize> {
+        if let Some((input, piped)) = socket.piped() {
+            return piped.pipes.receive(input, buffer);
+        }
         passing::receive(socket.socket(), buffer, descriptors)
     }
 
@@ -156,18 +190,39 @@ impl<P: Poller> Wire<Registered<P>> for System<P> {
         if let Err(error) = socket.want(Token::Connection(id), interest) {
             // So that output, too, finds the connection broken.
             let _ = socket.socket().shutdown(Shutdown::Both);
+            #[cfg(unix)]
+            if let Some((_, piped)) = socket.piped() {
+                piped.pipes.give_up();
+                piped.close_output();
+            }
             self.answers.push_back(Answer::Unwatched(id, error));
+        }
+        #[cfg(unix)]
+        if let Some((_, piped)) = socket.piped()
+            && piped.pipes.is_broken()
+        {
+            self.answers.push_back(Answer::Broken(id));
         }
     }
 
     fn shutdown(&mut self, socket: &mut Registered<P>, _id: ConnectionId) {
+        #[cfg(unix)]
+        if let Some((_, piped)) = socket.piped() {
+            return piped.close_output();
+        }
         // It fails if the peer reset the connection, which reading tells better.
         let _ = socket.socket().shutdown(Shutdown::Write);
     }
 
-    fn close(&mut self, socket: Registered<P>, id: ConnectionId, how: Close) -> Closing {
+    fn close(&mut self, mut socket: Registered<P>, id: ConnectionId, how: Close) -> Closing {
+        #[cfg(unix)]
+        if let Some((_, piped)) = socket.piped() {
+            piped.pipes.close(how);
+        }
         match how {
             Close::Plain => {}
+            // Pipes have no reset, and nothing on its way that unread input would destroy.
+            _ if !socket.is_socket() => {}
             Close::Reset => {
                 let _ = socket.socket().set_linger(Some(Duration::ZERO));
             }
@@ -198,6 +253,28 @@ impl<P: Poller> Wire<Registered<P>> for System<P> {
 
     fn unsent(&mut self, socket: &Registered<P>) -> Option<usize> {
         unsent(socket.socket())
+    }
+}
+
+#[cfg(unix)]
+impl<P: Poller> System<P> {
+    #[cold]
+    fn send_to_pipe(
+        &mut self,
+        socket: &mut Registered<P>,
+        id: ConnectionId,
+        mut chunk: Box<Chunk>,
+    ) -> Sending {
+        match pipes::write(socket.output(), &mut chunk) {
+            Ok(()) => Sending::Done(chunk),
+            Err(mut error) => {
+                if let Some((input, piped)) = socket.piped() {
+                    error = piped.pipes.broke(input, error);
+                    self.answers.push_back(Answer::Broken(id));
+                }
+                Sending::Failed(chunk, error)
+            }
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 use std::io::{self, ErrorKind};
 
+#[cfg(unix)]
+use torsade_core::Address;
 use torsade_core::driver::Engine;
 use torsade_core::{ConnectionId, ListenerId, PortId};
 
@@ -10,6 +12,8 @@ use crate::poller::{Poller, Ready};
 #[cfg(unix)]
 use crate::signals::Signals;
 use crate::socket::Registered;
+#[cfg(unix)]
+use crate::stdio;
 use crate::system::{Answer, System};
 use crate::token::Token;
 use crate::transfer;
@@ -58,6 +62,10 @@ impl<P: Poller> Teller<P> {
 impl<P: Poller> Teller<P> {
     /// Tell what came up where nothing could be told.
     pub(crate) fn tell_answers(&mut self) {
+        #[cfg(unix)]
+        while let Some(listener) = self.system.host.standing.take() {
+            self.tell_standing(listener);
+        }
         // Those present now; what they lead to waits for the next turn.
         for _ in 0..self.system.answers.len() {
             match self.system.answers.pop_front() {
@@ -73,10 +81,25 @@ impl<P: Poller> Teller<P> {
                     // Its input may have ended before; then sending is what must fail.
                     self.engine.writable(&mut self.system, id);
                 }
+                Some(Answer::Broken(id)) => self.tell_broken(id),
                 Some(Answer::Deaf(port, error)) => {
                     self.engine.datagram_failed(&mut self.system, port, error);
                 }
                 None => return,
+            }
+        }
+    }
+
+    #[cfg(unix)]
+    fn tell_standing(&mut self, listener: ListenerId) {
+        let system = &mut self.system;
+        match system.connecting.reach(&Address::Stdio) {
+            Ok((socket, peer)) => {
+                self.engine.accepted(system, listener, socket, peer);
+            }
+            Err(error) => {
+                self.engine
+                    .accept_failed(system, listener, stdio::peer(), error);
             }
         }
     }
@@ -156,7 +179,7 @@ impl<P: Poller> Teller<P> {
         }
         if event.is_writable()
             && let Some(socket) = self.engine.socket(id)
-            && socket.interest().writable
+            && socket.wants_room()
         {
             self.engine.writable(&mut self.system, id);
         }
@@ -181,6 +204,16 @@ impl<P: Poller> Teller<P> {
             return 0;
         }
         self.system.lingering.readable(id, &mut self.buffer)
+    }
+
+    /// The output of pipes broke: read on, a buffer in a turn, until what had come is over.
+    fn tell_broken(&mut self, id: ConnectionId) {
+        self.tell_readable(id);
+        if let Some(socket) = self.engine.socket(id)
+            && socket.interest().readable
+        {
+            self.system.answers.push_back(Answer::Broken(id));
+        }
     }
 
     fn accept(&mut self, listener: ListenerId, turn: u64) {

@@ -40,7 +40,7 @@
 //! | to | see |
 //! |---|---|
 //! | listen or connect where a setting says | [`server`], [`client`], [`Endpoints`] |
-//! | write such a text | [`TcpServerEndpoint`], [`TcpClientEndpoint`], [`UnixServerEndpoint`], [`UnixClientEndpoint`] |
+//! | write such a text | [`TcpServerEndpoint`], [`TcpClientEndpoint`], [`UnixServerEndpoint`], [`UnixClientEndpoint`], [`ProcessClientEndpoint`] |
 //! | show what is wrong with it, and where | [`TextError`] |
 //! | stand behind haproxy, nginx, a load balancer | [`ProxyProtocol`] |
 //! | be such a proxy | [`SendProxy`], [`ProxyHeader`] |
@@ -59,8 +59,9 @@ pub use self::proxy::{
     ReadProxy, SendProxy, Tlv,
 };
 pub use self::text::{
-    Arguments, Endpoints, TcpClientEndpoint, TcpServerEndpoint, TextError, TextFault,
-    UnixClientEndpoint, UnixServerEndpoint, client, quote, server,
+    Arguments, Endpoints, PassedSocket, ProcessClientEndpoint, TcpClientEndpoint,
+    TcpServerEndpoint, TextError, TextFault, UnixClientEndpoint, UnixServerEndpoint, Value, client,
+    quote, server,
 };
 pub use self::tree::{
     Backoff, ClientError, ClientFailure, ClientService, Cut, Drained, MultiService, ServerService,

@@ -34,6 +34,7 @@ use crate::ledger;
 /// | left | if | made where |
 /// |---|---|---|
 /// | a connection | its `connection_lost` has not been called | the `listen` or the `connect`, the `serve` of a string transport |
+/// | a process | its `process_ended` has not been called | the `spawn_process` |
 /// | a timer | it is armed, and belongs to no connection | the `call_later` |
 /// | a Deferred | it has no result, and both its resolver and somebody who waits are there | the `Deferred::new`, or what made it, as a `connect` |
 ///
@@ -234,6 +235,8 @@ impl Made {
         let timers = timers.map(|site| format!("a timer is armed that was set at {site}"));
         let ports = engine.port_sites().into_iter();
         let ports = ports.map(|site| format!("a port is open that was bound at {site}"));
-        open.chain(ports).chain(timers).collect()
+        let processes = engine.process_sites().into_iter();
+        let processes = processes.map(|site| format!("a process runs that was spawned at {site}"));
+        open.chain(ports).chain(processes).chain(timers).collect()
     }
 }

@@ -1,9 +1,11 @@
 use std::fmt;
+use std::io;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use torsade_core::{Address, Credentials, Limits, Net, Peer, Place, ToEndpoint};
+use torsade_core::driver::signalled;
+use torsade_core::{Address, Credentials, Limits, Net, Peer, Place, Signal, ToEndpoint};
 use torsade_deferred::{Deferred, Failure};
 
 use crate::connects::Policy;
@@ -12,7 +14,7 @@ use crate::ledger;
 use crate::network::Queued;
 use crate::string_transport::finish;
 use crate::world::{self, World};
-use crate::{FarEnd, PendingConnect};
+use crate::{FakeProcess, FarEnd, PendingConnect};
 
 /// A reactor without a system: it gives a [`Net`], and the test is everybody else.
 ///
@@ -160,6 +162,26 @@ impl MemoryReactor {
         world::settle();
     }
 
+    /// This signal comes to the program's process. Returns whether the program hears it, by
+    /// [`Net::on_signal`]; if not, who knows what the system would do.
+    ///
+    /// ```
+    /// use torsade_core::Signal;
+    /// use torsade_testing::MemoryReactor;
+    ///
+    /// let reactor = MemoryReactor::new();
+    /// let watch = reactor.net().on_signal(Signal::Usr1, |net| net.stop())?;
+    /// assert!(reactor.raise(Signal::Usr1));
+    /// assert!(reactor.has_stopped());
+    /// # drop(watch);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn raise(&self, signal: Signal) -> bool {
+        let is_heard = signalled(self.net(), signal);
+        self.settle();
+        is_heard
+    }
+
     /// This much time passes, on the whole thread, and everything that comes due runs at its
     /// moment.
     ///
@@ -255,8 +277,7 @@ impl MemoryReactor {
     #[doc(alias = "tcpServers")]
     pub fn listening(&self) -> Vec<Address> {
         world::settle();
-        let listening = self.world.network().listening();
-        listening.into_iter().map(|(_, address)| address).collect()
+        self.world.network().listening()
     }
 
     /// Where the program has datagram ports, in the order in which it bound them. What sends
@@ -494,6 +515,51 @@ impl MemoryReactor {
                 pending.join();
             }
         }
+    }
+}
+
+/// The processes that the program runs.
+impl MemoryReactor {
+    /// The oldest process that the program has spawned and the test has not asked for yet. The test
+    /// is the program that runs in it.
+    ///
+    /// ```
+    /// use torsade_core::{Command, ExitStatus};
+    /// use torsade_testing::MemoryReactor;
+    ///
+    /// let reactor = MemoryReactor::new();
+    /// let date = reactor.net().get_process_output(&Command::new("date").arg("-u"));
+    /// let mut process = reactor.next_process();
+    /// assert_eq!(process.command().arguments(), ["-u"]);
+    /// process.feed("Thu Jan  1 00:00:00 UTC 1970\n");
+    /// process.exit(ExitStatus::Code(0));
+    /// assert_eq!(date.try_take().unwrap().unwrap(), b"Thu Jan  1 00:00:00 UTC 1970\n");
+    /// ```
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn next_process(&self) -> FakeProcess {
+        world::settle();
+        match self.world.programs().next() {
+            Some(started) => FakeProcess::new(started, self.net().limits()),
+            None => panic!("the program has spawned no process that was not asked for yet"),
+        }
+    }
+
+    /// From now on no process can be spawned, for this reason.
+    ///
+    /// ```
+    /// use std::io::ErrorKind;
+    /// use torsade_core::{Command, ProcessProtocol, SpawnError};
+    /// # struct Quiet;
+    /// # impl ProcessProtocol for Quiet {}
+    /// let reactor = torsade_testing::MemoryReactor::new();
+    /// reactor.refuse_processes(ErrorKind::NotFound);
+    /// let refused = reactor.net().spawn_process(&Command::new("sort"), Quiet);
+    /// assert!(matches!(refused, Err(SpawnError::NotFound { .. })));
+    /// ```
+    pub fn refuse_processes(&self, kind: io::ErrorKind) {
+        self.world.programs().refuse(kind);
     }
 }
 

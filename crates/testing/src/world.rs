@@ -7,11 +7,11 @@ use std::rc::{Rc, Weak};
 use std::task::Waker;
 use std::time::Duration;
 
-use torsade_core::driver::{self, Arrived, Caught, Close, Engine, Host, Op, PortSetting};
+use torsade_core::driver::{self, Arrived, Caught, Close, Engine, Host, Op, PortSetting, Spawned};
 use torsade_core::{
-    Address, AttemptId, Connection, ConnectionId, DatagramAddress, DatagramOptions,
+    Address, AttemptId, Command, Connection, ConnectionId, DatagramAddress, DatagramOptions,
     DatagramProtocol, DatagramTransport, Endpoint, Limits, ListenOptions, Listener, ListenerId,
-    Net, Peer, PortId, Protocol, Time, Transport, UnixAddress, factory,
+    Net, Peer, PortId, Protocol, Signal, Time, Transport, UnixAddress, factory,
 };
 
 use torsade_deferred::queue::Turn;
@@ -19,10 +19,12 @@ use torsade_deferred::queue::Turn;
 use crate::Clock;
 use crate::connects::{Connects, Policy, Waiting};
 use crate::end::{End, Fact};
+use crate::fake_process::Programs;
 use crate::joint::{self, Joint};
 use crate::leaks::{self, Made, Origin};
 use crate::ledger::{self, Entry};
-use crate::network::{EndWire, Network, Queued, Socket};
+use crate::network::{At, EndWire, Network, Queued, Socket};
+use crate::signals;
 use crate::sockets::DatagramSocket;
 
 /// An engine on made-up connections.
@@ -33,6 +35,7 @@ pub(crate) struct World {
     engine: RefCell<Engine<Socket>>,
     net: Net,
     network: Rc<Network>,
+    programs: Rc<Programs>,
     connects: Connects,
     /// Who is known by a name.
     names: RefCell<BTreeMap<String, Vec<IpAddr>>>,
@@ -54,14 +57,17 @@ impl World {
         let entry = Entry::open();
         let lingers = limits.lingering > 0 && !limits.linger.is_zero();
         let network = Rc::new(Network::new(lingers));
+        let programs = Rc::new(Programs::default());
         let host = TestHost {
             network: Rc::clone(&network),
+            programs: Rc::clone(&programs),
         };
         let engine = Engine::new(Rc::new(host), Waker::noop().clone(), limits);
         let world = Rc::new(Self {
             net: engine.net().clone(),
             engine: RefCell::new(engine),
             network,
+            programs,
             connects: Connects::default(),
             names: RefCell::default(),
             made: Made::default(),
@@ -81,6 +87,10 @@ impl World {
 
     pub(crate) fn network(&self) -> &Network {
         &self.network
+    }
+
+    pub(crate) fn programs(&self) -> &Rc<Programs> {
+        &self.programs
     }
 
     pub(crate) fn connects(&self) -> &Connects {
@@ -411,6 +421,10 @@ impl World {
     /// Somebody in this world wants to connect.
     fn answer(&self, engine: &mut Engine<Socket>, waiting: Waiting) {
         let wire = &mut self.wire();
+        if let Some((end, peer)) = self.programs.take_pipe(&waiting.address) {
+            self.connected(engine, waiting.attempt, Socket(end), peer);
+            return;
+        }
         self.connects.note(waiting.address.clone());
         if let Some(end) = self.connects.take_door(&waiting.address) {
             let here = visitor(&waiting.address, default_peer().local());
@@ -557,7 +571,7 @@ pub(crate) fn listener_at(address: &Address) -> Option<(Rc<World>, ListenerId)> 
     })
 }
 
-fn is_in_use(address: &Address) -> bool {
+fn is_in_use(address: &At) -> bool {
     let mut worlds = worlds().into_iter();
     worlds.any(|world| world.network.is_in_use(address))
 }
@@ -565,6 +579,7 @@ fn is_in_use(address: &Address) -> bool {
 /// Answers what must be answered at once.
 struct TestHost {
     network: Rc<Network>,
+    programs: Rc<Programs>,
 }
 
 impl Host for TestHost {
@@ -575,24 +590,28 @@ impl Host for TestHost {
     fn listen(
         &self,
         wanted: &Address,
-        _: &ListenOptions,
+        options: &ListenOptions,
         listener: ListenerId,
     ) -> io::Result<Address> {
         if matches!(wanted, Address::Adopted(_)) {
             // A socket of the system's is nowhere on this network.
             return Err(io::ErrorKind::Unsupported.into());
         }
-        let mut address = wanted.clone();
+        let mut at = At {
+            address: wanted.clone(),
+            dual_stack: options.dual_stack,
+        };
         if let Some(mut inet) = wanted.inet().filter(|inet| inet.port() == 0) {
-            while inet.port() == 0 || is_in_use(&address) {
+            while inet.port() == 0 || is_in_use(&at) {
                 inet.set_port(self.network.next_port());
-                address = inet.into();
+                at.address = inet.into();
             }
         }
-        if is_in_use(&address) {
+        if is_in_use(&at) {
             return Err(io::ErrorKind::AddrInUse.into());
         }
-        self.network.listen(listener, address.clone());
+        let address = at.address.clone();
+        self.network.listen(listener, at);
         Ok(address)
     }
 
@@ -621,6 +640,14 @@ impl Host for TestHost {
     fn set_port(&self, port: PortId, setting: &PortSetting) -> io::Result<()> {
         let socket = self.network.socket(port);
         socket.ok_or(io::ErrorKind::NotConnected)?.set(setting)
+    }
+
+    fn watch_signal(&self, _: &Net, signal: Signal) -> io::Result<()> {
+        signals::catchable(signal)
+    }
+
+    fn spawn(&self, _: &Net, command: &Command) -> io::Result<Spawned> {
+        self.programs.spawn(command)
     }
 
     fn caught(&self, caught: &Caught) {

@@ -44,6 +44,8 @@ impl DatagramOptions {
             file: ListenOptions {
                 mode: None,
                 replace_stale: false,
+                backlog: None,
+                dual_stack: false,
             },
         }
     }

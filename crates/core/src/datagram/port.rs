@@ -18,6 +18,7 @@ use super::{
     DatagramAddress, DatagramError, DatagramOptions, DatagramProtocol, DatagramTransport,
     Departures, Interface, PortSetting, address,
 };
+use crate::calls::Whose;
 use crate::continuation::{Continuation, Owner, Seats};
 use crate::guard::{self, Caught};
 use crate::layer::Place;
@@ -282,8 +283,8 @@ impl<A: DatagramAddress + fmt::Debug> fmt::Debug for DatagramPort<A> {
 pub(crate) struct Port {
     shared: Rc<Shared>,
     pub(crate) id: PortId,
-    local: RefCell<Address>,
-    peer: RefCell<Option<Address>>,
+    pub(crate) local: RefCell<Address>,
+    pub(crate) peer: RefCell<Option<Address>>,
     pub(crate) phase: Cell<Phase>,
     /// Not here while a callback runs.
     protocol: Cell<Option<Box<dyn Talk>>>,
@@ -298,8 +299,8 @@ pub(crate) struct Port {
     /// Whether the engine comes by in any case: a callback runs, or it is in the list.
     seen_to: Cell<bool>,
     closes: RefCell<Vec<Resolver<(), Infallible>>>,
-    sent: Cell<u64>,
-    received: Cell<u64>,
+    pub(crate) sent: Cell<u64>,
+    pub(crate) received: Cell<u64>,
     dropped: Cell<u64>,
     /// Where it was asked for.
     pub(crate) site: &'static Location<'static>,
@@ -499,7 +500,7 @@ impl Port {
         let Some(mut protocol) = self.protocol.take() else {
             return;
         };
-        self.shared.note_port_call(self.id, place);
+        self.shared.note_call(place, || Whose::Port(self.id));
         let outcome = guard::run(|| call(&mut *protocol, self));
         self.protocol.set(Some(protocol));
         if let Err(panic) = outcome {

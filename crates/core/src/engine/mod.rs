@@ -5,6 +5,7 @@ mod birth;
 mod chain;
 mod filtered;
 mod inbox;
+mod listing;
 mod output;
 mod ports;
 mod reading;
@@ -26,15 +27,16 @@ use self::birth::Birth;
 pub(crate) use self::inbox::Spare;
 use self::slot::Slot;
 use self::stopping::Stopping;
+use crate::calls::Whose;
 use crate::chunk::Chunk;
 use crate::connect;
 use crate::guard::{self, Caught};
 use crate::host::Host;
-use crate::link::{Ending, Link, Phase};
+use crate::link::{Ending, Link, Output, Phase};
 use crate::shared::{Ready, Shared, State};
 use crate::slots::Slots;
 use crate::stack::Stack;
-use crate::wire::{Op, Wire};
+use crate::wire::{Op, Ways, Wire};
 use crate::{
     AttemptId, Connection, ConnectionId, Disconnect, Limits, ListenerId, Net, Peer, PortId,
     Protocol, Time, Transport,
@@ -209,6 +211,10 @@ impl<S> Engine<S> {
         self.in_turn();
         let connecting = connect::won(&self.shared, attempt)?;
         let (id, link) = self.new_link(peer, false);
+        if wire.ways(&socket) == Ways::In {
+            link.set_output(Output::Ended);
+        }
+        connecting.tell(&link);
         if !connecting.endpoint().is_plain() {
             connecting.reach(&link);
             let birth = Birth::Connected(connecting.id());
@@ -414,7 +420,7 @@ impl<S> Engine<S> {
             slot.interest = wanted;
             wire.interest(socket, id, wanted);
         }
-        slot.link.set_unsettled(!slot.is_settled());
+        slot.link.set_unsettled(!slot.is_settled(wire));
         slot.link.end_callback();
     }
 
@@ -446,7 +452,9 @@ impl<S> Engine<S> {
         match ready {
             Some(Ready::Link(link)) => self.run_link(wire, &link),
             Some(Ready::Port(port)) => self.run_port(wire, &port),
+            Some(Ready::Process(child)) => child.run_one(),
             Some(Ready::Job(job)) => self.user("a queued job", || job.run()),
+            Some(Ready::Netstat(asked)) => self.list(asked),
             None => {}
         }
     }
@@ -467,6 +475,11 @@ impl<S> Engine<S> {
 
     /// Run user code that belongs to no connection.
     fn user(&self, place: &'static str, code: impl FnOnce()) {
+        self.shared.note_call(place, || Whose::Nobody);
+        self.guard(place, code);
+    }
+
+    fn guard(&self, place: &'static str, code: impl FnOnce()) {
         if let Err(panic) = guard::run(code) {
             self.shared.host().caught(&Caught::elsewhere(place, panic));
         }

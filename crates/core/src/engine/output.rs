@@ -14,7 +14,7 @@ use crate::link::{Ending, Link, Output, Phase, Queued};
 use crate::shared::Shared;
 use crate::stack::{Stack, Unplaced};
 use crate::timers::Action;
-use crate::wire::{Close, Closing, Interest, Sending, Wire};
+use crate::wire::{Close, Closing, Interest, Sending, Ways, Wire};
 use crate::{AnyProtocol, ConnectionId, Disconnect, Timeout, WireEnd};
 
 /// Output and the end.
@@ -48,7 +48,7 @@ impl<S> Slot<S> {
 
     /// Whether there is nothing to do but to deliver what comes and to send what is written.
     #[inline]
-    pub(super) fn is_settled(&self) -> bool {
+    pub(super) fn is_settled<W: Wire<S>>(&self, wire: &W) -> bool {
         const READS: Interest = Interest {
             readable: true,
             writable: false,
@@ -57,6 +57,13 @@ impl<S> Slot<S> {
             && self.inbox.tail() == Tail::Empty
             && !self.link.watches.minds_input()
             && !self.link.watches.passes()
+            && self.takes_short_way(wire)
+    }
+
+    #[inline]
+    pub(super) fn takes_short_way<W: Wire<S>>(&self, wire: &W) -> bool {
+        let socket = self.socket.as_ref();
+        socket.is_none_or(|socket| wire.takes_short_way(socket))
     }
 
     /// The usual end of a delivery: what it wrote is sent whole from where it lies. Returns whether
@@ -192,9 +199,12 @@ impl<S> Slot<S> {
             return false;
         };
         let id = self.link.id();
-        let sent = shared
-            .staging
-            .with(staged, |bytes| wire.send_lent(socket, id, bytes));
+        let mut sent = 0;
+        if wire.takes_short_way(socket) {
+            sent = shared
+                .staging
+                .with(staged, |bytes| wire.send_lent(socket, id, bytes));
+        }
         self.link.took_staged(staged, sent);
         self.link.buffered() == 0 || self.offer(wire, shared)
     }
@@ -277,7 +287,11 @@ impl<S> Slot<S> {
             if end != Some(WireEnd::Stays) {
                 wire.shutdown(socket, self.link.id());
             }
+            let was_all = wire.ways(socket) == Ways::Out;
             self.link.set_output(Output::Ended);
+            if was_all {
+                self.link.end(Disconnect::Closed, Ending::Flushed);
+            }
         }
     }
 
@@ -534,7 +548,7 @@ impl<S> Slot<S> {
         link.finish_call(&*continuation);
         let place = continuation.place();
         link.begin_callback();
-        link.shared().note_call(link.id(), "a continuation");
+        self.note_call("a continuation");
         let outermost = self.stack.outermost();
         let outcome = guard::run(|| {
             if let Some(layer) = link.layers.reach(place.depth, outermost) {

@@ -80,6 +80,12 @@ impl<S> Engine<S> {
         ports.values().map(|port| port.site).collect()
     }
 
+    /// Where the processes were asked for that have not ended, in the program's source.
+    pub fn process_sites(&self) -> Vec<&'static Location<'static>> {
+        let processes = self.shared.processes.borrow();
+        processes.values().map(|child| child.site).collect()
+    }
+
     /// Run `f` on the protocol of a port, if it is a `P`. For tests, in a turn.
     ///
     /// A panic of `f` is returned, not treated as the protocol's.

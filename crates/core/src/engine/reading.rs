@@ -72,7 +72,7 @@ impl<S> Engine<S> {
             return 0;
         };
         let mut descriptors = Vec::new();
-        let read = if slot.link.watches.passes() {
+        let read = if slot.link.watches.passes() || !wire.takes_short_way(socket) {
             wire.receive(socket, buffer, &mut descriptors)
         } else {
             read(socket, buffer)

@@ -6,11 +6,13 @@ use crate::datagram::Port;
 use crate::guard;
 use crate::link::{Ending, Link};
 use crate::lookup;
+use crate::process::Child;
 use crate::shared::{State, StopAsked};
+use crate::signals;
 use crate::slots::Key;
 use crate::timers::Action;
 use crate::wire::{Op, Wire};
-use crate::{ConnectionId, Disconnect, ListenerId, Timeout};
+use crate::{ConnectionId, Disconnect, ListenerId, ProcessId, Timeout};
 
 /// Whether the engine is being stopped.
 ///
@@ -56,6 +58,7 @@ impl<S> Engine<S> {
         if let Stopping::Told(deadline) = self.stopping
             && self.slots.is_empty()
             && self.shared.ports.borrow().is_empty()
+            && self.shared.processes.borrow().is_empty()
         {
             self.disarm(deadline);
             self.finish_stop(wire);
@@ -113,6 +116,9 @@ impl<S> Engine<S> {
         }
         for port in self.ports() {
             port.tell_stopping();
+        }
+        for child in self.processes() {
+            child.tell_stopping();
         }
     }
 
@@ -224,10 +230,21 @@ impl<S> Engine<S> {
         for port in self.ports() {
             port.close();
         }
+        for child in self.processes() {
+            child.give_up();
+        }
     }
 
     fn ports(&self) -> Vec<Rc<Port>> {
         self.shared.ports.borrow().values().cloned().collect()
+    }
+
+    fn processes(&self) -> Vec<Rc<Child>> {
+        self.shared.processes.borrow().values().cloned().collect()
+    }
+
+    pub(super) fn process(&self, id: ProcessId) -> Option<Rc<Child>> {
+        self.shared.processes.borrow().get(id.0).cloned()
     }
 
     fn links(&self) -> Vec<Rc<Link>> {
@@ -286,6 +303,8 @@ impl<S> Engine<S> {
         self.shared.set_state(State::Gone);
         let hooks = self.shared.hooks.drain();
         self.drop_each("the drop of a hook before the stop", hooks);
+        let heard = signals::forget(&self.shared);
+        self.drop_each("the drop of a signal's callback", heard);
         let letters = self.shared.mailbox.close();
         self.drop_each("the drop of a posted call", letters);
         let timers = self.shared.timers.borrow_mut().drain();
@@ -323,7 +342,8 @@ impl<S> Engine<S> {
         let left = !self.slots.is_empty()
             || !shared.listening.borrow().is_empty()
             || !shared.connects.borrow().is_empty()
-            || !shared.ports.borrow().is_empty();
+            || !shared.ports.borrow().is_empty()
+            || !shared.processes.borrow().is_empty();
         self.give_up_listening();
         self.give_up_connects();
         left
@@ -340,6 +360,11 @@ impl<S> Engine<S> {
         for port in self.ports() {
             while port.is_queued() {
                 self.run_port(wire, &port);
+            }
+        }
+        for child in self.processes() {
+            while child.is_queued() {
+                child.run_one();
             }
         }
     }

@@ -3,12 +3,14 @@ use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, Type};
 use torsade_core::{Address, AttemptId, Peer};
 
 use super::file::File;
 use super::ring::{Completion, OpId, Ring};
+use super::streams::{NewPipes, Socket};
 use super::tag::Tag;
+use crate::adopting::Stream;
 use crate::connecting::{outcome, prepare, reach};
 
 /// Sockets on their way to the other end, one for an attempt. The engine says when it gives one up.
@@ -36,10 +38,9 @@ impl Connecting {
         attempt: AttemptId,
         address: &Address,
         local: Option<&Address>,
-    ) -> io::Result<Option<(Rc<File>, Peer)>> {
+    ) -> io::Result<Option<(Socket, Peer)>> {
         let Address::Inet(address) = address else {
-            let (socket, peer) = reach(address)?;
-            return Ok(Some((Rc::new(File::Descriptor(socket)), peer)));
+            return reached(address).map(Some);
         };
         self.begin_inet(attempt, *address, local)?;
         Ok(None)
@@ -52,7 +53,7 @@ impl Connecting {
         local: Option<&Address>,
     ) -> io::Result<()> {
         let domain = Domain::for_address(address);
-        let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+        let socket = socket2::Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
         prepare(&socket, local)?;
         let file = Rc::new(File::Descriptor(socket));
         let address = SockAddr::from(address);
@@ -87,6 +88,24 @@ impl Connecting {
         let gone = || Err(io::ErrorKind::ConnectionReset.into());
         Some(ends.unwrap_or_else(gone).map(|peer| (file, peer)))
     }
+}
+
+/// Connect where that takes no time.
+pub(crate) fn reached(address: &Address) -> io::Result<(Socket, Peer)> {
+    let (stream, peer) = reach(address)?;
+    let socket = match stream {
+        Stream::Socket(socket) => Socket::New(Rc::new(File::Descriptor(socket))),
+        Stream::Pipes {
+            input,
+            output,
+            outlet,
+        } => {
+            let pipes = NewPipes::new((input, output), outlet);
+            let pipes = pipes.ok_or(io::ErrorKind::InvalidInput)?;
+            Socket::NewPipes(Box::new(pipes))
+        }
+    };
+    Ok((socket, peer))
 }
 
 fn copy(error: &io::Error) -> io::Error {

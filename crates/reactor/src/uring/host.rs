@@ -1,7 +1,9 @@
 use std::io;
 use std::rc::{Rc, Weak};
-use torsade_core::driver::{Host, NotTaken, PortSetting, Work};
-use torsade_core::{Address, DatagramOptions, Limits, ListenOptions, ListenerId, PortId, Time};
+use torsade_core::driver::{Host, NotTaken, PortSetting, Spawned, Work};
+use torsade_core::{
+    Address, Command, DatagramOptions, Limits, ListenOptions, ListenerId, Net, PortId, Signal, Time,
+};
 
 use super::listeners::Listeners;
 use super::port::RingPort;
@@ -10,9 +12,12 @@ use super::streams::Socket;
 use crate::accepting::{Accept, Doors};
 use crate::clock::Clock;
 use crate::datagrams::Ports;
+use crate::hearing::Hearing;
 use crate::names::{self, Names};
 use crate::reserve::Reserve;
+use crate::stdio::Standing;
 use crate::threads::{Bounds, Pool};
+use crate::watches::Watches;
 
 /// What the engine asks for and must have at once. Shared between the engine, which calls it in
 /// the middle of user code, and the driver.
@@ -22,8 +27,11 @@ pub(crate) struct RingHost {
     pub(crate) listeners: Listeners,
     pub(crate) names: Names,
     pub(crate) ports: Ports<RingPort>,
+    pub(crate) watches: Rc<Watches>,
+    hearing: Hearing,
     ring: Weak<Ring>,
     pool: Pool,
+    pub(crate) standing: Standing,
 }
 
 impl RingHost {
@@ -31,6 +39,7 @@ impl RingHost {
         clock: Clock,
         names: Names,
         ring: &Rc<Ring>,
+        watches: &Rc<Watches>,
         limits: &Limits,
         direct: bool,
     ) -> Self {
@@ -39,8 +48,11 @@ impl RingHost {
             listeners: Listeners::new(ring, limits, direct),
             names,
             ports: Ports::new(),
+            watches: Rc::clone(watches),
+            hearing: Hearing::new(watches),
             ring: Rc::downgrade(ring),
             pool: Pool::new(Bounds::of(limits)),
+            standing: Standing::default(),
         }
     }
 }
@@ -56,6 +68,9 @@ impl Host for RingHost {
         options: &ListenOptions,
         listener: ListenerId,
     ) -> io::Result<Address> {
+        if let Address::Stdio = address {
+            return Ok(self.standing.add(listener));
+        }
         self.listeners.listen(address, options, listener)
     }
 
@@ -88,6 +103,18 @@ impl Host for RingHost {
 
     fn seed(&self) -> u64 {
         crate::host::seed()
+    }
+
+    fn spawn(&self, net: &Net, command: &Command) -> io::Result<Spawned> {
+        crate::processes::spawn(&self.watches, net, command)
+    }
+
+    fn watch_signal(&self, net: &Net, signal: Signal) -> io::Result<()> {
+        self.hearing.begin(net, signal)
+    }
+
+    fn unwatch_signal(&self, signal: Signal) {
+        self.hearing.end(signal);
     }
 
     fn thread(&self, work: Work) -> Result<(), NotTaken> {

@@ -7,12 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use torsade_core::driver::{Engine, Op};
-use torsade_core::{ConnectionId, Limits, ListenerId, Net, PortId, Time};
+use torsade_core::{Address, ConnectionId, Limits, ListenerId, Net, PortId, Time};
 
+use super::connecting::reached;
 use super::doorbell::{Bell, Door};
 use super::file::File;
 use super::host::RingHost;
 use super::port::RingPort;
+use super::registrar::Registrar;
 use super::ring::{Brought, Completion, Ring};
 use super::stream::End;
 use super::streams::{Late, News, Socket};
@@ -26,9 +28,11 @@ use crate::datagrams::Receiver;
 use crate::event_loop::{Doorbell, EventLoop, Next, waker};
 use crate::names::Names;
 use crate::signals::Signals;
+use crate::stdio;
 use crate::system::earlier;
 use crate::teller::is_nothing;
 use crate::watcher::Watcher;
+use crate::watches::Watches;
 
 /// Everything that had to be asked of the system, and was given.
 #[derive(Debug)]
@@ -93,14 +97,17 @@ impl Rings {
 
 impl RingLoop {
     pub(crate) fn new(rings: Rings, limits: Limits, clock: Clock, names: Names) -> Self {
+        let registrar = Registrar::new(&rings.ring);
+        let watches = Watches::new(Box::new(registrar.clone()));
         let host = Rc::new(RingHost::new(
             clock,
             names,
             &rings.ring,
+            &watches,
             &limits,
             rings.direct,
         ));
-        let system = RingSystem::new(rings.ring, Rc::clone(&host), &limits);
+        let system = RingSystem::new(rings.ring, Rc::clone(&host), registrar, &limits);
         let (turn_bytes, turn_accepts) = (limits.turn_bytes, limits.turn_accepts.max(1));
         let receiver = Receiver::new(&limits);
         Self {
@@ -182,6 +189,7 @@ impl EventLoop for RingLoop {
             accepts: net.accepted(),
             accept_calls: self.system.accepting.calls(),
             shed: net.shed(),
+            slow_callbacks: net.slow_callbacks(),
             connections: net.connections(),
             lingering: self.system.streams.lingering(),
             buffered: net.buffered(),
@@ -298,6 +306,9 @@ impl RingLoop {
 impl RingLoop {
     /// Tell what there is, as far as this turn's budget goes. Returns whether that was all.
     fn tell(&mut self) -> bool {
+        while let Some(listener) = self.system.host.standing.take() {
+            self.tell_standing(listener);
+        }
         for _ in 0..self.system.ended.len() {
             match self.system.ended.pop_front() {
                 Some((attempt, Ok((socket, peer)))) => {
@@ -345,6 +356,10 @@ impl RingLoop {
                 match late {
                     Late::Copied(id, bytes) => self.tell_bytes(id, &bytes),
                     Late::Filled(id, filled) => self.tell_bytes(id, &filled),
+                    Late::Readable(id) => {
+                        self.tell_readable(place, id);
+                        break;
+                    }
                     Late::End(id, end) => self.tell_end(id, end),
                 }
             }
@@ -506,6 +521,16 @@ impl RingLoop {
             }
             Err(error) if is_nothing(&error) => {}
             Err(error) => self.engine.datagram_failed(&mut self.system, port, error),
+        }
+    }
+
+    fn tell_standing(&mut self, listener: ListenerId) {
+        let (engine, system) = (&mut self.engine, &mut self.system);
+        match reached(&Address::Stdio) {
+            Ok((socket, peer)) => {
+                engine.accepted(system, listener, socket, peer);
+            }
+            Err(error) => engine.accept_failed(system, listener, stdio::peer(), error),
         }
     }
 

@@ -3,9 +3,11 @@ use std::io;
 use std::rc::Rc;
 
 use torsade_core::ConnectionId;
+use torsade_core::driver::{Interest, Ways};
 
 use super::file::File;
 use super::ring::{Brought, Completion, Filled, OpId};
+use crate::pipes::Pipes;
 
 /// One socket that bytes go through, see [`Streams`](super::streams::Streams).
 #[derive(Debug)]
@@ -14,7 +16,8 @@ pub(super) struct Stream {
     pub(super) file: Option<Rc<File>>,
     pub(super) owner: Owner,
     pub(super) receiving: Receiving,
-    /// Whether descriptors are wanted: the ring only says then that there is something to read.
+    /// Whether it is read without the ring, which only says then that there is something to read:
+    /// where descriptors are wanted, and of pipes.
     pub(super) passes: bool,
     pub(super) sending: Option<OpId>,
     pub(super) ending: Option<OpId>,
@@ -31,6 +34,16 @@ pub(super) struct Stream {
     pub(super) held: Option<Box<Held>>,
     /// Whether it is in the list of those that may be told what was held.
     pub(super) is_due: bool,
+    /// What is special of pipes, if these are some.
+    pub(super) piped: Option<Box<Piped>>,
+}
+
+/// What a stream of pipes has beside the first of them.
+#[derive(Debug)]
+pub(super) struct Piped {
+    /// What is written to, if that is not what is read from.
+    pub(super) output: Option<Rc<File>>,
+    pub(super) pipes: Pipes,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,6 +118,51 @@ pub(crate) enum End {
 }
 
 impl Stream {
+    /// One that nothing was asked of.
+    pub(super) fn new(file: Rc<File>, owner: Owner) -> Self {
+        Self {
+            file: Some(file),
+            owner,
+            receiving: Receiving::No,
+            passes: false,
+            sending: None,
+            ending: None,
+            polling: Polling::No,
+            wants: false,
+            wants_room: false,
+            output: Output::Untried,
+            turn: 0,
+            taken: 0,
+            held: None,
+            is_due: false,
+            piped: None,
+        }
+    }
+
+    /// What is written to.
+    pub(super) fn output(&self) -> Option<&Rc<File>> {
+        match &self.piped {
+            Some(piped) if piped.pipes.ways() != Ways::Out => piped.output.as_ref(),
+            _ => self.file.as_ref(),
+        }
+    }
+
+    /// Whether these are pipes whose output is broken.
+    pub(super) fn is_broken(&self) -> bool {
+        let piped = self.piped.as_ref();
+        piped.is_some_and(|piped| piped.pipes.is_broken())
+    }
+
+    /// What a poll for input asks for. Of what is only written to it is nothing: that it is broken
+    /// is said unasked, and what a terminal may have is not ours.
+    pub(super) fn poll_for_input(&self) -> Interest {
+        let piped = self.piped.as_ref();
+        Interest {
+            readable: piped.is_none_or(|piped| piped.pipes.ways() != Ways::Out),
+            writable: false,
+        }
+    }
+
     /// How many bytes it may still have in this turn.
     pub(super) fn left(&mut self, turn: u32, share: usize) -> usize {
         if self.turn != turn {

@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::rc::Rc;
 
-use torsade_core::driver::{Chunk, Close, Closing, Departures, Interest, Sending, Wire};
+use torsade_core::driver::{Chunk, Close, Closing, Departures, Interest, Sending, Ways, Wire};
 use torsade_core::{
     Address, AttemptId, ConnectionId, Descriptor, Limits, ListenerId, Peer, PortId, Time,
 };
@@ -35,13 +35,17 @@ pub(crate) struct RingSystem {
 }
 
 impl RingSystem {
-    pub(crate) fn new(ring: Rc<Ring>, host: Rc<RingHost>, limits: &Limits) -> Self {
-        let registrar = Registrar::new(&ring);
+    pub(crate) fn new(
+        ring: Rc<Ring>,
+        host: Rc<RingHost>,
+        registrar: Registrar,
+        limits: &Limits,
+    ) -> Self {
         Self {
             streams: Streams::new(&ring, limits),
             connecting: Connecting::new(&ring),
             accepting: Accepting::new(Rc::clone(&host), limits),
-            watches: Watches::new(Box::new(registrar.clone())),
+            watches: Rc::clone(&host.watches),
             registrar,
             ended: VecDeque::new(),
             host,
@@ -67,7 +71,7 @@ impl RingSystem {
         }
         let ended = match begun {
             Ok(None) => return,
-            Ok(Some((file, peer))) => Ok((Socket::New(file), peer)),
+            Ok(Some(made)) => Ok(made),
             Err(error) => Err(error),
         };
         self.ended.push_back((attempt, ended));
@@ -90,7 +94,10 @@ impl RingSystem {
 
     /// Whether there is something to tell without any wait.
     pub(crate) fn has_work(&self) -> bool {
-        !self.ended.is_empty() || self.streams.due() > 0 || self.host.listeners.due() > 0
+        !self.ended.is_empty()
+            || self.streams.due() > 0
+            || self.host.listeners.due() > 0
+            || !self.host.standing.is_empty()
     }
 }
 
@@ -99,6 +106,18 @@ impl Wire<Socket> for RingSystem {
     fn send(&mut self, socket: &mut Socket, id: ConnectionId, chunk: Box<Chunk>) -> Sending {
         let place = self.streams.place(socket, id);
         self.streams.send(place, chunk)
+    }
+
+    fn takes_short_way(&self, socket: &Socket) -> bool {
+        matches!(socket, Socket::New(_) | Socket::Placed(_))
+    }
+
+    fn ways(&self, socket: &Socket) -> Ways {
+        match socket {
+            Socket::New(_) | Socket::Placed(_) => Ways::Both,
+            Socket::NewPipes(pipes) => pipes.ways(),
+            Socket::PlacedPipes(place) => self.streams.ways(*place),
+        }
     }
 
     fn pass_descriptors(&mut self, socket: &mut Socket, id: ConnectionId, wanted: bool) {
@@ -115,6 +134,11 @@ impl Wire<Socket> for RingSystem {
         let file = match socket {
             Socket::New(file) => Some(&**file),
             Socket::Placed(place) => self.streams.file(*place),
+            Socket::PlacedPipes(place) => {
+                let received = self.streams.receive_from_pipe(*place, buffer);
+                return received.unwrap_or_else(|| Err(io::ErrorKind::NotConnected.into()));
+            }
+            Socket::NewPipes(_) => None,
         };
         let socket = file.and_then(File::descriptor);
         let socket = socket.ok_or(io::ErrorKind::Unsupported)?;
@@ -165,6 +189,7 @@ impl Wire<Socket> for RingSystem {
         let file = match socket {
             Socket::New(file) => file,
             Socket::Placed(place) => self.streams.file(*place)?,
+            Socket::NewPipes(_) | Socket::PlacedPipes(_) => return None,
         };
         socket::unsent(file.descriptor()?)
     }

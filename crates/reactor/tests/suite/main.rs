@@ -12,10 +12,14 @@ mod connecting;
 mod drivers;
 mod echo;
 mod ending;
+mod families;
 mod flow;
 mod guest;
 mod lingering;
 mod names;
+mod pipes;
+#[cfg(target_os = "linux")]
+mod processes;
 #[cfg(target_os = "linux")]
 mod progress;
 mod running;
@@ -23,4 +27,6 @@ mod several;
 mod support;
 mod unix;
 mod unix_datagrams;
+#[cfg(target_os = "linux")]
+mod unix_queue;
 mod watching;

@@ -6,15 +6,15 @@ use torsade_core::driver::{
     Caught, Chunk, Close, Closing, Departures, Host, Interest, PortSetting, Sending, Wire,
 };
 use torsade_core::{
-    Address, ConnectionId, DatagramOptions, Descriptor, ListenOptions, ListenerId, Peer, PortId,
-    Time, UnixAddress,
+    Address, ConnectionId, DatagramOptions, Descriptor, ListenOptions, ListenerId, Net, Peer,
+    PortId, Signal, Time, UnixAddress,
 };
 
 use super::kernel::Shared;
 use super::slab::Key;
 use super::trace::What;
-use crate::Clock;
 use crate::ledger;
+use crate::{Clock, signals};
 
 /// An engine's hold on an end: closed when it is dropped, as a socket is.
 #[derive(Debug)]
@@ -153,12 +153,12 @@ impl Host for SimHost {
     fn listen(
         &self,
         address: &Address,
-        _: &ListenOptions,
+        options: &ListenOptions,
         listener: ListenerId,
     ) -> io::Result<Address> {
         let mut kernel = self.kernel.borrow_mut();
         let place = kernel.unix.place(address)?;
-        let place = kernel.listen(self.host, place, listener)?;
+        let place = kernel.listen(self.host, place, options, listener)?;
         Ok(kernel.unix.address(place))
     }
 
@@ -198,6 +198,10 @@ impl Host for SimHost {
 
     fn seed(&self) -> u64 {
         self.kernel.borrow().seed_of(self.host)
+    }
+
+    fn watch_signal(&self, _: &Net, signal: Signal) -> io::Result<()> {
+        signals::catchable(signal)
     }
 
     fn notes_calls(&self) -> bool {

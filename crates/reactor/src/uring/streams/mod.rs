@@ -5,14 +5,19 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use slab::Slab;
-use torsade_core::driver::{Chunk, Close, Closing, Interest, Sending};
+use torsade_core::driver::{Chunk, Close, Closing, Sending};
 use torsade_core::{ConnectionId, Limits, Time};
+
+mod lingering;
+mod piped;
+
+pub(crate) use self::piped::NewPipes;
 
 use super::file::File;
 use super::ring::{Completion, Filled, Ring};
 use super::stream::{End, Input, KEPT, Output, Owner, Polling, ROOM, Receiving, Stream};
 use super::tag::Tag;
-use crate::{accepting, passing, transfer};
+use crate::{passing, transfer};
 
 /// Every socket that bytes go through: those of connections, those that linger (contract C4), and
 /// those that wait for the kernel to let go of them.
@@ -51,8 +56,12 @@ pub(crate) struct Streams {
 pub(crate) enum Socket {
     /// Nothing was asked of it yet. Dropped, it is closed.
     New(Rc<File>),
+    /// The same of pipes.
+    NewPipes(Box<NewPipes>),
     /// It has a place in [`Streams`], until it is closed there.
     Placed(usize),
+    /// The same of pipes.
+    PlacedPipes(usize),
 }
 
 #[derive(Debug)]
@@ -61,12 +70,6 @@ struct Lingers {
     until: Time,
     place: usize,
 }
-
-/// What a poll for input asks for.
-const READABLE: Interest = Interest {
-    readable: true,
-    writable: false,
-};
 
 /// How many sends of this turn are expected to be over as soon as they are submitted.
 #[derive(Clone, Copy, Debug, Default)]
@@ -93,6 +96,8 @@ pub(crate) enum News {
 pub(crate) enum Late {
     Copied(ConnectionId, Vec<u8>),
     Filled(ConnectionId, Filled),
+    /// There may be something to be read from pipes whose output is broken.
+    Readable(ConnectionId),
     End(ConnectionId, End),
 }
 
@@ -145,25 +150,19 @@ impl Streams {
     #[inline]
     pub(crate) fn place(&mut self, socket: &mut Socket, id: ConnectionId) -> usize {
         match socket {
-            Socket::Placed(place) => *place,
+            Socket::Placed(place) | Socket::PlacedPipes(place) => *place,
             Socket::New(file) => {
-                let place = self.table.insert(Stream {
-                    file: Some(Rc::clone(file)),
-                    owner: Owner::Connection(id),
-                    receiving: Receiving::No,
-                    passes: false,
-                    sending: None,
-                    ending: None,
-                    polling: Polling::No,
-                    wants: false,
-                    wants_room: false,
-                    output: Output::Untried,
-                    turn: 0,
-                    taken: 0,
-                    held: None,
-                    is_due: false,
-                });
+                let stream = Stream::new(Rc::clone(file), Owner::Connection(id));
+                let place = self.table.insert(stream);
                 *socket = Socket::Placed(place);
+                place
+            }
+            Socket::NewPipes(_) => {
+                let place = self.table.vacant_key();
+                let new = std::mem::replace(socket, Socket::PlacedPipes(place));
+                if let Socket::NewPipes(pipes) = new {
+                    self.table.insert(pipes.into_stream(Owner::Connection(id)));
+                }
                 place
             }
         }
@@ -194,7 +193,9 @@ impl Streams {
         {
             let tag = Tag::Receive(place);
             let op = match stream.owner {
-                Owner::Connection(_) if stream.passes => self.ring.poll(file, tag, READABLE),
+                Owner::Connection(_) if stream.passes => {
+                    self.ring.poll(file, tag, stream.poll_for_input())
+                }
                 _ => self.ring.receive(file, tag),
             };
             stream.receiving = Receiving::UnderWay(op);
@@ -207,7 +208,7 @@ impl Streams {
         let Some(stream) = self.table.get_mut(place) else {
             return;
         };
-        stream.passes = wanted;
+        stream.passes = wanted || stream.piped.is_some();
         if let Receiving::UnderWay(op) = stream.receiving {
             self.ring.cancel(op);
             stream.receiving = Receiving::Cancelled;
@@ -222,6 +223,9 @@ impl Streams {
         let Some(file) = &stream.file else {
             return Sending::Failed(chunk, io::ErrorKind::NotConnected.into());
         };
+        if stream.piped.is_some() {
+            return self.send_to_pipe(place, chunk);
+        }
         match stream.output {
             Output::Flows => self.pace.swift += 1,
             Output::Untried => self.pace.unsure = true,
@@ -254,7 +258,7 @@ impl Streams {
             return;
         };
         stream.wants_room = wants;
-        match (&stream.file, stream.polling, wants) {
+        match (stream.output(), stream.polling, wants) {
             (Some(file), Polling::No, true) => {
                 let op = self.ring.poll_for_room(file, Tag::Room(place));
                 stream.polling = Polling::UnderWay(op);
@@ -310,6 +314,9 @@ impl Streams {
         let Some(stream) = self.table.get_mut(place) else {
             return false;
         };
+        if stream.piped.is_some() {
+            return self.shutdown_pipe(place);
+        }
         let Some(file) = &stream.file else {
             return false;
         };
@@ -346,16 +353,24 @@ impl Streams {
         if how == Close::Reset {
             self.will_reset(place);
         }
+        if let Some(piped) = self.stream(place).and_then(|it| it.piped.as_mut()) {
+            piped.pipes.close(how);
+        }
         // If the end cannot be sent, there is nothing on its way that could be saved.
-        if how == Close::Linger && self.shutdown(place) && !ended && self.keep(place, now) {
+        // Of pipes there is nothing that unread input would destroy.
+        let is_socket = matches!(socket, Socket::Placed(_));
+        let lingers = how == Close::Linger && is_socket;
+        if lingers && self.shutdown(place) && !ended && self.keep(place, now) {
             return Closing::Closed;
         }
         self.give_up(place, Some(id));
         if self.free_if_over(place).is_some() {
             return Closing::Closed;
         }
-        // The socket is to be closed when the connection hears of its loss.
+        // The socket is to be closed when the connection hears of its loss. Who reads a pipe may be
+        // waited for right then, and its descriptor is closed with the last operation.
         if self.ring.flush().is_ok()
+            && is_socket
             && let Some(stream) = self.stream(place)
             && stream.sending.is_none()
         {
@@ -402,6 +417,7 @@ impl Streams {
         }
         // Closed here and now, or else with the last of its operations.
         stream.file = None;
+        stream.piped = None;
     }
 
     /// If a stream is closing and its operations are over, its place is free: whom to tell.
@@ -494,6 +510,9 @@ impl Streams {
         let Owner::Connection(id) = stream.owner else {
             return None;
         };
+        if stream.is_broken() {
+            return stream.wants.then_some(Late::Readable(id));
+        }
         let left = stream.left(turn, share);
         let held = stream.held.as_mut()?;
         if !stream.wants {
@@ -524,7 +543,7 @@ impl Streams {
         if stream.held.as_ref().is_some_and(|held| held.is_empty()) {
             stream.held = None;
         }
-        if stream.held.is_none() {
+        if stream.held.is_none() && !stream.is_broken() {
             self.receive(place);
             return None;
         }
@@ -538,86 +557,5 @@ impl Streams {
             self.due.push_back(place);
         }
         Some(id)
-    }
-}
-
-/// Lingering.
-impl Streams {
-    /// Keep a socket whose end was sent, if that is wanted. If too many linger, the oldest goes.
-    fn keep(&mut self, place: usize, now: Time) -> bool {
-        if self.most_lingering == 0 || self.linger.is_zero() {
-            return false;
-        }
-        while self.lingering.len() >= self.most_lingering {
-            self.give_up_oldest();
-        }
-        let number = self.next_number;
-        self.next_number += 1;
-        let Some(stream) = self.stream(place) else {
-            return false;
-        };
-        stream.owner = Owner::Lingering(number);
-        stream.held = None;
-        self.lingering.push_back(Lingers {
-            number,
-            until: now + self.linger,
-            place,
-        });
-        self.receive(place);
-        true
-    }
-
-    fn give_up_oldest(&mut self) {
-        if let Some(oldest) = self.lingering.pop_front() {
-            self.give_up(oldest.place, None);
-            self.free_if_over(oldest.place);
-        }
-    }
-
-    /// What a socket that lingers still receives.
-    fn discard(&mut self, place: usize, number: u64, completion: &Completion) -> News {
-        let goes_on = match &completion.result {
-            Ok(n) => *n > 0,
-            Err(error) => matches!(
-                error.raw_os_error(),
-                Some(libc::ENOBUFS | libc::ECANCELED | libc::EINTR | libc::EAGAIN)
-            ),
-        };
-        if goes_on {
-            self.receive(place);
-            return News::Nothing;
-        }
-        if let Ok(index) = self.lingering.binary_search_by_key(&number, |it| it.number) {
-            self.lingering.remove(index);
-        }
-        self.give_up(place, None);
-        self.free_if_over(place).map_or(News::Nothing, News::Closed)
-    }
-
-    pub(crate) fn lingering(&self) -> usize {
-        self.lingering.len()
-    }
-
-    /// When the next one's time is over.
-    pub(crate) fn deadline(&self) -> Option<Time> {
-        self.lingering.front().map(|it| it.until)
-    }
-
-    /// Close those whose time is over.
-    pub(crate) fn expire(&mut self, now: Time) {
-        while self.lingering.front().is_some_and(|it| it.until <= now) {
-            self.give_up_oldest();
-        }
-    }
-}
-
-impl accepting::Lingers for Streams {
-    fn give_way(&mut self) -> bool {
-        let were_some = !self.lingering.is_empty();
-        while !self.lingering.is_empty() {
-            self.give_up_oldest();
-        }
-        // If that fails, they are closed with the next wait.
-        were_some && self.ring.submit().is_ok()
     }
 }
