@@ -28,6 +28,7 @@
 //! - [`feeds`]: framings alone, without a socket;
 //! - [`tasks`]: timers and results that come later, alone;
 //! - `redis_clients`: clients of Redis, to be timed (Linux only);
+//! - `spawns`: child processes, to be timed (Linux only);
 //! - `figures`: how they are run and counted (Linux only).
 #![forbid(unsafe_code)]
 
@@ -41,4 +42,6 @@ pub mod load;
 pub mod redis_clients;
 pub mod secure;
 pub mod servers;
+#[cfg(target_os = "linux")]
+pub mod spawns;
 pub mod tasks;

@@ -96,7 +96,7 @@ pub fn seconds(name: &str, server: SocketAddr, times: usize) -> io::Result<f64> 
 }
 
 /// Seconds of processor time so far, to the nanosecond.
-fn used() -> io::Result<f64> {
+pub(crate) fn used() -> io::Result<f64> {
     let text = fs::read_to_string("/proc/self/schedstat")?;
     let nanos = text
         .split(' ')

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use torsade_core::{
-    Address, ChildFd, Endpoint, EndpointError, ListenOptions, Protocol, ToEndpoint, Transport,
-    UnixAddress,
+    Address, ChildFd, Endpoint, EndpointError, ListenOptions, Place, Protocol, Stdio, ToEndpoint,
+    Transport, UnixAddress,
 };
 
 #[cfg(unix)]
-use torsade_core::{Adopted, Place};
+use torsade_core::Adopted;
 #[cfg(unix)]
 use torsade_service::PassedSocket;
 use torsade_service::{
@@ -293,8 +293,22 @@ fn errors_say_what_and_point_at_it() {
 }
 
 #[test]
+fn the_standard_streams_have_no_arguments() {
+    for parse in [server, client] {
+        let streams = parse("stdio:").unwrap();
+        assert_eq!(streams.places(), [Place::from(Stdio)]);
+        assert_eq!(streams.places()[0].to_string(), "stdio:");
+        assert_eq!(
+            parse("stdio:8007").unwrap_err().fault(),
+            &TextFault::Surplus
+        );
+        assert_eq!(parse("stdio:8007").unwrap_err().position(), 6);
+    }
+}
+
+#[test]
 fn what_is_known_but_not_there_is_told_from_what_is_unknown() {
-    for prefix in ["tls", "ssl", "systemd", "fd", "stdio"] {
+    for prefix in ["tls", "ssl", "systemd", "fd"] {
         let text = format!("{prefix}:");
         let fault = server(&text).unwrap_err().fault().clone();
         assert!(matches!(fault, TextFault::NotSupported { .. }), "{prefix}");

@@ -197,6 +197,14 @@ fn a_wait_for_room_ends_with_its_connect() {
     attempt.cancel();
     reactor.advance(Duration::from_secs(1));
     assert!(reactor.pending_connects().is_empty());
+
+    // So does the attempt that comes after it.
+    let attempt = connect_with_timeout(&reactor, 100);
+    reactor.next_connect().fail(ErrorKind::WouldBlock);
+    reactor.advance(Duration::from_millis(1));
+    assert_eq!(reactor.pending_connects().len(), 1);
+    attempt.cancel();
+    assert!(reactor.pending_connects().is_empty());
 }
 
 #[test]

@@ -52,6 +52,7 @@
 //! | write, close, pause, wait | [`Transport`] and [`Connection`] |
 //! | receive lines instead of chunks | [`wire::Lines`] |
 //! | send and receive datagrams | [`DatagramProtocol`], [`DatagramTransport`], [`manual::datagrams`] |
+//! | run programs, talk to them | [`ProcessProtocol`], [`Command`], [`manual::processes`] |
 //! | wrap a protocol, change it, change its bytes | [`manual::layers`] |
 //! | share state between connections | [`Factory`], [`factory()`] |
 //! | wait for a result | [`Deferred`], [`Transport::then`], [`Transport::hold`] |
@@ -91,14 +92,17 @@ pub mod manual;
 pub mod service;
 
 pub use torsade_core::{
-    Address, Adopted, AnyProtocol, AttemptError, Built, CertificateFault, ConnectError, Connection,
-    ConnectionId, CooperativeTask, Cooperator, Credentials, DatagramAddress, DatagramError,
-    DatagramOptions, DatagramPort, DatagramProtocol, DatagramTransport, Descriptor,
-    DescriptorError, Disconnect, Endpoint, EndpointError, Factory, FailedAttempt, Family, Filter,
-    Gone, Interface, IoFailure, Layered, Limit, Limits, ListenError, ListenOptions, Listener,
-    ListenerId, LoopingCall, NameError, Net, Pass, Peer, Place, PortId, Protocol, Remote,
-    ResolveError, Sides, ThreadError, Ticked, Time, Timeout, Timer, TlsFailure, ToEndpoint,
-    Transport, UnixAddress, UnixListen, WhenFull, WireEnd, Wrapper, connection_factory, factory,
+    Address, Adopted, AnyProtocol, AttemptError, Built, CertificateFault, ChildFd, Command,
+    ConnectError, Connection, ConnectionId, CooperativeTask, Cooperator, Credentials,
+    DatagramAddress, DatagramError, DatagramOptions, DatagramPort, DatagramProtocol,
+    DatagramTransport, Descriptor, DescriptorError, Disconnect, Endpoint, EndpointError,
+    ExitStatus, Factory, FailedAttempt, Family, Filter, Gone, Interface, IoFailure, Layered, Limit,
+    Limits, ListenError, ListenOptions, Listener, ListenerId, LoopingCall, NameError, Net, Netstat,
+    NetstatRow, NetstatState, OutputError, Pass, Peer, Place, PortId, Process, ProcessEnd,
+    ProcessId, ProcessOutput, ProcessProtocol, ProcessTransport, Protocol, Remote, ResolveError,
+    Sides, Signal, SignalError, SignalWatch, SpawnError, Stdio, Taken, TerminalSize, ThreadError,
+    Ticked, Time, Timeout, Timer, TlsFailure, ToEndpoint, Transport, UnixAddress, UnixListen,
+    UnknownSignal, WhenFull, WireEnd, Wrapper, connection_factory, factory,
 };
 pub use torsade_deferred::{
     Deferred, DeferredLock, DeferredQueue, DeferredSemaphore, Failure, Group, Panic, Resolver,

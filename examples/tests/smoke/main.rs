@@ -4,6 +4,7 @@
 
 mod coroutines;
 mod curl;
+mod processes;
 mod program;
 mod redis;
 #[path = "../../../tests/tests/redis/server.rs"]

@@ -629,6 +629,26 @@ fn a_stop_closes_what_is_open_and_waits_for_the_exit() {
     });
 }
 
+#[test]
+fn a_child_that_ends_before_the_reactor_runs_is_reaped_when_it_does() {
+    on_each_driver(|reactor| {
+        let log = Log::default();
+        let process = reactor
+            .net()
+            .spawn_process(&sh("echo early; exit 5"), Notes::new(&log))
+            .unwrap();
+        // Nobody turns the reactor meanwhile.
+        while state(process.pid()) != Some('Z') {
+            std::thread::yield_now();
+        }
+        assert!(log.lines().is_empty());
+        let end = reactor.run_until(process.ended()).unwrap().unwrap();
+        assert_eq!(end, ProcessEnd::Exited(ExitStatus::Code(5)));
+        assert_eq!(log.lines()[0], "made");
+        assert_eq!(state(process.pid()), None);
+    });
+}
+
 /// Whether a process is there, and is no zombie.
 fn state(pid: u32) -> Option<char> {
     let mut stat = String::new();

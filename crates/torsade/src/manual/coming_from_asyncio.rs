@@ -125,7 +125,10 @@
 //! | `DatagramProtocol` | [`DatagramProtocol`](crate::DatagramProtocol) | |
 //! | `datagram_received` | [`datagram_received`](crate::DatagramProtocol::datagram_received) | |
 //! | `error_received` | [`error_received`](crate::DatagramProtocol::error_received) | |
-//! | `SubprocessProtocol`, `pipe_data_received`, `pipe_connection_lost`, `process_exited` | later: processes | |
+//! | `SubprocessProtocol` | [`ProcessProtocol`](crate::ProcessProtocol) | [`processes`](super::processes) |
+//! | `pipe_data_received` | [`child_data_received`](crate::ProcessProtocol::child_data_received) | |
+//! | `pipe_connection_lost` | [`child_connection_lost`](crate::ProcessProtocol::child_connection_lost) | |
+//! | `process_exited` | [`process_exited`](crate::ProcessProtocol::process_exited) | `connection_lost` is [`process_ended`](crate::ProcessProtocol::process_ended) |
 //!
 //! ## Transports
 //! | asyncio | here | |
@@ -149,7 +152,13 @@
 //! | `get_protocol` | never: a protocol is reached by [`Transport::call`](crate::Transport::call), when nobody else is in it | |
 //! | `DatagramTransport` | [`DatagramTransport`](crate::DatagramTransport) | |
 //! | `sendto` | [`send_to`](crate::DatagramPort::send_to), [`write`](crate::DatagramPort::write) | the second when connected |
-//! | `SubprocessTransport`, `get_pid`, `get_returncode`, `get_pipe_transport`, `send_signal`, `terminate`, `kill` | later: processes | |
+//! | `SubprocessTransport` | [`Process`](crate::Process) | |
+//! | `get_pid` | [`pid`](crate::Process::pid) | |
+//! | `get_returncode` | [`status`](crate::Process::status) | |
+//! | `get_pipe_transport` | [`write_to_child`](crate::Process::write_to_child), [`pipe`](crate::Process::pipe) | |
+//! | `send_signal` | [`signal_process`](crate::Process::signal_process) | |
+//! | `terminate` | [`terminate`](crate::Process::terminate) | |
+//! | `kill` | [`kill`](crate::Process::kill) | |
 //!
 //! ## The loop
 //! | asyncio | here | |
@@ -188,7 +197,8 @@
 //! | `create_unix_server` | [`UnixListen`](crate::UnixListen) | an address for `listen`; [a dead one is replaced if you say so](super::differences#a-dead-socket-is-found-out-by-asking-it) |
 //! | `create_unix_connection` | [`UnixAddress`](crate::UnixAddress) | an address for `connect` |
 //! | `connect_accepted_socket` | [`Adopted`](crate::Adopted) | an address for `connect` |
-//! | `connect_read_pipe`, `connect_write_pipe`, `subprocess_exec`, `subprocess_shell` | later: processes | |
+//! | `connect_read_pipe`, `connect_write_pipe` | [`Adopted::pipes`](crate::Adopted::pipes), [`Stdio`](crate::Stdio) | one connection for both |
+//! | `subprocess_exec`, `subprocess_shell` | [`spawn_process`](crate::Net::spawn_process) | [`Command::shell`](crate::Command::shell) |
 //! | `run_in_executor` | [`defer_to_thread`](crate::Net::defer_to_thread), [`Executor`](crate::threads::Executor) | |
 //! | `set_default_executor`, `shutdown_default_executor` | never: each reactor has a pool of its own, which ends with it | |
 //! | `getaddrinfo` | [`resolve`](crate::Net::resolve) | |

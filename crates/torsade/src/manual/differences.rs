@@ -477,6 +477,17 @@
 //! already. An [`Adopted`](crate::Adopted) is the socket itself: the reactor makes it non-blocking
 //! and closes it. Who wants to keep it gives a `try_clone`.
 //!
+//! # Standard streams keep their mode
+//! `StandardIO` sets the descriptors 0 and 1 to non-blocking mode, which is one of the open file:
+//! the shell and the neighbours in a pipeline get it too, and keep it when the program is gone.
+//! [`Stdio`](crate::Stdio) sets none: it opens the streams anew where the system can, and has a
+//! thread for each direction where it cannot, so that regular files work as well. It is an address:
+//! `net.connect(Stdio, protocol)` is the transport, and `net.listen(Stdio, factory)` builds one
+//! protocol. The descriptors stay open until the process ends.
+//!
+//! A pipe that is only written to is noticed to be broken at once (on Linux), as Twisted notices
+//! it; of two pipes as one connection the next write finds out.
+//!
 //! # Reactor and time
 //!
 //! ## Too late is false
@@ -636,6 +647,26 @@
 //! at the initial wait for ever. A stop tells the connection `stopping`; one that does not end is
 //! aborted. A connection that is lost while it is prepared is a failed attempt.
 //!
+//! # Processes
+//! ## A process inherits the environment
+//! `spawnProcess` gives the child an empty environment unless told otherwise; here it is inherited,
+//! as `std` has it, and [`env_clear`](crate::Command::env_clear) is the other one. The zeroth
+//! argument is the program's name unless [said otherwise](crate::Command::arg0), where Twisted has
+//! its caller repeat it. A program that cannot be run is always an
+//! [error of the spawn](crate::SpawnError), where Twisted tells of it by exit code 1 on some paths.
+//! Descriptors are closed on `exec`, as all are that Rust opens; what this process was started with
+//! and left open for others is passed on, where Twisted closes every number.
+//!
+//! ## The end of a process waits for nobody who is silent
+//! (R100) `process_exited` and [`process_ended`](crate::ProcessProtocol::process_ended) are as they
+//! were, but for a descriptor that somebody else keeps open after the exit, as a daemon does: in
+//! Twisted `processEnded` waits for that one for ever. Here it is closed when it was unused for
+//! [`after_exit_timeout`](crate::Command::after_exit_timeout), and the end says that it was
+//! [cut](crate::ProcessEnd::Cut); `Duration::MAX` is Twisted's way. The reason is a value and no
+//! exception: [`ExitStatus`](crate::ExitStatus) has the code or the signal.
+//! [`get_process_output`](crate::Net::get_process_output) takes another code than 0 for an error,
+//! too. Nobody installs a handler of `SIGCHLD`, so it does not matter which thread has the reactor.
+//!
 //! # Coming from asyncio
 //! - `write` while a close flushes, and after: dropped and counted; asyncio still sends the first.
 //! - `eof_received` does not answer with a truth value: closing is its default, and whoever
@@ -654,5 +685,4 @@
 //!   [`Net`](crate::Net) is passed.
 //!
 //! # Not there yet
-//! Processes, which will inherit the environment as `std` has it; pipes, terminals and the standard
-//! streams.
+//! A terminal's raw mode.

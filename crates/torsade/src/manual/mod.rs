@@ -19,6 +19,7 @@
 //! | [`flow_control`] | files of any size in constant memory, a relay, a room with a deaf member |
 //! | [`errors`] | one place for every way to fail |
 //! | [`datagrams`] | a protocol over UDP: who is there, in 40 lines, with groups and its test |
+//! | [`processes`] | programs run for their output, talked to, and ended; their test without a process |
 //! | [`tls`] | a server with a certificate, a client that checks it, a STARTTLS |
 //! | [`coroutines`] | `await` beside callbacks on one connection, and servers without callbacks |
 //! | [`coming_from_twisted`] | three programs of Twisted, and a test, beside their ports |
@@ -60,6 +61,7 @@ pub mod flow_control;
 pub mod framing;
 pub mod layers;
 pub mod life;
+pub mod processes;
 pub mod running;
 pub mod services;
 pub mod testing;

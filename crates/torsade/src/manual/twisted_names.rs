@@ -32,7 +32,31 @@
 //! | `stopProtocol` | [`stopped`](crate::DatagramProtocol::stopped) | |
 //! | `datagramReceived` | [`datagram_received`](crate::DatagramProtocol::datagram_received) | |
 //! | `connectionRefused` | [`error_received`](crate::DatagramProtocol::error_received) | [every error](super::differences#every-error-of-a-datagram-is-told) |
-//! | `ProcessProtocol`, `outReceived`, `errReceived`, `childDataReceived`, `inConnectionLost`, `outConnectionLost`, `errConnectionLost`, `childConnectionLost`, `processExited`, `processEnded` | later: processes | |
+//! | `IProcessProtocol`, `ProcessProtocol` | [`ProcessProtocol`](crate::ProcessProtocol) | [`processes`](super::processes) |
+//! | `outReceived` | [`out_received`](crate::ProcessProtocol::out_received) | |
+//! | `errReceived` | [`err_received`](crate::ProcessProtocol::err_received) | |
+//! | `childDataReceived` | [`child_data_received`](crate::ProcessProtocol::child_data_received) | |
+//! | `inConnectionLost` | [`in_connection_lost`](crate::ProcessProtocol::in_connection_lost) | |
+//! | `outConnectionLost` | [`out_connection_lost`](crate::ProcessProtocol::out_connection_lost) | |
+//! | `errConnectionLost` | [`err_connection_lost`](crate::ProcessProtocol::err_connection_lost) | |
+//! | `childConnectionLost` | [`child_connection_lost`](crate::ProcessProtocol::child_connection_lost) | |
+//! | `processExited` | [`process_exited`](crate::ProcessProtocol::process_exited) | |
+//! | `processEnded` | [`process_ended`](crate::ProcessProtocol::process_ended) | [a grandchild does not put it off](super::differences#the-end-of-a-process-waits-for-nobody-who-is-silent) |
+//! | `IReactorProcess`, `spawnProcess` | [`spawn_process`](crate::Net::spawn_process) | [the environment is inherited](super::differences#a-process-inherits-the-environment) |
+//! | `childFDs` | [`descriptor`](crate::Command::descriptor) | |
+//! | `usePTY` | [`terminal`](crate::Command::terminal) | |
+//! | `IProcessTransport` | [`Process`](crate::Process) | |
+//! | `writeToChild` | [`write_to_child`](crate::Process::write_to_child) | |
+//! | `closeStdin` | [`close_stdin`](crate::Process::close_stdin) | |
+//! | `closeStdout` | [`close_stdout`](crate::Process::close_stdout) | |
+//! | `closeStderr` | [`close_stderr`](crate::Process::close_stderr) | |
+//! | `closeChildFD` | [`close_child_fd`](crate::Process::close_child_fd) | |
+//! | `signalProcess` | [`signal_process`](crate::Process::signal_process) | |
+//! | `ProcessExitedAlready` | [`Exited`](crate::SignalError::Exited) | |
+//! | `ProcessDone`, `ProcessTerminated` | [`ExitStatus`](crate::ExitStatus) | |
+//! | `getProcessOutput` | [`get_process_output`](crate::Net::get_process_output) | bounded in size and time |
+//! | `getProcessOutputAndValue`, `getProcessValue` | [`get_process_output_and_value`](crate::Net::get_process_output_and_value) | |
+//! | `ProcessEndpoint`, `StandardErrorBehavior` | [`ProcessClientEndpoint`](crate::service::ProcessClientEndpoint) | or a [`Command`](crate::Command) itself |
 //! | `IHalfCloseableProtocol`, `readConnectionLost` | [`eof_received`](crate::Protocol::eof_received) | |
 //! | `writeConnectionLost` | [`flushed`](crate::Connection::flushed) | [whoever asks](super::differences#a-half-close-tells-whoever-asks) |
 //! | `IHandshakeListener`, `handshakeCompleted` | [`filters_ready`](crate::Connection::filters_ready) | of `start_tls`; else `connection_made` comes after the handshake |
@@ -127,6 +151,7 @@
 //! | `TCP4ClientEndpoint`, `TCP6ClientEndpoint` | [`TcpClientEndpoint`](crate::service::TcpClientEndpoint) | or text like `"example.org:80"` |
 //! | `UNIXServerEndpoint` | [`UnixServerEndpoint`](crate::service::UnixServerEndpoint) | |
 //! | `UNIXClientEndpoint` | [`UnixClientEndpoint`](crate::service::UnixClientEndpoint) | |
+//! | `StandardIO`, `StandardIOEndpoint` | [`Stdio`](crate::Stdio) | [modes stay](super::differences#standard-streams-keep-their-mode) |
 //! | `HAProxyServerEndpoint`, `HAProxyWrappingFactory`, `proxyEndpoint` | [`ProxyProtocol`](crate::service::ProxyProtocol) | |
 //! | `IService`, `startService`, `stopService`, `privilegedStartService` | [`Service`](crate::service::Service) | |
 //! | `IServiceCollection` | [`MultiService`](crate::service::MultiService) | |
