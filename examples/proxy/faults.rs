@@ -186,10 +186,9 @@ fn serve_origin(net: &Net, book: Rc<Book>) {
 fn serve_proxy(net: &Net, origin: IpAddr) {
     let upstream = SocketAddr::from((origin, 80)).to_endpoint();
     let clients = factory(move |_| {
-        upstream
-            .clone()
-            .ok()
-            .map(|upstream| super::Client { upstream })
+        upstream.clone().ok().map(|upstream| super::Client {
+            upstream: upstream.into(),
+        })
     });
     if net.listen("0.0.0.0:8007", clients).is_err() {
         net.call_later(SECOND, move |net| serve_proxy(net, origin));

@@ -24,7 +24,7 @@
 //! - [`servers`]: the programs that are measured; those in Python and in C are
 //!   in `peers/`, the bare ring is a program of its own because of its `unsafe`;
 //! - [`libuv`]: how the ones in C are compiled;
-//! - [`load`]: what is sent to them;
+//! - [`load`], [`datagrams`], [`secure`]: what is sent to them;
 //! - [`feeds`]: framings alone, without a socket;
 //! - [`tasks`]: timers and results that come later, alone;
 //! - `redis_clients`: clients of Redis, to be timed (Linux only);
@@ -40,6 +40,7 @@ pub mod libuv;
 pub mod load;
 #[cfg(target_os = "linux")]
 pub mod redis_clients;
+pub mod secure;
 pub mod servers;
 #[cfg(target_os = "linux")]
 pub mod spawns;

@@ -14,7 +14,7 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// As many connections wait for a server at most: std's listeners queue 128.
-const QUEUE: usize = 120;
+pub(crate) const QUEUE: usize = 120;
 
 /// What a message looks like, and so where its answer ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -204,7 +204,7 @@ fn greet(server: SocketAddr, message: Message, answers: &mut Answers) -> io::Res
     Ok(socket)
 }
 
-fn connect(server: SocketAddr) -> io::Result<TcpStream> {
+pub(crate) fn connect(server: SocketAddr) -> io::Result<TcpStream> {
     let socket = TcpStream::connect(server)?;
     // Without this a second small message would wait for the answer to the
     // first one to be acknowledged.
@@ -257,7 +257,7 @@ impl Answers {
     }
 }
 
-fn check(answer: &[u8], expected: &[u8]) -> io::Result<()> {
+pub(crate) fn check(answer: &[u8], expected: &[u8]) -> io::Result<()> {
     if answer == expected {
         return Ok(());
     }

@@ -12,6 +12,7 @@ use std::process::{Child, Command, Stdio};
 
 use torsade_bench::datagrams::Volley;
 use torsade_bench::load::{self, Ends, Message, Room, Session};
+use torsade_bench::secure::{self, Greeting, SecureSession};
 use torsade_bench::servers::driver;
 use torsade_bench::{feeds, libuv, servers, tasks};
 
@@ -121,6 +122,7 @@ fn answers(server: SocketAddr, subject: &str) {
             let mut volley = Volley::open(server, 3, 20).unwrap();
             return volley.play(5).unwrap();
         }
+        "tls" => return answers_securely(server),
         "lines" => Message::Line,
         "fanout" => {
             Room::enter(server, 20).unwrap().play(5).unwrap();
@@ -133,6 +135,15 @@ fn answers(server: SocketAddr, subject: &str) {
     session.play(5).unwrap();
     load::visits(server, message, Ends::Load, 5).unwrap();
     assert_eq!(load::idle(server, message, 7).unwrap().len(), 7);
+}
+
+fn answers_securely(server: SocketAddr) {
+    SecureSession::open(server, 3, 2).unwrap().play(5).unwrap();
+    for greeting in [Greeting::Stranger, Greeting::Acquaintance] {
+        secure::visits(server, greeting, 5).unwrap();
+    }
+    assert_eq!(secure::idle(server, 3).unwrap().len(), 3);
+    assert_eq!(secure::stalled(server, 3).unwrap().len(), 3);
 }
 
 #[test]

@@ -180,6 +180,18 @@ impl Chunk {
         self.len += bytes.len();
     }
 
+    /// The same with bytes that are nobody else's: where nothing was copied in they are taken as they
+    /// lie, and what was their room is given in exchange.
+    pub(crate) fn push_all(&mut self, bytes: &mut Vec<u8>) {
+        if self.copied.is_empty() && fills(bytes) {
+            self.len += bytes.len();
+            mem::swap(&mut self.copied, bytes);
+            bytes.clear();
+        } else {
+            self.push(bytes);
+        }
+    }
+
     /// Put bytes in front of a chunk of which nothing was sent.
     pub(crate) fn put_in_front(&mut self, bytes: &[u8]) {
         debug_assert_eq!((self.sent, self.sent_splices), (0, 0));
@@ -230,6 +242,12 @@ impl Chunk {
             .into_iter()
             .map(|splice| splice.bytes)
     }
+}
+
+/// Whether a buffer is worth keeping for what it holds: a few bytes that wait for long must not keep
+/// much room.
+pub(crate) fn fills(bytes: &Vec<u8>) -> bool {
+    bytes.len() >= bytes.capacity() / 4
 }
 
 impl fmt::Debug for Chunk {

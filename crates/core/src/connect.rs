@@ -1,5 +1,5 @@
 use std::cell::{Cell, RefCell};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::panic::Location;
 use std::rc::{Rc, Weak};
@@ -66,6 +66,8 @@ enum Phase {
 enum Begun {
     Attempt(AttemptId),
     LookUp(Canceller),
+    /// There was no room for an attempt; another one begins when this timer strikes.
+    Wait(Key),
 }
 
 /// One socket on its way.
@@ -186,8 +188,19 @@ pub(crate) fn refused(shared: &Rc<Shared>, attempt: AttemptId, error: io::Error)
     };
     let connecting = shared.connects.borrow().get(attempt.connect.0).cloned();
     if let Some(connecting) = connecting {
+        if error.kind() == ErrorKind::WouldBlock && connecting.wait(shared, attempt.step) {
+            return;
+        }
         connecting.failed(attempt.step, AttemptError::System(error));
         connecting.try_next(shared);
+    }
+}
+
+/// There may be room by now for an attempt that found none.
+pub(crate) fn try_again(shared: &Shared, id: ConnectId, step: u32) {
+    let connecting = shared.connects.borrow().get(id.0).cloned();
+    if let Some(connecting) = connecting {
+        connecting.open_again(shared, step);
     }
 }
 
@@ -227,6 +240,23 @@ fn found(
         Err(_) => connecting.failed(step, ResolveError::from(Gone).into()),
     }
     connecting.try_next(&shared);
+}
+
+/// For whom it may concern.
+impl Connecting {
+    /// Where to, in words; `None` once there is a connection.
+    pub(crate) fn on_its_way(&self) -> Option<String> {
+        let Phase::Racing(_) = *self.phase.borrow() else {
+            return None;
+        };
+        let places: Vec<_> = self
+            .endpoint
+            .places()
+            .iter()
+            .map(Place::to_string)
+            .collect();
+        Some(format!("{}, asked for at {}", places.join(", "), self.site))
+    }
 }
 
 /// Racing.
@@ -304,18 +334,52 @@ impl Connecting {
     /// A socket goes to an address.
     fn open(&self, shared: &Shared, place: Place, address: Address, process: Option<Process>) {
         let Some(step) = self.next_step() else { return };
-        let attempt = AttemptId(shared.attempts.borrow_mut().insert(Attempt {
+        let attempt = self.attempt(shared, step, process);
+        self.begun(place, Begun::Attempt(attempt));
+        self.ask(shared, attempt, address);
+    }
+
+    /// The same after a wait.
+    fn open_again(&self, shared: &Shared, step: u32) {
+        let address = match &mut *self.phase.borrow_mut() {
+            Phase::Racing(race) => race.address(step),
+            Phase::Reached(_) | Phase::Over => None,
+        };
+        if let Some(address) = address {
+            let attempt = self.attempt(shared, step, None);
+            self.goes_on(step, Begun::Attempt(attempt));
+            self.ask(shared, attempt, address);
+        }
+    }
+
+    fn attempt(&self, shared: &Shared, step: u32, process: Option<Process>) -> AttemptId {
+        let attempt = Attempt {
             connect: self.id,
             step,
             process,
-        }));
-        self.begun(place, Begun::Attempt(attempt));
+        };
+        AttemptId(shared.attempts.borrow_mut().insert(attempt))
+    }
+
+    fn ask(&self, shared: &Shared, attempt: AttemptId, address: Address) {
         let local = self.endpoint.local().cloned();
         shared.ask(Op::Connect {
             attempt,
             address,
             local,
         });
+    }
+
+    /// Wait for room, if that is what a step lacks. The deadline of the connect bounds it.
+    fn wait(&self, shared: &Shared, step: u32) -> bool {
+        let wait = match &mut *self.phase.borrow_mut() {
+            Phase::Racing(race) => race.wait(step),
+            Phase::Reached(_) | Phase::Over => None,
+        };
+        let Some(wait) = wait else { return false };
+        let timer = shared.set_timer(wait, Action::Again(self.id, step));
+        self.goes_on(step, Begun::Wait(timer));
+        true
     }
 
     /// A name is asked for. The answer comes later.
@@ -351,6 +415,12 @@ impl Connecting {
     fn begun(&self, place: Place, begun: Begun) {
         if let Phase::Racing(race) = &mut *self.phase.borrow_mut() {
             race.begun(place, begun);
+        }
+    }
+
+    fn goes_on(&self, step: u32, begun: Begun) {
+        if let Phase::Racing(race) = &mut *self.phase.borrow_mut() {
+            race.goes_on(step, begun);
         }
     }
 
@@ -456,6 +526,7 @@ impl Begun {
                 shared.ask(Op::CancelConnect { attempt });
             }
             Self::LookUp(canceller) => canceller.cancel(),
+            Self::Wait(timer) => disarm(shared, &Cell::new(Some(timer))),
         }
     }
 }

@@ -189,6 +189,28 @@ impl Endpoint {
         self
     }
 
+    /// Whether a listener at an IPv6 address takes IPv6 only. On by default, whatever the system's
+    /// default is, so that `0.0.0.0` and `[::]` can be listened on side by side.
+    ///
+    /// Off, a listener at `[::]` takes IPv4 as well, and its port is then taken for both. Peers that
+    /// come by IPv4 are told with their IPv4 address, not as `::ffff:192.0.2.1`: lists of addresses
+    /// and limits by peer see the same one as at any other listener.
+    #[must_use]
+    #[doc(alias = "IPV6_V6ONLY")]
+    #[doc(alias = "dualstack_ipv6")]
+    pub fn only_v6(mut self, on: bool) -> Self {
+        self.options.dual_stack = !on;
+        self
+    }
+
+    /// Let so many wait to be accepted by a listener there, instead of `Limits::backlog`. Systems
+    /// have a bound of their own.
+    #[must_use]
+    pub fn backlog(mut self, connections: u32) -> Self {
+        self.options.backlog = Some(connections);
+        self
+    }
+
     /// What a listener there is asked for besides its address.
     pub fn options(&self) -> &ListenOptions {
         &self.options

@@ -1,11 +1,12 @@
 use std::io;
-use std::net::SocketAddr;
 
 use crate::datagram::PortSetting;
 use crate::guard::Caught;
 use crate::process::{Command, Spawned};
 use crate::threads::{NoThreads, NotTaken, Work};
-use crate::{Address, ConnectionId, DatagramOptions, ListenOptions, ListenerId, Net, PortId, Time};
+use crate::{
+    Address, ConnectionId, DatagramOptions, ListenOptions, ListenerId, Net, PortId, Signal, Time,
+};
 
 /// What must be answered at once, by whatever drives an engine: a reactor, a fake, a simulated
 /// host. Everything else is a fact or an operation.
@@ -31,16 +32,17 @@ pub trait Host: 'static {
     fn close_listener(&self, listener: ListenerId);
 
     /// Open a socket for datagrams at `address`, in the driver's poller for input from the start,
-    /// and report what comes as `Engine::datagrams(port, ..)`. Returns the address in force.
+    /// and report what comes as `Engine::datagrams(port, ..)`. Returns the address in force. A Unix
+    /// socket without a name is one that nobody can send to.
     ///
     /// # Errors
     /// The system's. By default there are no datagrams: `Unsupported`.
     fn bind(
         &self,
-        address: SocketAddr,
+        address: &Address,
         options: &DatagramOptions,
         port: PortId,
-    ) -> io::Result<SocketAddr> {
+    ) -> io::Result<Address> {
         let _ = (address, options, port);
         Err(io::ErrorKind::Unsupported.into())
     }
@@ -54,7 +56,7 @@ pub trait Host: 'static {
     ///
     /// # Errors
     /// The system's, if there is no way there for instance.
-    fn connect_port(&self, port: PortId, peer: SocketAddr) -> io::Result<SocketAddr> {
+    fn connect_port(&self, port: PortId, peer: &Address) -> io::Result<Address> {
         let _ = (port, peer);
         Err(io::ErrorKind::Unsupported.into())
     }
@@ -66,6 +68,21 @@ pub trait Host: 'static {
     fn set_port(&self, port: PortId, setting: &PortSetting) -> io::Result<()> {
         let _ = (port, setting);
         Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Tell by [`signalled`](crate::driver::signalled) whenever this signal comes to the process.
+    /// Asked for once, however many hear it.
+    ///
+    /// # Errors
+    /// The system's. By default there are no signals: `Unsupported`.
+    fn watch_signal(&self, net: &Net, signal: Signal) -> io::Result<()> {
+        let _ = (net, signal);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Nobody hears this signal any more. Asked again of one that is not watched, perhaps.
+    fn unwatch_signal(&self, signal: Signal) {
+        let _ = signal;
     }
 
     /// Start a process. What is to be told to the engine later goes by way of `net`.
@@ -101,7 +118,7 @@ pub trait Host: 'static {
         0
     }
 
-    /// Whether [`calls`](Self::calls) and [`port_calls`](Self::port_calls) are to be told. Asked once, when an engine is made.
+    /// Whether [`calls`](Self::calls) and [`port_calls`](Self::port_calls) are to be told. Asked when an engine is made, and then only if that was so.
     fn notes_calls(&self) -> bool {
         false
     }

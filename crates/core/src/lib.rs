@@ -67,6 +67,7 @@ mod planted;
 
 mod address;
 mod any;
+mod calls;
 mod chunk;
 mod connect;
 mod connection;
@@ -93,10 +94,12 @@ mod layer;
 mod lending;
 mod limits;
 mod link;
+mod listen_options;
 mod listener;
 mod lookup;
 mod looping_call;
 mod net;
+mod netstat;
 mod outbox;
 mod place;
 mod pooled;
@@ -106,6 +109,7 @@ mod race;
 mod random;
 mod remote;
 mod shared;
+mod signals;
 mod slots;
 mod stack;
 mod staging;
@@ -128,7 +132,8 @@ pub use self::any::AnyProtocol;
 pub use self::connection::Connection;
 pub use self::cooperator::{CooperativeTask, Cooperator};
 pub use self::datagram::{
-    DatagramError, DatagramOptions, DatagramPort, DatagramProtocol, DatagramTransport, Interface,
+    DatagramAddress, DatagramError, DatagramOptions, DatagramPort, DatagramProtocol,
+    DatagramTransport, Interface,
 };
 pub use self::descriptor::{Adopted, Descriptor, DescriptorError, Taken};
 pub use self::disconnect::{Disconnect, IoFailure, Limit, Timeout};
@@ -141,9 +146,11 @@ pub use self::filter::{Filter, Sides, WireEnd};
 pub use self::id::{AttemptId, ConnectionId, ListenerId, LookupId, PortId, ProcessId};
 pub use self::layer::Layered;
 pub use self::limits::{Limits, WhenFull};
+pub use self::listen_options::ListenOptions;
 pub use self::listener::Listener;
 pub use self::looping_call::{LoopingCall, Ticked};
 pub use self::net::Net;
+pub use self::netstat::{Netstat, NetstatRow, NetstatState};
 pub use self::place::{NameError, Place};
 pub use self::process::{
     ChildFd, Command, ExitStatus, OutputError, Process, ProcessEnd, ProcessOutput, ProcessProtocol,
@@ -151,13 +158,14 @@ pub use self::process::{
 };
 pub use self::protocol::Protocol;
 pub use self::remote::Remote;
+pub use self::signals::SignalWatch;
 pub use self::stdio::Stdio;
 pub use self::threads::ThreadError;
 pub use self::time::Time;
 pub use self::timer::Timer;
 pub use self::tls_failure::{CertificateFault, TlsFailure};
 pub use self::transport::Transport;
-pub use self::unix::{Credentials, ListenOptions, UnixListen};
+pub use self::unix::{Credentials, UnixListen};
 pub use self::wrapper::{Pass, Wrapper};
 
 /// For those who write drivers: the engine, what it asks for, and what it must be told.
@@ -170,6 +178,7 @@ pub mod driver {
     pub use crate::host::Host;
     pub use crate::lookup::resolved;
     pub use crate::process::{ChildControl, Spawned};
+    pub use crate::signals::signalled;
     pub use crate::threads::{NoThreads, NotTaken, Work, defer_to};
     pub use crate::wire::{Close, Closing, Interest, Op, Sending, Ways, Wire};
 }

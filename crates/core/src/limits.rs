@@ -16,6 +16,7 @@ use std::time::Duration;
 #[doc(alias = "suggestThreadPoolSize")]
 #[doc(alias = "bufferSize")]
 #[doc(alias = "get_write_buffer_limits")]
+#[doc(alias = "slow_callback_duration")]
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Limits {
@@ -107,6 +108,11 @@ pub struct Limits {
     pub datagram_queue: usize,
     /// Datagrams taken from one port in one turn. 64.
     pub turn_datagrams: usize,
+    /// A callback that takes longer is logged as a warning, with its name and whose it is, and
+    /// counted: [`Net::slow_callbacks`](crate::Net::slow_callbacks). That costs a look at the clock
+    /// for each callback, so by default nobody looks: `None`. What asyncio has in its debug mode
+    /// is 100 ms.
+    pub slow_callback: Option<Duration>,
     /// Threads of the pool behind `Net::defer_to_thread` that stay when there is nothing to do,
     /// once there was something. 0.
     pub min_threads: usize,
@@ -182,6 +188,7 @@ impl Default for Limits {
             datagram: 65_535,
             datagram_queue: 4 * MIB,
             turn_datagrams: 64,
+            slow_callback: None,
             min_threads: 0,
             max_threads: 10,
             thread_queue: 10_000,

@@ -1,4 +1,5 @@
 use std::cell::{Cell, RefCell};
+use std::convert::Infallible;
 use std::fmt;
 use std::io;
 use std::panic::Location;
@@ -9,13 +10,13 @@ use std::time::Duration;
 use torsade_deferred::Deferred;
 
 use crate::listener::{Listening, News};
-use crate::shared::{Shared, State, StopAsked};
+use crate::shared::{Ready, Shared, State, StopAsked};
 use crate::timers::Action;
 use crate::{
     Address, Command, ConnectError, DatagramOptions, DatagramProtocol, DatagramTransport, Endpoint,
-    EndpointError, Factory, Gone, Limits, ListenError, Listener, ListenerId, Place, Process,
-    ProcessProtocol, ProcessTransport, Protocol, Remote, SpawnError, Time, Timer, ToEndpoint,
-    Transport, connect, datagram, hooks, process,
+    EndpointError, Factory, Gone, Limits, ListenError, Listener, ListenerId, Netstat, Place,
+    Process, ProcessProtocol, ProcessTransport, Protocol, Remote, SpawnError, Time, Timer,
+    ToEndpoint, Transport, UnixAddress, UnixListen, connect, datagram, hooks, process,
 };
 
 /// The local handle of a reactor, and what programs are written against: a real reactor gives
@@ -178,10 +179,10 @@ impl Net {
         let mut refused = ListenError::Endpoint(EndpointError::Empty);
         for place in meant(&at)?.places() {
             let address = self.here(place)?;
-            let bound = match address.inet() {
-                Some(inet) => datagram::bind(shared, inet, options, &mut protocol, site),
-                // Datagrams of other families are not there.
-                None => Err(io::ErrorKind::Unsupported.into()),
+            let bound = match address {
+                Address::Inet(_) => datagram::bind(shared, &address, options, &mut protocol, site),
+                // Those of Unix sockets are for other protocols, whose addresses are such.
+                _ => Err(io::ErrorKind::Unsupported.into()),
             };
             match bound {
                 Ok(transport) => return Ok(transport),
@@ -246,6 +247,72 @@ impl Net {
     pub fn processes(&self) -> Vec<Process> {
         let processes = self.0.processes.borrow();
         processes.values().cloned().map(process::handle).collect()
+    }
+
+    /// Open a port for datagrams that is a Unix socket.
+    ///
+    /// At [`UnixAddress::Unnamed`] it has no name, and nobody can answer to it: that does for those
+    /// who only tell. [`UnixListen`] says of what mode the file is, and that one which a killed
+    /// program has left is replaced; it goes with the port.
+    ///
+    /// ```
+    /// use torsade_core::{
+    ///     DatagramProtocol, DatagramTransport, ListenError, Net, UnixAddress, UnixListen,
+    /// };
+    ///
+    /// struct Log;
+    /// impl DatagramProtocol<UnixAddress> for Log {
+    ///     fn datagram_received(
+    ///         &mut self,
+    ///         _: &DatagramTransport<Self, UnixAddress>,
+    ///         data: &[u8],
+    ///         from: &UnixAddress,
+    ///     ) {
+    ///         println!("{from}: {}", data.escape_ascii());
+    ///     }
+    /// }
+    ///
+    /// fn log(net: &Net) -> Result<(), Box<dyn std::error::Error>> {
+    ///     net.bind_unix(UnixListen::at("/run/app/log").mode(0o622).replace_stale(), Log)?;
+    ///     // And one who tells. What its peer has no room for waits, within bounds.
+    ///     let teller = net.bind_unix(UnixAddress::Unnamed, Log)?;
+    ///     teller.connect(UnixAddress::path("/run/app/log"))?;
+    ///     teller.write("begun");
+    ///     Ok(())
+    /// }
+    ///
+    /// let reactor = torsade_testing::MemoryReactor::new();
+    /// log(reactor.net()).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// [`ListenError::Endpoint`] for a name that no socket can have, [`ListenError::System`] if the
+    /// system refuses it, because it is in use for instance.
+    #[doc(alias = "listenUNIXDatagram")]
+    #[doc(alias = "connectUNIXDatagram")]
+    #[track_caller]
+    pub fn bind_unix<P: DatagramProtocol<UnixAddress>>(
+        &self,
+        at: impl Into<UnixListen>,
+        protocol: P,
+    ) -> Result<DatagramTransport<P, UnixAddress>, ListenError> {
+        let shared = &self.0;
+        if !shared.is_alive() {
+            return Err(Gone.into());
+        }
+        let (unix, file) = at.into().into_parts();
+        if unix != UnixAddress::Unnamed {
+            unix.check()?;
+        }
+        let (address, options) = (unix.into(), DatagramOptions::new().file(file));
+        datagram::bind(
+            shared,
+            &address,
+            &options,
+            &mut Some(protocol),
+            Location::caller(),
+        )
+        .map_err(|error| ListenError::System { address, error })
     }
 
     /// The address of a place to listen at.
@@ -442,6 +509,18 @@ impl Net {
         }
     }
 
+    /// Everything that is open, listed for people or for a status page, as it is when the callbacks
+    /// under way have returned.
+    ///
+    /// Every connection is looked at, so it is nothing to ask for a thousand times a second.
+    pub fn netstat(&self) -> Deferred<Netstat, Infallible> {
+        let (resolver, listing) = Deferred::new();
+        if self.is_alive() {
+            self.0.push_ready(Ready::Netstat(resolver));
+        }
+        listing
+    }
+
     /// The bounds in force.
     pub fn limits(&self) -> &Limits {
         self.0.limits()
@@ -514,6 +593,31 @@ impl Net {
     /// Datagrams that no port sent, because its queue was full or it was closed.
     pub fn dropped_datagrams(&self) -> u64 {
         self.0.dropped_datagrams()
+    }
+
+    /// Callbacks that took longer than [`Limits::slow_callback`]; 0 if that is not set.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use torsade_core::{Limits, Protocol, Transport};
+    /// use torsade_testing::{Clock, StringTransport};
+    ///
+    /// struct Ponderous;
+    /// impl Protocol for Ponderous {
+    ///     fn data_received(&mut self, _: &Transport<Self>, _: &[u8]) {
+    ///         Clock::stall(Duration::from_millis(150)); // thinks
+    ///     }
+    /// }
+    ///
+    /// let mut limits = Limits::default();
+    /// limits.slow_callback = Some(Duration::from_millis(100));
+    /// let mut t = StringTransport::builder().limits(limits).serve(Ponderous);
+    /// t.feed("why?");
+    /// assert_eq!(t.net().slow_callbacks(), 1);
+    /// ```
+    #[doc(alias = "slow_callback_duration")]
+    pub fn slow_callbacks(&self) -> u64 {
+        self.0.calls.slow()
     }
 
     /// Where the timers were set that are armed and belong to no connection.

@@ -41,6 +41,11 @@ impl Outbox {
         self.filling(pool).push(bytes);
     }
 
+    /// The same, without copying them where that can be; another buffer is given in exchange.
+    pub(crate) fn push_all(&mut self, pool: &Pool, bytes: &mut Vec<u8>) {
+        self.filling(pool).push_all(bytes);
+    }
+
     #[inline]
     pub(crate) fn push_parts(&mut self, pool: &Pool, parts: &[&[u8]]) {
         let chunk = self.filling(pool);

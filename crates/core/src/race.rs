@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use crate::error::{AttemptError, FailedAttempt};
 use crate::{Address, Endpoint, Place};
@@ -12,6 +13,8 @@ use crate::{Address, Endpoint, Place};
 /// same delay, so that a name nobody answers for does not keep an endpoint's other places waiting.
 ///
 /// ```text
+///                     +--+ no room there: the same one again, later
+///                     v  |
 ///   left --next--> under way --failed--> failed
 ///    ^                |  |
 ///    +----- found ----+  +--- the winner: the race is dropped
@@ -32,6 +35,8 @@ struct Step<B> {
     number: u32,
     place: Place,
     begun: B,
+    /// How often it found no room.
+    waits: u32,
 }
 
 impl<B> Race<B> {
@@ -70,7 +75,37 @@ impl<B> Race<B> {
             number,
             place,
             begun,
+            waits: 0,
         });
+    }
+
+    /// What was begun for a step found no room: how long to wait before it is tried again. `None`
+    /// where there is no such thing as room, so that it has failed.
+    ///
+    /// A Unix socket's listener has a queue, and who finds it full is told so at once, where TCP
+    /// would wait and try again by itself. A blocking connect waits for it, too.
+    pub(crate) fn wait(&mut self, step: u32) -> Option<Duration> {
+        let step = self.step(step)?;
+        step.place.address()?.unix()?;
+        let wait = Duration::from_millis(1 << step.waits.min(LONGEST_WAIT));
+        step.waits += 1;
+        Some(wait)
+    }
+
+    /// A step has come to this.
+    pub(crate) fn goes_on(&mut self, step: u32, begun: B) {
+        if let Some(step) = self.step(step) {
+            step.begun = begun;
+        }
+    }
+
+    /// What a step goes to.
+    pub(crate) fn address(&mut self, step: u32) -> Option<Address> {
+        self.step(step)?.place.address().cloned()
+    }
+
+    fn step(&mut self, number: u32) -> Option<&mut Step<B>> {
+        self.under_way.iter_mut().find(|step| step.number == number)
     }
 
     /// A place turned out not to be one.
@@ -133,6 +168,9 @@ impl<B> Race<B> {
         (begun, attempts)
     }
 }
+
+/// The longest of the waits, which double from 1 ms on: 64 ms.
+const LONGEST_WAIT: u32 = 6;
 
 /// RFC 8305 section 4: the families by turns, beginning with the one that was sorted first, and
 /// each in its order.

@@ -1,11 +1,14 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
 
+use torsade_deferred::Resolver;
 use torsade_deferred::queue::{Job, Turn};
 
+use crate::calls::{Call, Calls, Whose};
 use crate::chunk::Chunk;
 use crate::connect::{Attempt, Connecting};
 use crate::datagram::Port;
@@ -18,11 +21,13 @@ use crate::lending::Lending;
 use crate::link::Link;
 use crate::listener::Listening;
 use crate::lookup::Lookups;
+use crate::netstat::Netstat;
 use crate::outbox::Pool;
 use crate::pooled::Pools;
 use crate::process::Child;
 use crate::random::Random;
 use crate::remote::Mailbox;
+use crate::signals::Signals;
 use crate::slots::{Key, Slots};
 use crate::staging::Staging;
 use crate::threads::Asked;
@@ -36,8 +41,9 @@ pub(crate) struct Shared {
     host: Rc<dyn Host>,
     waker: Waker,
     limits: Limits,
-    /// Whether the host is told of every callback.
+    /// Whether anybody wants to know of every callback: the host, or who looks for slow ones.
     notes_calls: bool,
+    pub(crate) calls: Calls,
     state: Cell<State>,
     /// Whether the driver was woken since the last turn began.
     woken: Cell<bool>,
@@ -84,6 +90,7 @@ pub(crate) struct Shared {
     shed: Cell<u64>,
     stop_asked: Cell<StopAsked>,
     pub(crate) hooks: Hooks,
+    pub(crate) signals: Signals,
     pub(crate) random: Random,
     pub(crate) extensions: Extensions,
     /// What `with_unread` reads, and which connection may.
@@ -126,13 +133,17 @@ pub(crate) enum Ready {
     Process(Rc<Child>),
     /// A job that came up outside of a turn.
     Job(Rc<dyn Job>),
+    /// Somebody wants to know what is open.
+    Netstat(Resolver<Netstat, Infallible>),
 }
 
 impl Shared {
     pub(crate) fn new(host: Rc<dyn Host>, waker: Waker, limits: Limits) -> Rc<Self> {
         let mailbox = Arc::new(Mailbox::new(waker.clone()));
+        let calls = Calls::new(limits.slow_callback);
         Rc::new(Self {
-            notes_calls: host.notes_calls(),
+            notes_calls: host.notes_calls() || calls.are_timed(),
+            calls,
             host,
             waker,
             limits,
@@ -168,6 +179,7 @@ impl Shared {
             shed: Cell::new(0),
             stop_asked: Cell::new(StopAsked::No),
             hooks: Hooks::default(),
+            signals: Signals::default(),
             random: Random::default(),
             extensions: Extensions::default(),
             rest: RefCell::default(),
@@ -179,19 +191,33 @@ impl Shared {
         &*self.host
     }
 
-    /// A callback is about to be made.
+    /// User code is about to be called.
     #[inline(always)]
-    pub(crate) fn note_call(&self, connection: ConnectionId, place: &'static str) {
+    pub(crate) fn note_call(&self, place: &'static str, whose: impl FnOnce() -> Whose) {
         if self.notes_calls {
-            self.host.calls(connection, place);
+            let whose = whose();
+            self.tell_call(Call { place, whose });
         }
     }
 
-    /// A callback of a datagram port is about to be made.
-    #[inline(always)]
-    pub(crate) fn note_port_call(&self, port: PortId, place: &'static str) {
-        if self.notes_calls {
-            self.host.port_calls(port, place);
+    #[cold]
+    fn tell_call(&self, call: Call) {
+        if self.calls.are_timed() {
+            self.calls.pass_to(Some(call), self.host.now());
+        }
+        if self.host.notes_calls() {
+            match call.whose {
+                Whose::Connection(id, _) => self.host.calls(id, call.place),
+                Whose::Port(id) => self.host.port_calls(id, call.place),
+                Whose::Site(_) | Whose::Nobody => {}
+            }
+        }
+    }
+
+    /// The turn is over: no callback runs.
+    pub(crate) fn end_calls(&self) {
+        if self.calls.are_timed() {
+            self.calls.pass_to(None, self.host.now());
         }
     }
 

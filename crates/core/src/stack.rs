@@ -1,4 +1,4 @@
-use std::any::Any;
+use std::any::{Any, type_name};
 use std::rc::Rc;
 
 use crate::layer::Place;
@@ -21,6 +21,9 @@ pub(crate) trait Stack {
 
     /// The same, to look at.
     fn protocol(&self) -> &dyn Any;
+
+    /// Of which type it is, for people.
+    fn name(&self) -> &'static str;
 }
 
 struct Typed<P> {
@@ -94,5 +97,9 @@ impl<P: Protocol> Stack for Typed<P> {
 
     fn protocol(&self) -> &dyn Any {
         &self.protocol
+    }
+
+    fn name(&self) -> &'static str {
+        type_name::<P>()
     }
 }

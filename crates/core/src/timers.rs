@@ -31,6 +31,8 @@ pub(crate) enum Action {
     Connect(ConnectId),
     /// When a connect tries its next place.
     NextAttempt(ConnectId),
+    /// When a step of a connect that found no room tries again.
+    Again(ConnectId, u32),
     /// The deadline of a look-up.
     Lookup(LookupId),
     /// The deadline of a close that is being flushed.

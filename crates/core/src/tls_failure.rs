@@ -95,6 +95,8 @@ pub enum CertificateFault {
     Revoked,
     /// It was not signed by who is said to have signed it, or it was changed since.
     BadSignature,
+    /// Who shows it has not its key: it is somebody else's, shown by an impostor.
+    WrongKey,
     /// It is for another purpose: one for clients shown by a server, or the other way round.
     WrongPurpose,
     /// Something else, in words.
@@ -142,6 +144,7 @@ impl fmt::Display for CertificateFault {
             }
             Self::Revoked => f.write_str("it was revoked"),
             Self::BadSignature => f.write_str("its signature is wrong"),
+            Self::WrongKey => f.write_str("who shows it does not have its key"),
             Self::WrongPurpose => f.write_str("it is for another purpose"),
             Self::Other(what) => f.write_str(what),
         }

@@ -1,4 +1,4 @@
-use crate::{Endpoint, EndpointError, ToEndpoint, UnixAddress};
+use crate::{Endpoint, EndpointError, ListenOptions, ToEndpoint, UnixAddress};
 
 /// A Unix socket to listen on, and who may connect to it.
 ///
@@ -53,6 +53,25 @@ impl UnixListen {
         self.options.replace_stale = true;
         self
     }
+
+    /// So many may wait to be accepted, instead of `Limits::backlog`.
+    pub fn backlog(mut self, connections: u32) -> Self {
+        self.options.backlog = Some(connections);
+        self
+    }
+}
+
+/// There, as the system has it.
+impl<T: Into<UnixAddress>> From<T> for UnixListen {
+    fn from(address: T) -> Self {
+        Self::at(address)
+    }
+}
+
+impl UnixListen {
+    pub(crate) fn into_parts(self) -> (UnixAddress, ListenOptions) {
+        (self.address, self.options)
+    }
 }
 
 impl ToEndpoint for UnixListen {
@@ -60,16 +79,6 @@ impl ToEndpoint for UnixListen {
         let endpoint = self.address.to_endpoint()?;
         Ok(endpoint.with_options(self.options.clone()))
     }
-}
-
-/// What is asked of a listener besides its address.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub struct ListenOptions {
-    /// The mode of a Unix socket's file; see [`UnixListen::mode`].
-    pub mode: Option<u32>,
-    /// Whether a socket that nobody listens on is replaced; see [`UnixListen::replace_stale`].
-    pub replace_stale: bool,
 }
 
 /// Who is at the other end of a Unix socket, as the system knows it: whoever connected, or made the

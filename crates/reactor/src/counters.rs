@@ -42,6 +42,8 @@ pub struct Counters {
     pub buffered: usize,
     /// Writes that came too late and were dropped.
     pub dropped_writes: u64,
+    /// Callbacks that took longer than [`Limits::slow_callback`](torsade_core::Limits::slow_callback).
+    pub slow_callbacks: u64,
     /// Datagram ports now.
     pub datagram_ports: usize,
     /// Datagrams that were not sent because a port's queue was full or it was closed.

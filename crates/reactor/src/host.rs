@@ -1,15 +1,18 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
-use std::net::SocketAddr;
 #[cfg(unix)]
 use std::rc::Rc;
 
 use torsade_core::driver::{Host, NotTaken, PortSetting, Work};
 use torsade_core::{Address, DatagramOptions, Limits, ListenOptions, ListenerId, PortId, Time};
+#[cfg(unix)]
+use torsade_core::{Net, Signal};
 
 use crate::accepting::{Accept, Doors};
 use crate::clock::Clock;
 use crate::datagrams::Ports;
+#[cfg(unix)]
+use crate::hearing::Hearing;
 use crate::listener::Listeners;
 use crate::names::{self, Names};
 use crate::poller::Poller;
@@ -31,6 +34,8 @@ pub(crate) struct SystemHost<P: Poller> {
     pub(crate) ports: Ports<Registered<P>>,
     #[cfg(unix)]
     pub(crate) watches: Rc<Watches>,
+    #[cfg(unix)]
+    hearing: Hearing,
     poller: P,
     pool: Pool,
     #[cfg(unix)]
@@ -39,13 +44,17 @@ pub(crate) struct SystemHost<P: Poller> {
 
 impl<P: Poller> SystemHost<P> {
     pub(crate) fn new(clock: Clock, names: Names, poller: &P, limits: &Limits) -> Self {
+        #[cfg(unix)]
+        let watches = Watches::new(Box::new(poller.clone()));
         Self {
             clock,
             listeners: Listeners::new(poller, limits),
             names,
             ports: Ports::new(),
             #[cfg(unix)]
-            watches: Watches::new(Box::new(poller.clone())),
+            hearing: Hearing::new(&watches),
+            #[cfg(unix)]
+            watches,
             poller: poller.clone(),
             pool: Pool::new(Bounds::of(limits)),
             #[cfg(unix)]
@@ -78,10 +87,10 @@ impl<P: Poller> Host for SystemHost<P> {
 
     fn bind(
         &self,
-        address: SocketAddr,
+        address: &Address,
         options: &DatagramOptions,
         port: PortId,
-    ) -> io::Result<SocketAddr> {
+    ) -> io::Result<Address> {
         self.ports.bind(address, options, port, |socket| {
             Registered::new(socket, &self.poller)
         })
@@ -91,7 +100,7 @@ impl<P: Poller> Host for SystemHost<P> {
         self.ports.close(port);
     }
 
-    fn connect_port(&self, port: PortId, peer: SocketAddr) -> io::Result<SocketAddr> {
+    fn connect_port(&self, port: PortId, peer: &Address) -> io::Result<Address> {
         self.ports.connect(port, peer)
     }
 
@@ -112,10 +121,20 @@ impl<P: Poller> Host for SystemHost<P> {
     ))]
     fn spawn(
         &self,
-        net: &torsade_core::Net,
+        net: &Net,
         command: &torsade_core::Command,
     ) -> io::Result<torsade_core::driver::Spawned> {
         crate::processes::spawn(&self.watches, net, command)
+    }
+
+    #[cfg(unix)]
+    fn watch_signal(&self, net: &Net, signal: Signal) -> io::Result<()> {
+        self.hearing.begin(net, signal)
+    }
+
+    #[cfg(unix)]
+    fn unwatch_signal(&self, signal: Signal) {
+        self.hearing.end(signal);
     }
 
     fn thread(&self, work: Work) -> Result<(), NotTaken> {

@@ -147,6 +147,8 @@ mod eagerness;
 #[cfg(target_os = "linux")]
 mod epoll;
 mod event_loop;
+#[cfg(unix)]
+mod hearing;
 mod host;
 mod linger;
 mod listener;

@@ -15,6 +15,8 @@ use crate::adopting;
 #[cfg(unix)]
 use crate::local::{self, Bound};
 use crate::poller::Poller;
+#[cfg(unix)]
+use crate::ports::Carries;
 use crate::ports::{self, Prepare};
 use crate::reserve::Reserve;
 use crate::socket::Registered;
@@ -26,7 +28,7 @@ use crate::token::Token;
 pub(crate) struct Listeners<P: Poller> {
     table: RefCell<HashMap<ListenerId, Listening<P>>>,
     poller: P,
-    backlog: i32,
+    backlog: u32,
     sheds: bool,
     /// Kept while there are listeners, if connections are to be shed.
     pub(crate) reserve: Reserve,
@@ -93,7 +95,7 @@ impl<P: Poller> Listeners<P> {
         Self {
             table: RefCell::default(),
             poller: poller.clone(),
-            backlog: i32::try_from(limits.backlog).unwrap_or(i32::MAX),
+            backlog: limits.backlog,
             sheds: limits.when_full == WhenFull::Shed,
             reserve: Reserve::default(),
         }
@@ -167,7 +169,7 @@ impl<P: Poller> Listeners<P> {
         if listening.ip().is_unspecified() {
             local = socket.local_addr().ok().and_then(|local| local.as_socket());
         }
-        let peer = Peer::new(remote, local.unwrap_or(listening));
+        let peer = peer(remote, local.unwrap_or(listening));
         #[cfg(not(target_os = "linux"))]
         if let Err(error) = fit(&socket) {
             return Accept::Unfit(peer, error);
@@ -201,6 +203,23 @@ impl<P: Poller> Listeners<P> {
     }
 }
 
+/// The ends of a connection, of the family that it really has: IPv4 that comes in at a listener for
+/// both looks like IPv6 to the system.
+pub(crate) fn peer(remote: SocketAddr, local: SocketAddr) -> Peer {
+    Peer::new(canonical(remote), canonical(local))
+}
+
+fn canonical(address: SocketAddr) -> SocketAddr {
+    match address {
+        SocketAddr::V4(_) => address,
+        SocketAddr::V6(six) => match six.ip().to_ipv4_mapped() {
+            Some(four) => SocketAddr::new(four.into(), six.port()),
+            // With its scope.
+            None => address,
+        },
+    }
+}
+
 /// A connection, fit for use: what it has not from the call, it has from the listening socket.
 #[cfg(target_os = "linux")]
 fn accept(listening: &Socket) -> io::Result<(Socket, Option<SocketAddr>)> {
@@ -225,18 +244,25 @@ fn fit(socket: &Socket) -> io::Result<()> {
 }
 
 /// A socket that listens and does not block.
-pub(crate) fn open(wanted: &Address, options: &ListenOptions, backlog: i32) -> io::Result<Door> {
+pub(crate) fn open(wanted: &Address, options: &ListenOptions, backlog: u32) -> io::Result<Door> {
+    let backlog = options.backlog.unwrap_or(backlog);
+    let backlog = i32::try_from(backlog).unwrap_or(i32::MAX);
     match wanted {
         Address::Inet(wanted) => {
-            let listen = |address, prepare: Prepare| bind(address, backlog, prepare);
+            let only_v6 = !options.dual_stack;
+            let listen = |address, prepare: Prepare| bind(address, (backlog, only_v6), prepare);
             let socket = ports::listen(*wanted, listen)?;
             let address = socket.local_addr()?.as_socket().unwrap_or(*wanted);
             Ok(Door::new(socket, address.into()))
         }
         #[cfg(unix)]
-        Address::Unix(unix) => ports::share(wanted, || local::listen(unix, options, backlog)),
+        Address::Unix(unix) => ports::share(wanted, Carries::Streams, || {
+            local::listen(unix, options, backlog)
+        }),
         #[cfg(unix)]
-        Address::Adopted(adopted) => ports::share(wanted, || adopting::listener(adopted)),
+        Address::Adopted(adopted) => {
+            ports::share(wanted, Carries::Streams, || adopting::listener(adopted))
+        }
         _ => {
             let _ = options;
             Err(io::ErrorKind::Unsupported.into())
@@ -244,15 +270,19 @@ pub(crate) fn open(wanted: &Address, options: &ListenOptions, backlog: i32) -> i
     }
 }
 
-fn bind(address: SocketAddr, backlog: i32, prepare: Prepare) -> io::Result<Socket> {
+fn bind(
+    address: SocketAddr,
+    (backlog, only_v6): (i32, bool),
+    prepare: Prepare,
+) -> io::Result<Socket> {
     let domain = Domain::for_address(address);
     let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
     // On Windows the same option would let two programs share the port.
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
-        // One listener, one family, whatever the system's default is.
-        socket.set_only_v6(true)?;
+        // Whatever the system's default is.
+        socket.set_only_v6(only_v6)?;
     }
     prepare(&socket)?;
     socket.bind(&address.into())?;

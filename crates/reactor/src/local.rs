@@ -15,7 +15,7 @@ use crate::listener::Door;
 use crate::socket::credentials;
 
 /// The address as the system takes it.
-fn system(address: &UnixAddress) -> io::Result<SockAddr> {
+pub(crate) fn system(address: &UnixAddress) -> io::Result<SockAddr> {
     match address {
         UnixAddress::Path(path) => SockAddr::unix(path),
         UnixAddress::Abstract(name) if cfg!(any(target_os = "linux", target_os = "android")) => {
@@ -59,9 +59,10 @@ pub(crate) fn peer(socket: &Socket, local: Option<&Address>) -> io::Result<Peer>
     })
 }
 
-/// A connection to a listener there. It is made at once or not at all.
+/// A connection to a listener there. It is made at once or not at all: one whose queue is full would
+/// block, which the engine tries again.
 pub(crate) fn connect(to: &UnixAddress) -> io::Result<Socket> {
-    let socket = socket()?;
+    let socket = socket(Type::STREAM)?;
     let to = system(to)?;
     loop {
         match socket.connect(&to) {
@@ -72,8 +73,8 @@ pub(crate) fn connect(to: &UnixAddress) -> io::Result<Socket> {
     }
 }
 
-fn socket() -> io::Result<Socket> {
-    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+fn socket(kind: Type) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::UNIX, kind, None)?;
     socket.set_nonblocking(true)?;
     Ok(socket)
 }
@@ -84,11 +85,30 @@ pub(crate) fn listen(
     options: &ListenOptions,
     backlog: i32,
 ) -> io::Result<Door> {
+    open(address, options, Type::STREAM, |socket| {
+        socket.listen(backlog)
+    })
+}
+
+/// Take datagrams there; without a name, only send them.
+pub(crate) fn bind(address: &UnixAddress, options: &ListenOptions) -> io::Result<Door> {
+    if *address == UnixAddress::Unnamed {
+        return Ok(Door::new(socket(Type::DGRAM)?, address.clone().into()));
+    }
+    open(address, options, Type::DGRAM, |_| Ok(()))
+}
+
+fn open(
+    address: &UnixAddress,
+    options: &ListenOptions,
+    kind: Type,
+    listen: impl FnOnce(&Socket) -> io::Result<()>,
+) -> io::Result<Door> {
     let place = system(address)?;
-    let socket = socket()?;
+    let socket = socket(kind)?;
     let Some(path) = address.as_path() else {
         socket.bind(&place)?;
-        socket.listen(backlog)?;
+        listen(&socket)?;
         return Ok(Door::new(socket, address.clone().into()));
     };
     // Held from before the file is there until somebody answers: whoever starts at the same time
@@ -101,7 +121,7 @@ pub(crate) fn listen(
     }
     match socket.bind(&place) {
         Err(error) if error.kind() == ErrorKind::AddrInUse && options.replace_stale => {
-            remove_if_dead(path)?;
+            remove_if_dead(path, kind)?;
             socket.bind(&place)?;
         }
         bound => bound?,
@@ -110,7 +130,7 @@ pub(crate) fn listen(
     if let Some(mode) = options.mode {
         set_mode(path, &file, mode)?;
     }
-    socket.listen(backlog)?;
+    listen(&socket)?;
     drop(lock);
     Ok(Door {
         file: Some(Arc::new(file)),
@@ -130,10 +150,10 @@ fn lock(path: &Path) -> Option<File> {
     Some(folder)
 }
 
-/// Remove a socket that nobody listens on.
-fn remove_if_dead(path: &Path) -> io::Result<()> {
+/// Remove a socket that nobody listens on. One of another kind that answers is none.
+fn remove_if_dead(path: &Path, kind: Type) -> io::Result<()> {
     let before = fs::symlink_metadata(path)?;
-    let answer = socket()?.connect(&SockAddr::unix(path)?);
+    let answer = socket(kind)?.connect(&SockAddr::unix(path)?);
     let is_dead = matches!(&answer, Err(error) if error.kind() == ErrorKind::ConnectionRefused);
     let is_same = is_same(&before, &fs::symlink_metadata(path)?);
     if !before.file_type().is_socket() || !is_dead || !is_same {

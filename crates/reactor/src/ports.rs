@@ -31,7 +31,7 @@ pub(crate) struct Ports {
     /// By address, and how often the thread had listened there before.
     taken: Mutex<BTreeMap<(SocketAddr, usize), Taken>>,
     /// The same of what is no port: there is one socket for all.
-    doors: Mutex<HashMap<(Address, usize), Door>>,
+    doors: Mutex<HashMap<(Address, Carries, usize), Door>>,
 }
 
 #[cfg(target_os = "linux")]
@@ -44,7 +44,7 @@ struct Member {
     ports: Arc<Ports>,
     /// How often this thread has listened at these addresses.
     times: BTreeMap<SocketAddr, usize>,
-    doors: HashMap<Address, usize>,
+    doors: HashMap<(Address, Carries), usize>,
 }
 
 /// While it lives, listeners of this thread share their ports with those of the group.
@@ -80,14 +80,23 @@ pub(crate) fn listen(
     })
 }
 
+/// What goes through a door.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Carries {
+    Streams,
+    #[cfg_attr(not(unix), expect(dead_code, reason = "those of UDP share a port"))]
+    Datagrams,
+}
+
 /// Listen on what is no port, and what a group can share by having it in common.
 #[cfg(unix)]
 pub(crate) fn share(
     address: &Address,
+    carries: Carries,
     open: impl FnOnce() -> io::Result<Door>,
 ) -> io::Result<Door> {
     MEMBER.with_borrow_mut(|member| match member {
-        Some(member) => member.share(address, open),
+        Some(member) => member.share(address, carries, open),
         None => open(),
     })
 }
@@ -113,10 +122,11 @@ impl Member {
     fn share(
         &mut self,
         address: &Address,
+        carries: Carries,
         open: impl FnOnce() -> io::Result<Door>,
     ) -> io::Result<Door> {
-        let times = self.doors.entry(address.clone()).or_default();
-        let wanted = (address.clone(), *times);
+        let times = self.doors.entry((address.clone(), carries)).or_default();
+        let wanted = (address.clone(), carries, *times);
         let mut doors = self.ports.doors();
         let door = match doors.entry(wanted) {
             Entry::Occupied(taken) => taken.into_mut().share()?,
@@ -174,7 +184,7 @@ impl Ports {
         drop(doors);
     }
 
-    fn doors(&self) -> MutexGuard<'_, HashMap<(Address, usize), Door>> {
+    fn doors(&self) -> MutexGuard<'_, HashMap<(Address, Carries, usize), Door>> {
         self.doors.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

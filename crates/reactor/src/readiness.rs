@@ -95,6 +95,7 @@ impl<P: Poller> EventLoop for ReadinessLoop<P> {
             accepts: net.accepted(),
             accept_calls: system.accepting.calls(),
             shed: net.shed(),
+            slow_callbacks: net.slow_callbacks(),
             connections: net.connections(),
             lingering: system.lingering.len(),
             buffered: net.buffered(),

@@ -7,15 +7,16 @@
 
 use std::cell::RefCell;
 use std::fs::File;
+use std::io::ErrorKind;
 use std::net::TcpStream;
 use std::os::fd::AsRawFd;
 use std::rc::Rc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::low_level::raise;
-use torsade_core::{Disconnect, Protocol, Transport, factory};
+use torsade_core::{Disconnect, Net, Protocol, Signal, Transport, factory};
 use torsade_deferred::Deferred;
 use torsade_reactor::Reactor;
 
@@ -133,6 +134,106 @@ fn a_signal_wakes_a_reactor_that_sleeps() {
     other.join().unwrap();
 }
 
+/// Notes in a log that it was called.
+fn note(log: &Rc<RefCell<Vec<String>>>, what: &str) -> impl FnMut(&Net) + use<> {
+    let (log, what) = (Rc::clone(log), what.to_owned());
+    move |_| log.borrow_mut().push(what.clone())
+}
+
+/// Turn the reactors until nothing is left to do.
+fn settle(reactors: &mut [Reactor]) {
+    for reactor in reactors {
+        for _ in 0..5 {
+            assert!(reactor.turn(Some(Duration::ZERO)).unwrap());
+        }
+    }
+}
+
+#[test]
+fn a_signal_is_an_event_of_every_reactor_that_hears_it() {
+    let _lock = one_at_a_time();
+    let log = Rc::default();
+    let mut reactors = [Reactor::new().unwrap(), Reactor::new().unwrap()];
+    let [one, two] = &reactors;
+    let hears = one.net().on_signal(Signal::Hup, note(&log, "one")).unwrap();
+    let also = one.net().on_signal(Signal::Hup, note(&log, "one, too"));
+    let _other = one.net().on_signal(Signal::Usr1, note(&log, "other"));
+    let _two = two.net().on_signal(Signal::Hup, note(&log, "two")).unwrap();
+    raise(SIGHUP).unwrap();
+    settle(&mut reactors);
+    assert_eq!(log.take(), ["one", "one, too", "two"]);
+    // What is left of one is not disturbed by what goes.
+    drop(hears);
+    raise(SIGHUP).unwrap();
+    raise(SIGHUP).unwrap();
+    settle(&mut reactors);
+    assert_eq!(log.take(), ["one, too", "two"]);
+    drop(also);
+    raise(SIGHUP).unwrap();
+    settle(&mut reactors);
+    assert_eq!(log.take(), ["two"]);
+}
+
+#[test]
+fn a_signal_that_is_heard_wakes_a_reactor_that_sleeps_and_may_stop_it() {
+    let _lock = one_at_a_time();
+    let mut reactor = Reactor::new().unwrap();
+    reactor.stop_on_signals().unwrap();
+    let log = Rc::default();
+    let _watch = reactor.net().on_signal(Signal::Term, note(&log, "heard"));
+    let (asleep, told) = std::sync::mpsc::channel();
+    let other = std::thread::spawn(move || {
+        told.recv().unwrap();
+        raise(SIGTERM).unwrap();
+    });
+    reactor
+        .net()
+        .call_later(Duration::ZERO, move |_| asleep.send(()).unwrap());
+    reactor.run().unwrap();
+    other.join().unwrap();
+    settle(&mut [reactor]);
+    assert_eq!(log.take(), ["heard"]);
+}
+
+#[test]
+fn of_a_storm_of_signals_the_last_one_is_heard_and_many_are_one() {
+    const STORM: usize = 100_000;
+    let _lock = one_at_a_time();
+    let mut reactor = Reactor::new().unwrap();
+    let calls: Rc<RefCell<Vec<String>>> = Rc::default();
+    let net = reactor.net().clone();
+    let _watch = net.on_signal(Signal::Hup, note(&calls, "called")).unwrap();
+    for _ in 0..STORM {
+        raise(SIGHUP).unwrap();
+    }
+    settle(std::slice::from_mut(&mut reactor));
+    assert_eq!(calls.take(), ["called"]);
+    // And beside turns.
+    let storm = std::thread::spawn(|| {
+        for _ in 0..STORM {
+            raise(SIGHUP).unwrap();
+        }
+    });
+    while !storm.is_finished() {
+        assert!(reactor.turn(Some(Duration::ZERO)).unwrap());
+    }
+    storm.join().unwrap();
+    calls.take();
+    raise(SIGHUP).unwrap();
+    settle(std::slice::from_mut(&mut reactor));
+    assert!(!calls.take().is_empty());
+}
+
+#[test]
+fn what_cannot_be_heard_is_an_error() {
+    let _lock = one_at_a_time();
+    let reactor = Reactor::new().unwrap();
+    for signal in [Signal::Kill, Signal::Segv, Signal::Number(4000)] {
+        let refused = reactor.net().on_signal(signal, |_| ()).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::InvalidInput, "{signal}");
+    }
+}
+
 #[test]
 fn a_reactor_takes_its_handlers_and_descriptors_with_it() {
     let _lock = one_at_a_time();
@@ -146,6 +247,13 @@ fn a_reactor_takes_its_handlers_and_descriptors_with_it() {
     for _ in 0..10 {
         let mut reactor = Reactor::new().unwrap();
         reactor.stop_on_signals().unwrap();
+        let net = reactor.net().clone();
+        for _ in 0..2 {
+            drop(net.on_signal(Signal::Hup, |_| ()).unwrap());
+        }
+        let left = net.on_signal(Signal::Usr1, |_| ()).unwrap();
+        drop(reactor);
+        drop(left);
     }
     assert_eq!(last_of_many(), before);
 }

@@ -59,8 +59,9 @@ pub use self::proxy::{
     ReadProxy, SendProxy, Tlv,
 };
 pub use self::text::{
-    Arguments, Endpoints, ProcessClientEndpoint, TcpClientEndpoint, TcpServerEndpoint, TextError,
-    TextFault, UnixClientEndpoint, UnixServerEndpoint, client, quote, server,
+    Arguments, Endpoints, PassedSocket, ProcessClientEndpoint, TcpClientEndpoint,
+    TcpServerEndpoint, TextError, TextFault, UnixClientEndpoint, UnixServerEndpoint, Value, client,
+    quote, server,
 };
 pub use self::tree::{
     Backoff, ClientError, ClientFailure, ClientService, Cut, Drained, MultiService, ServerService,

@@ -293,6 +293,16 @@ fn limits_count_the_peer_that_the_header_names() {
     }
     assert_eq!((counts.total(), counts.refused()), (2, 1));
     assert_eq!(counts.of("10.0.0.1".parse().unwrap()), 0);
+    // However its address is written, and as long as its connection is there.
+    let mapped = "PROXY TCP6 ::ffff:192.0.2.7 ::ffff:192.0.2.1 50001 80\r\n";
+    let mut end = dial(&reactor, "10.0.0.2:1");
+    end.feed(mapped);
+    assert_eq!(end.take_sent(), b"");
+    ends[0].reset();
+    let mut end = dial(&reactor, "10.0.0.2:2");
+    end.feed(mapped);
+    assert_ne!(end.take_sent(), b"");
+    assert_eq!((counts.total(), counts.refused()), (2, 2));
 }
 
 #[test]

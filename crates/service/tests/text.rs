@@ -6,7 +6,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use torsade_core::{Address, ChildFd, Endpoint, EndpointError, Place, ToEndpoint, UnixAddress};
+use torsade_core::{
+    Address, ChildFd, Endpoint, EndpointError, ListenOptions, ToEndpoint, UnixAddress,
+};
+
+#[cfg(unix)]
+use torsade_core::{Adopted, Place};
+#[cfg(unix)]
+use torsade_service::PassedSocket;
 use torsade_service::{
     Endpoints, ProcessClientEndpoint, TcpClientEndpoint, TcpServerEndpoint, TextFault,
     UnixClientEndpoint, UnixServerEndpoint, client, quote, server,
@@ -76,6 +83,112 @@ fn wrong(text: &str) -> (TextFault, &str) {
     assert_eq!(error.text(), text);
     let part = &text[error.range()];
     (error.fault().clone(), part)
+}
+
+#[test]
+fn options_of_listeners_are_asked_for() {
+    let asked = |text: &str| server(text).unwrap().options().clone();
+    let plain = ListenOptions::default();
+    assert_eq!(asked("tcp:80"), plain);
+    assert_eq!(asked("tcp:80:backlog=7").backlog, Some(7));
+    assert_eq!(asked("haproxy:tcp:80:backlog=7").backlog, Some(7));
+    assert!(!asked("tcp6:80").dual_stack);
+    assert!(!asked("tcp6:80:v6only=1").dual_stack);
+    assert!(asked("tcp6:80:v6only=0").dual_stack);
+    assert!(asked(r"tcp:80:v6only=no:interface=\:\:").dual_stack);
+    let unix = asked("unix:/run/a");
+    assert_eq!((unix.mode, unix.backlog), (None, None));
+    assert!(unix.replace_stale);
+    let unix = asked("unix:/run/a:mode=0660:backlog=5:lockfile=0");
+    assert_eq!((unix.mode, unix.backlog), (Some(0o660), Some(5)));
+    assert!(!unix.replace_stale);
+    assert!(asked("unix:/run/a:lockfile=true").replace_stale);
+    for (text, part) in [
+        ("tcp:80:backlog=-1", "-1"),
+        ("tcp6:80:v6only=2", "2"),
+        ("tcp:80:v6only=0", "v6only=0"),
+        ("unix:a:mode=8", "8"),
+        ("unix:a:mode=+7", "+7"),
+        ("unix:a:mode=", ""),
+        ("unix:a:mode=10000", "10000"),
+        ("unix:a:lockfile=maybe", "maybe"),
+        ("unix:a:backlog=x", "x"),
+    ] {
+        assert_eq!(wrong(text).1, part, "{text}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn sockets_of_a_service_manager_are_named_or_counted() {
+    let passed = ["web", "log"].map(|name| PassedSocket {
+        name: Some(name.to_owned()),
+        socket: Adopted::new(std::io::pipe().unwrap().0),
+    });
+    let endpoints = Endpoints::new().with_sockets(passed.clone());
+    let is = |text: &str, which: usize| {
+        let endpoint = endpoints.server(text).unwrap();
+        endpoint.places() == [Place::from(passed[which].socket.clone())]
+    };
+    assert!(is("systemd:domain=INET:index=0", 0));
+    assert!(is("systemd:domain=INET6:index=1", 1));
+    assert!(is("systemd:UNIX:1", 1));
+    assert!(is("systemd:domain=UNIX:name=web", 0));
+    assert!(is("haproxy:systemd:domain=INET:name=log", 1));
+    let wrong = |text: &str| {
+        let error = endpoints.server(text).unwrap_err();
+        (error.fault().clone(), text[error.range()].to_owned())
+    };
+    let missing = |name: &str| TextFault::Missing { name: name.into() };
+    assert_eq!(wrong("systemd:").0, missing("domain"));
+    assert_eq!(wrong("systemd:domain=INET").0, missing("index or name"));
+    assert_eq!(wrong("systemd:domain=IP:index=0").1, "IP");
+    assert_eq!(wrong("systemd:domain=INET:index=-1").1, "-1");
+    let (fault, part) = wrong("systemd:domain=INET:index=2");
+    assert!(matches!(fault, TextFault::Unusable { name, .. } if name == "index"));
+    assert_eq!(part, "2");
+    let (fault, part) = wrong("systemd:domain=INET:name=www");
+    assert!(matches!(fault, TextFault::Unusable { name, .. } if name == "name"));
+    assert_eq!(part, "www");
+    let (fault, part) = wrong("systemd:domain=INET:name=web:index=0");
+    assert!(matches!(fault, TextFault::Both { .. }));
+    assert_eq!(part, "systemd");
+}
+
+#[test]
+fn an_endpoint_may_stand_in_an_argument_of_another() {
+    let endpoints = Endpoints::new()
+        .with_server("on", |endpoints, arguments| {
+            let inner = arguments.value("at", Some(0))?;
+            let inner = inner.ok_or_else(|| arguments.missing("at"))?;
+            endpoints.server_in(arguments, &inner)
+        })
+        .with_client("on", |endpoints, arguments| {
+            let inner = arguments.value("at", Some(0))?;
+            let inner = inner.ok_or_else(|| arguments.missing("at"))?;
+            endpoints.client_in(arguments, &inner)
+        });
+    let here = endpoints
+        .server(r"on:tcp\:80\:interface\=127.0.0.1")
+        .unwrap();
+    assert_eq!(shown(&here), ["127.0.0.1:80"]);
+    let there = endpoints.client(r"on:at=tcp\:127.0.0.1\:80").unwrap();
+    assert_eq!(shown(&there), ["127.0.0.1:80"]);
+    let text = r"on:at=tcp\:x";
+    let error = endpoints.server(text).unwrap_err();
+    assert!(matches!(error.fault(), TextFault::Invalid { name, .. } if name == "port"));
+    assert_eq!((error.text(), &text[error.range()]), (text, r"tcp\:x"));
+    let error = endpoints.client("on:at=on").unwrap_err();
+    assert_eq!(error.fault(), &TextFault::Missing { name: "at".into() });
+    // No text nests for ever: each level doubles the backslashes, and they are counted, too.
+    let mut text = "tcp:80".to_owned();
+    for _ in 0..9 {
+        text = format!("on:{}", quote(&text));
+    }
+    assert_eq!(
+        endpoints.server(&text).unwrap_err().fault(),
+        &TextFault::Depth
+    );
 }
 
 #[test]
@@ -288,17 +401,27 @@ proptest! {
         host in "[^\0]{1,12}",
         path in "[^\0@][^\0]{0,12}",
         wait in (any::<u64>(), 0..1_000_000_000u32),
+        backlog in any::<u32>(),
+        mode in 0..0o10000_u32,
     ) {
         for server in [TcpServerEndpoint::new(port), TcpServerEndpoint::v6(port)] {
             prop_assert_eq!(server.to_string().parse(), Ok(server));
         }
-        let tcp = TcpServerEndpoint::new(port).interface(ip);
-        prop_assert_eq!(tcp.to_string().parse(), Ok(tcp.clone()));
-        let listened = server(&tcp.to_string()).unwrap();
-        let meant = tcp.to_endpoint().unwrap();
-        prop_assert_eq!(listened.places(), meant.places());
+        let tcp = TcpServerEndpoint::new(port).interface(ip).backlog(backlog);
+        for tcp in [tcp.clone(), tcp.only_v6(!ip.is_ipv6())] {
+            prop_assert_eq!(tcp.to_string().parse(), Ok(tcp.clone()));
+            let listened = server(&tcp.to_string()).unwrap();
+            let meant = tcp.to_endpoint().unwrap();
+            prop_assert_eq!(listened.places(), meant.places());
+            prop_assert_eq!(listened.options(), meant.options());
+        }
         let unix = UnixServerEndpoint::new(path.clone());
-        prop_assert_eq!(unix.to_string().parse(), Ok(unix));
+        prop_assert_eq!(unix.to_string().parse(), Ok(unix.clone()));
+        let unix = unix.mode(mode).backlog(backlog).lockfile(false);
+        prop_assert_eq!(unix.to_string().parse(), Ok(unix.clone()));
+        let listened = server(&unix.to_string()).unwrap();
+        let meant = unix.to_endpoint().unwrap();
+        prop_assert_eq!(listened.options(), meant.options());
         let unix = UnixClientEndpoint::new(path.clone());
         prop_assert_eq!(unix.to_string().parse(), Ok(unix));
         let process = ProcessClientEndpoint::new(host.clone()).arg(path.clone()).arg("");

@@ -5,7 +5,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
-use torsade_core::{DatagramPort, DatagramProtocol, DatagramTransport, Limits, Net};
+use torsade_core::{
+    Address, DatagramAddress, DatagramPort, DatagramProtocol, DatagramTransport, Limits,
+    ListenError, Net, UnixAddress,
+};
 
 use crate::ledger;
 use crate::sockets::Captured;
@@ -49,10 +52,10 @@ use crate::world::{self, World};
 /// code, or a Deferred's error was taken by nobody. All methods panic when called from inside a
 /// callback.
 #[doc(alias = "FakeDatagramTransport")]
-pub struct FakeDatagrams<P: DatagramProtocol> {
+pub struct FakeDatagrams<P: DatagramProtocol<A>, A: DatagramAddress = SocketAddr> {
     world: Rc<World>,
     captured: Captured,
-    port: DatagramPort,
+    port: DatagramPort<A>,
     protocol: PhantomData<fn(&mut P)>,
 }
 
@@ -90,10 +93,52 @@ impl<P: DatagramProtocol> FakeDatagrams<P> {
     /// Inside a callback.
     #[track_caller]
     pub fn with_limits(limits: Limits, protocol: P) -> Self {
+        let at = SocketAddr::from((Ipv4Addr::LOCALHOST, 8007));
+        Self::of(limits, |net| net.bind(at, protocol))
+    }
+}
+
+/// Making one of a Unix socket.
+impl<P: DatagramProtocol<UnixAddress>> FakeDatagrams<P, UnixAddress> {
+    /// A port that is the Unix socket `/run/fake.socket`.
+    ///
+    /// ```
+    /// use torsade_core::{DatagramProtocol, DatagramTransport, UnixAddress};
+    /// use torsade_testing::FakeDatagrams;
+    ///
+    /// struct Echo;
+    /// impl DatagramProtocol<UnixAddress> for Echo {
+    ///     fn datagram_received(
+    ///         &mut self,
+    ///         transport: &DatagramTransport<Self, UnixAddress>,
+    ///         data: &[u8],
+    ///         from: &UnixAddress,
+    ///     ) {
+    ///         transport.send_to(data, from);
+    ///     }
+    /// }
+    ///
+    /// let ann = UnixAddress::path("/run/ann");
+    /// let mut port = FakeDatagrams::bind_unix(Echo);
+    /// port.feed(ann.clone(), b"hello");
+    /// assert_eq!(port.take_sent(), [(ann, b"hello".to_vec())]);
+    /// ```
+    #[track_caller]
+    pub fn bind_unix(protocol: P) -> Self {
+        let at = UnixAddress::path("/run/fake.socket");
+        Self::of(Limits::default(), |net| net.bind_unix(at, protocol))
+    }
+}
+
+impl<P: DatagramProtocol<A>, A: DatagramAddress> FakeDatagrams<P, A> {
+    #[track_caller]
+    fn of(
+        limits: Limits,
+        bind: impl FnOnce(&Net) -> Result<DatagramTransport<P, A>, ListenError>,
+    ) -> Self {
         let world = World::new(limits);
         let captured = world.network().capture();
-        let at = SocketAddr::from((Ipv4Addr::LOCALHOST, 8007));
-        let port = match world.net().bind(at, protocol) {
+        let port = match bind(world.net()) {
             Ok(transport) => transport.port(),
             Err(error) => panic!("a fake can be bound: {error}"),
         };
@@ -108,23 +153,24 @@ impl<P: DatagramProtocol> FakeDatagrams<P> {
 }
 
 /// What others do and see.
-impl<P: DatagramProtocol> FakeDatagrams<P> {
+impl<P: DatagramProtocol<A>, A: DatagramAddress> FakeDatagrams<P, A> {
     /// A datagram comes.
     #[doc(alias = "datagramReceived")]
-    pub fn feed(&mut self, from: SocketAddr, data: impl AsRef<[u8]>) {
+    pub fn feed(&mut self, from: A, data: impl AsRef<[u8]>) {
         world::settle();
         if let Some(socket) = self.world.network().socket(self.port.id()) {
-            socket.arrive(from, data.as_ref());
+            socket.arrive(from.into(), data.as_ref());
         }
         world::settle();
     }
 
     /// Several come at once: the driver finds them together.
-    pub fn feed_all(&mut self, from: SocketAddr, datagrams: &[impl AsRef<[u8]>]) {
+    pub fn feed_all(&mut self, from: A, datagrams: &[impl AsRef<[u8]>]) {
         world::settle();
         if let Some(socket) = self.world.network().socket(self.port.id()) {
+            let from: Address = from.into();
             for data in datagrams {
-                socket.arrive(from, data.as_ref());
+                socket.arrive(from.clone(), data.as_ref());
             }
         }
         world::settle();
@@ -132,9 +178,11 @@ impl<P: DatagramProtocol> FakeDatagrams<P> {
 
     /// What was sent, and to whom, since this was asked last.
     #[doc(alias = "written")]
-    pub fn take_sent(&mut self) -> Vec<(SocketAddr, Vec<u8>)> {
+    pub fn take_sent(&mut self) -> Vec<(A, Vec<u8>)> {
         world::settle();
-        self.captured.sent.take()
+        let sent = self.captured.sent.take().into_iter();
+        sent.filter_map(|(to, data)| Some((A::of(&to)?.clone(), data)))
+            .collect()
     }
 
     /// The system reports something of a datagram that was sent earlier.
@@ -162,7 +210,7 @@ impl<P: DatagramProtocol> FakeDatagrams<P> {
 }
 
 /// Time, and what can be seen.
-impl<P: DatagramProtocol> FakeDatagrams<P> {
+impl<P: DatagramProtocol<A>, A: DatagramAddress> FakeDatagrams<P, A> {
     /// This much time passes, and everything that comes due runs at its moment.
     #[doc(alias = "Clock.advance")]
     pub fn advance(&mut self, duration: Duration) {
@@ -187,7 +235,7 @@ impl<P: DatagramProtocol> FakeDatagrams<P> {
     ///
     /// # Panics
     /// If the port has stopped, so that the protocol is gone.
-    pub fn with_protocol<R>(&mut self, f: impl FnOnce(&mut P, &DatagramTransport<P>) -> R) -> R {
+    pub fn with_protocol<R>(&mut self, f: impl FnOnce(&mut P, &DatagramTransport<P, A>) -> R) -> R {
         world::settle();
         let result = self.world.with_datagram_protocol(self.port.id(), f);
         world::settle();
@@ -198,7 +246,7 @@ impl<P: DatagramProtocol> FakeDatagrams<P> {
     }
 
     /// A handle of the port, to do what somebody else in the program would.
-    pub fn port(&self) -> &DatagramPort {
+    pub fn port(&self) -> &DatagramPort<A> {
         &self.port
     }
 
@@ -220,13 +268,17 @@ impl<P: DatagramProtocol> FakeDatagrams<P> {
     }
 }
 
-impl<P: DatagramProtocol> Drop for FakeDatagrams<P> {
+impl<P: DatagramProtocol<A>, A: DatagramAddress> Drop for FakeDatagrams<P, A> {
     fn drop(&mut self) {
         finish_last(&self.world);
     }
 }
 
-impl<P: DatagramProtocol> fmt::Debug for FakeDatagrams<P> {
+impl<P, A> fmt::Debug for FakeDatagrams<P, A>
+where
+    P: DatagramProtocol<A>,
+    A: DatagramAddress + fmt::Debug,
+{
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FakeDatagrams")
             .field("port", &self.port)

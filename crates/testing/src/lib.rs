@@ -169,6 +169,7 @@ mod play;
 mod pump;
 mod script;
 mod scripted_peer;
+mod signals;
 pub mod sim;
 mod sockets;
 mod splits;

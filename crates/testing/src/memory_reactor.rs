@@ -1,10 +1,11 @@
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use torsade_core::{Address, Credentials, Limits, Net, Peer, Place, ToEndpoint};
+use torsade_core::driver::signalled;
+use torsade_core::{Address, Credentials, Limits, Net, Peer, Place, Signal, ToEndpoint};
 use torsade_deferred::{Deferred, Failure};
 
 use crate::connects::Policy;
@@ -161,6 +162,26 @@ impl MemoryReactor {
         world::settle();
     }
 
+    /// This signal comes to the program's process. Returns whether the program hears it, by
+    /// [`Net::on_signal`]; if not, who knows what the system would do.
+    ///
+    /// ```
+    /// use torsade_core::Signal;
+    /// use torsade_testing::MemoryReactor;
+    ///
+    /// let reactor = MemoryReactor::new();
+    /// let watch = reactor.net().on_signal(Signal::Usr1, |net| net.stop())?;
+    /// assert!(reactor.raise(Signal::Usr1));
+    /// assert!(reactor.has_stopped());
+    /// # drop(watch);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn raise(&self, signal: Signal) -> bool {
+        let is_heard = signalled(self.net(), signal);
+        self.settle();
+        is_heard
+    }
+
     /// This much time passes, on the whole thread, and everything that comes due runs at its
     /// moment.
     ///
@@ -256,17 +277,16 @@ impl MemoryReactor {
     #[doc(alias = "tcpServers")]
     pub fn listening(&self) -> Vec<Address> {
         world::settle();
-        let listening = self.world.network().listening();
-        listening.into_iter().map(|(_, address)| address).collect()
+        self.world.network().listening()
     }
 
     /// Where the program has datagram ports, in the order in which it bound them. What sends
     /// there in a test is a [`FarPort`](crate::FarPort).
     #[doc(alias = "udpPorts")]
-    pub fn datagram_ports(&self) -> Vec<SocketAddr> {
+    pub fn datagram_ports(&self) -> Vec<Address> {
         world::settle();
         let sockets = self.world.network().sockets();
-        sockets.iter().map(|socket| socket.local()).collect()
+        sockets.iter().map(|it| it.local().clone()).collect()
     }
 
     /// Somebody connects to a listener of this reactor, from a loopback address.

@@ -1,7 +1,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 
 use torsade_core::driver::{Chunk, Close, Closing, Departures, Interest, Sending, Wire};
@@ -18,7 +18,7 @@ pub(crate) struct Network {
     /// Those that connected to a listener and were not accepted yet.
     queued: RefCell<VecDeque<Queued>>,
     /// Those who accept, in the order in which they began.
-    listening: RefCell<Vec<(ListenerId, Address)>>,
+    listening: RefCell<Vec<Open>>,
     /// How many ports of those that a system gives out were given to listeners and to visitors.
     ports: Cell<u16>,
     visitors: Cell<u16>,
@@ -72,26 +72,30 @@ impl Network {
         }
     }
 
-    pub(crate) fn listen(&self, listener: ListenerId, address: Address) {
-        self.listening.borrow_mut().push((listener, address));
+    pub(crate) fn listen(&self, id: ListenerId, at: At) {
+        self.listening.borrow_mut().push(Open { id, at });
     }
 
-    pub(crate) fn listening(&self) -> Vec<(ListenerId, Address)> {
-        self.listening.borrow().clone()
+    pub(crate) fn listening(&self) -> Vec<Address> {
+        let listening = self.listening.borrow();
+        listening
+            .iter()
+            .map(|open| open.at.address.clone())
+            .collect()
     }
 
     /// Who accepts connections to `address`.
     pub(crate) fn listener_at(&self, address: &Address) -> Option<ListenerId> {
         let listening = self.listening.borrow();
-        let found = listening.iter().find(|(_, at)| reaches(address, at));
-        found.map(|(listener, _)| *listener)
+        let found = listening.iter().find(|open| open.at.takes(address));
+        found.map(|open| open.id)
     }
 
     /// Whether a listener has what another one wants.
-    pub(crate) fn is_in_use(&self, address: &Address) -> bool {
+    pub(crate) fn is_in_use(&self, wanted: &At) -> bool {
         let listening = self.listening.borrow();
-        let mut taken = listening.iter().map(|(_, at)| at);
-        taken.any(|at| reaches(address, at) || reaches(at, address))
+        let mut taken = listening.iter().map(|open| &open.at);
+        taken.any(|at| at.takes(&wanted.address) || wanted.takes(&at.address))
     }
 
     /// Something connects.
@@ -111,7 +115,7 @@ impl Network {
     /// A listener is closed: who waits for it is reset, as a kernel does.
     pub(crate) fn refuse(&self, listener: ListenerId) {
         let mut listening = self.listening.borrow_mut();
-        listening.retain(|(known, _)| *known != listener);
+        listening.retain(|open| open.id != listener);
         drop(listening);
         self.queued.borrow_mut().retain(|queued| {
             let stays = queued.listener != listener;
@@ -150,13 +154,13 @@ impl Network {
 
     pub(crate) fn bind(
         &self,
-        wanted: SocketAddr,
+        wanted: &Address,
         options: &DatagramOptions,
         port: PortId,
-    ) -> io::Result<SocketAddr> {
+    ) -> io::Result<Address> {
         let captured = self.captured.borrow().clone();
         let socket = DatagramSocket::open(wanted, options, Some(port), captured)?;
-        let local = socket.local();
+        let local = socket.local().clone();
         self.sockets.borrow_mut().push(socket);
         Ok(local)
     }
@@ -177,16 +181,31 @@ impl Network {
     }
 }
 
-/// Whether who connects to `address` gets to who listens at `at`, which may be every address.
-fn reaches(address: &Address, at: &Address) -> bool {
-    let (Some(to), Some(listening)) = (address.inet(), at.inet()) else {
-        return address == at;
-    };
-    let is_every = match listening.ip() {
-        IpAddr::V4(ip) => ip.is_unspecified() && to.is_ipv4(),
-        IpAddr::V6(ip) => ip.is_unspecified() && to.is_ipv6(),
-    };
-    to.port() == listening.port() && (to.ip() == listening.ip() || is_every)
+/// Something that listens.
+#[derive(Debug)]
+struct Open {
+    id: ListenerId,
+    at: At,
+}
+
+/// Where somebody listens, or wants to.
+#[derive(Clone, Debug)]
+pub(crate) struct At {
+    pub(crate) address: Address,
+    /// Whether every IPv6 address is every IPv4 address, too.
+    pub(crate) dual_stack: bool,
+}
+
+impl At {
+    /// Whether who connects to `address` gets here, which may be every address.
+    fn takes(&self, address: &Address) -> bool {
+        let (Some(to), Some(at)) = (address.inet(), self.address.inet()) else {
+            return *address == self.address;
+        };
+        let is_family = at.is_ipv4() == to.is_ipv4() || (self.dual_stack && to.is_ipv4());
+        let is_every = at.ip().is_unspecified() && is_family;
+        to.port() == at.port() && (to.ip() == at.ip() || is_every)
+    }
 }
 
 /// The engine's hold on an end: closed when it is dropped, as a socket is.

@@ -5,7 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::{Rc, Weak};
 
 use torsade_core::driver::{Departures, Interest, PortSetting};
-use torsade_core::{DatagramOptions, PortId};
+use torsade_core::{Address, DatagramOptions, PortId, UnixAddress};
+
+use crate::sim::is_unix;
 
 /// The longest datagram: what the length field of UDP over IPv4 leaves (RFC 768).
 pub(crate) const LONGEST: usize = 65_507;
@@ -15,10 +17,10 @@ pub(crate) const LONGEST: usize = 65_507;
 pub(crate) struct DatagramSocket {
     /// Whose it is; none, if it is the test's.
     port: Option<PortId>,
-    local: SocketAddr,
-    peer: Cell<Option<SocketAddr>>,
+    local: Address,
+    peer: RefCell<Option<Address>>,
     shares: bool,
-    inbox: RefCell<VecDeque<(SocketAddr, Vec<u8>)>>,
+    inbox: RefCell<VecDeque<(Address, Vec<u8>)>>,
     /// What the next receive reports.
     reports: RefCell<VecDeque<ErrorKind>>,
     interest: Cell<Interest>,
@@ -32,7 +34,7 @@ pub(crate) struct DatagramSocket {
 /// What was sent, and what the kernel takes: of a socket whose sends are the test's to look at.
 #[derive(Debug, Default)]
 pub(crate) struct Capture {
-    pub(crate) sent: RefCell<Vec<(SocketAddr, Vec<u8>)>>,
+    pub(crate) sent: RefCell<Vec<(Address, Vec<u8>)>>,
     /// How many more it takes; none is no bound.
     pub(crate) room: Cell<Option<usize>>,
     /// What becomes of the next sends.
@@ -56,7 +58,7 @@ fn sockets() -> Vec<Rc<DatagramSocket>> {
 impl DatagramSocket {
     /// Open one there, at a free port if that is 0.
     pub(crate) fn open(
-        wanted: SocketAddr,
+        wanted: &Address,
         options: &DatagramOptions,
         port: Option<PortId>,
         captured: Option<Captured>,
@@ -65,30 +67,29 @@ impl DatagramSocket {
         const FIRST: u16 = 49_152;
         let shares = options.reuses_address() || options.reuses_port();
         let others = sockets();
-        let taken = |at: SocketAddr| {
+        let taken = |at: &Address| {
             let mut others = others.iter();
             // Who captures what is sent is alone in its world.
             captured.is_none()
                 && others.any(|other| {
-                    other.captured.is_none()
-                        && !(shares && other.shares)
-                        && collides(at, other.local)
+                    other.captured.is_none() && !(shares && other.shares) && meet(at, &other.local)
                 })
         };
-        let mut local = wanted;
-        if wanted.port() == 0 {
+        let mut local = wanted.clone();
+        if let Some(mut inet) = wanted.inet().filter(|inet| inet.port() == 0) {
             let free = (FIRST..=u16::MAX).find(|port| {
-                local.set_port(*port);
-                !taken(local)
+                inet.set_port(*port);
+                local = inet.into();
+                !taken(&local)
             });
             free.ok_or(ErrorKind::AddrInUse)?;
-        } else if taken(local) {
+        } else if taken(&local) {
             return Err(ErrorKind::AddrInUse.into());
         }
         let socket = Rc::new(Self {
             port,
             local,
-            peer: Cell::new(None),
+            peer: RefCell::default(),
             shares,
             inbox: RefCell::default(),
             reports: RefCell::default(),
@@ -109,15 +110,17 @@ impl DatagramSocket {
         self.port
     }
 
-    pub(crate) fn local(&self) -> SocketAddr {
-        self.local
+    pub(crate) fn local(&self) -> &Address {
+        &self.local
     }
 
-    pub(crate) fn connect(&self, peer: SocketAddr) -> SocketAddr {
-        self.peer.set(Some(peer));
-        let strangers = |(from, _): &(SocketAddr, Vec<u8>)| *from == peer;
-        self.inbox.borrow_mut().retain(strangers);
-        self.shown()
+    pub(crate) fn connect(&self, peer: &Address) -> io::Result<Address> {
+        if peer.unix().is_some() && self.captured.is_none() && find(peer).is_none() {
+            return Err(nobody_at(peer));
+        }
+        self.peer.replace(Some(peer.clone()));
+        self.inbox.borrow_mut().retain(|(from, _)| from == peer);
+        Ok(self.shown())
     }
 
     pub(crate) fn set(&self, setting: &PortSetting) -> io::Result<()> {
@@ -146,20 +149,20 @@ impl DatagramSocket {
     }
 
     /// What others see as its address.
-    fn shown(&self) -> SocketAddr {
-        match self.local.ip() {
-            IpAddr::V4(ip) if ip.is_unspecified() => {
-                SocketAddr::from((Ipv4Addr::LOCALHOST, self.local.port()))
+    fn shown(&self) -> Address {
+        match self.local {
+            Address::Inet(SocketAddr::V4(at)) if at.ip().is_unspecified() => {
+                SocketAddr::from((Ipv4Addr::LOCALHOST, at.port())).into()
             }
-            _ => self.local,
+            _ => self.local.clone(),
         }
     }
 }
 
 /// Receiving.
 impl DatagramSocket {
-    pub(crate) fn arrive(&self, from: SocketAddr, data: &[u8]) {
-        if self.peer.get().is_none_or(|peer| peer == from) {
+    pub(crate) fn arrive(&self, from: Address, data: &[u8]) {
+        if self.peer.borrow().as_ref().is_none_or(|peer| *peer == from) {
             self.inbox.borrow_mut().push_back((from, data.to_vec()));
         }
     }
@@ -175,7 +178,10 @@ impl DatagramSocket {
 
     pub(crate) fn is_writable(&self) -> bool {
         let capture = self.captured.as_ref();
-        let full = capture.is_some_and(|capture| capture.room.get() == Some(0));
+        let full = match capture {
+            Some(capture) => capture.room.get() == Some(0),
+            None => self.peer.borrow().as_ref().is_some_and(is_full),
+        };
         self.interest.get().writable && !full
     }
 
@@ -184,7 +190,7 @@ impl DatagramSocket {
     }
 
     /// At most so many of those that have arrived.
-    pub(crate) fn take(&self, most: usize) -> Vec<(SocketAddr, Vec<u8>)> {
+    pub(crate) fn take(&self, most: usize) -> Vec<(Address, Vec<u8>)> {
         let mut inbox = self.inbox.borrow_mut();
         let most = most.min(inbox.len());
         inbox.drain(..most).collect()
@@ -206,33 +212,42 @@ impl DatagramSocket {
                     continue;
                 }
             }
-            match self.send_one(first.to.copied(), first.data) {
+            match self.send_one(first.to, first.data) {
                 Ok(()) => departures.sent(1),
+                // A poller says when its peer has room, and not of others.
+                Err(error) if error.kind() == ErrorKind::WouldBlock && first.to.is_none() => {
+                    departures.no_room();
+                    return;
+                }
                 Err(error) => departures.failed(error),
             }
         }
     }
 
     /// Send one, as a kernel does that has room.
-    pub(crate) fn send_one(&self, to: Option<SocketAddr>, data: &[u8]) -> io::Result<()> {
-        let connected = self.peer.get();
-        let to = to.or(connected).ok_or(ErrorKind::NotConnected)?;
+    pub(crate) fn send_one(&self, to: Option<&Address>, data: &[u8]) -> io::Result<()> {
+        let connected = self.peer.borrow().clone();
+        let to = to.or(connected.as_ref()).ok_or(ErrorKind::NotConnected)?;
         if data.len() > LONGEST {
             let text = "a datagram is at most 65,507 bytes long";
             return Err(io::Error::new(ErrorKind::InvalidInput, text));
         }
-        if to.is_ipv4() != self.local.is_ipv4() {
+        let family = |at: &Address| at.ip().map(|ip| ip.is_ipv4());
+        if family(to) != family(&self.local) {
             return Err(ErrorKind::InvalidInput.into());
         }
-        if to.ip() == IpAddr::V4(Ipv4Addr::BROADCAST) && !self.broadcasts.get() {
+        if to.ip() == Some(BROADCAST) && !self.broadcasts.get() {
             return Err(ErrorKind::PermissionDenied.into());
         }
         if let Some(capture) = &self.captured {
             if let Some(room) = capture.room.get() {
                 capture.room.set(Some(room - 1));
             }
-            capture.sent.borrow_mut().push((to, data.to_vec()));
+            capture.sent.borrow_mut().push((to.clone(), data.to_vec()));
             return Ok(());
+        }
+        if to.unix().is_some() {
+            return self.send_unix(to, data);
         }
         let mut heard = false;
         for other in sockets() {
@@ -250,28 +265,87 @@ impl DatagramSocket {
         Ok(())
     }
 
+    /// Between Unix sockets nothing gets lost: it arrives, or is refused at once.
+    fn send_unix(&self, to: &Address, data: &[u8]) -> io::Result<()> {
+        let other = find(to).ok_or_else(|| nobody_at(to))?;
+        if let Some(peer) = &*other.peer.borrow()
+            && *peer != self.local
+        {
+            return Err(ErrorKind::PermissionDenied.into());
+        }
+        if is_full(to) {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        other.arrive(self.shown(), data);
+        Ok(())
+    }
+
     /// Whether what `from` sends to `to` comes here.
-    fn hears(&self, to: SocketAddr, from: &Self) -> bool {
-        if self.captured.is_some() || to.port() != self.local.port() {
+    fn hears(&self, to: &Address, from: &Self) -> bool {
+        let (Some(to), Some(local)) = (to.inet(), self.local.inet()) else {
+            return false;
+        };
+        if self.captured.is_some() || to.port() != local.port() {
             return false;
         }
         if to.ip().is_multicast() {
             let joined = self.groups.borrow().contains(&to.ip());
             return joined && (from.loops.get() || from.port.is_none());
         }
-        if to.ip() == IpAddr::V4(Ipv4Addr::BROADCAST) {
-            return self.local.ip().is_unspecified();
+        if to.ip() == BROADCAST {
+            return local.ip().is_unspecified();
         }
-        reaches(to, self.local)
+        reaches(to, local)
     }
 }
 
-fn is_to_one(to: SocketAddr) -> bool {
-    !to.ip().is_multicast() && to.ip() != IpAddr::V4(Ipv4Addr::BROADCAST)
+const BROADCAST: IpAddr = IpAddr::V4(Ipv4Addr::BROADCAST);
+
+fn is_to_one(to: &Address) -> bool {
+    to.ip()
+        .is_none_or(|ip| !ip.is_multicast() && ip != BROADCAST)
+}
+
+/// How many datagrams a Unix socket keeps that were not read: as many as a Linux that nobody has
+/// told otherwise (`net.unix.max_dgram_qlen`).
+pub(crate) const UNIX_QUEUE: usize = 10;
+
+/// The Unix socket of that name.
+fn find(name: &Address) -> Option<Rc<DatagramSocket>> {
+    let mut sockets = sockets().into_iter();
+    sockets.find(|it| it.captured.is_none() && it.local == *name && is_named(name))
+}
+
+fn is_named(at: &Address) -> bool {
+    at.unix().is_some_and(|unix| *unix != UnixAddress::Unnamed)
+}
+
+fn is_full(peer: &Address) -> bool {
+    find(peer).is_some_and(|peer| peer.inbox.borrow().len() >= UNIX_QUEUE)
+}
+
+/// What a kernel says of a Unix socket that is not there.
+pub(crate) fn nobody_at(name: &Address) -> io::Error {
+    match name.unix() {
+        Some(UnixAddress::Path(_)) => ErrorKind::NotFound.into(),
+        Some(UnixAddress::Unnamed) => ErrorKind::InvalidInput.into(),
+        _ => ErrorKind::ConnectionRefused.into(),
+    }
+}
+
+/// Whether two sockets cannot have these addresses, if they do not share.
+fn meet(one: &Address, other: &Address) -> bool {
+    match (one.inet(), other.inet()) {
+        (Some(one), Some(other)) => collides(one, other),
+        _ => one == other && is_named(one),
+    }
 }
 
 /// Whether what is sent to `to` comes to who is at `at`, which may be every address.
 pub(crate) fn reaches(to: SocketAddr, at: SocketAddr) -> bool {
+    if is_unix(to) != is_unix(at) {
+        return false;
+    }
     let every = at.ip().is_unspecified() && at.is_ipv4() == to.is_ipv4();
     to.port() == at.port() && (to.ip() == at.ip() || every)
 }

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use torsade_core::driver::{self, Arrived, Caught, Close, Engine, Host, Op, PortSetting, Spawned};
 use torsade_core::{
-    Address, AttemptId, Command, Connection, ConnectionId, DatagramOptions, DatagramProtocol,
-    DatagramTransport, Endpoint, Limits, ListenOptions, Listener, ListenerId, Net, Peer, PortId,
-    Protocol, Time, Transport, UnixAddress, factory,
+    Address, AttemptId, Command, Connection, ConnectionId, DatagramAddress, DatagramOptions,
+    DatagramProtocol, DatagramTransport, Endpoint, Limits, ListenOptions, Listener, ListenerId,
+    Net, Peer, PortId, Protocol, Signal, Time, Transport, UnixAddress, factory,
 };
 
 use torsade_deferred::queue::Turn;
@@ -23,7 +23,8 @@ use crate::fake_process::Programs;
 use crate::joint::{self, Joint};
 use crate::leaks::{self, Made, Origin};
 use crate::ledger::{self, Entry};
-use crate::network::{EndWire, Network, Queued, Socket};
+use crate::network::{At, EndWire, Network, Queued, Socket};
+use crate::signals;
 use crate::sockets::DatagramSocket;
 
 /// An engine on made-up connections.
@@ -356,7 +357,7 @@ impl World {
         }
         let taken = socket.take(limits.turn_datagrams.max(1));
         let arrived = taken.iter().map(|(from, data)| Arrived {
-            from: *from,
+            from,
             data: &data[..data.len().min(limits.datagram)],
             whole: (data.len() > limits.datagram).then_some(data.len()),
         });
@@ -364,10 +365,10 @@ impl World {
     }
 
     /// Run `f` on a port's protocol; `None` if it is not a `P` or is gone.
-    pub(crate) fn with_datagram_protocol<P: DatagramProtocol, R>(
+    pub(crate) fn with_datagram_protocol<P: DatagramProtocol<A>, A: DatagramAddress, R>(
         &self,
         port: PortId,
-        f: impl FnOnce(&mut P, &DatagramTransport<P>) -> R,
+        f: impl FnOnce(&mut P, &DatagramTransport<P, A>) -> R,
     ) -> Option<R> {
         let result =
             self.turn(|engine| engine.with_datagram_protocol(&mut self.wire(), port, f))?;
@@ -570,7 +571,7 @@ pub(crate) fn listener_at(address: &Address) -> Option<(Rc<World>, ListenerId)> 
     })
 }
 
-fn is_in_use(address: &Address) -> bool {
+fn is_in_use(address: &At) -> bool {
     let mut worlds = worlds().into_iter();
     worlds.any(|world| world.network.is_in_use(address))
 }
@@ -589,24 +590,28 @@ impl Host for TestHost {
     fn listen(
         &self,
         wanted: &Address,
-        _: &ListenOptions,
+        options: &ListenOptions,
         listener: ListenerId,
     ) -> io::Result<Address> {
         if matches!(wanted, Address::Adopted(_)) {
             // A socket of the system's is nowhere on this network.
             return Err(io::ErrorKind::Unsupported.into());
         }
-        let mut address = wanted.clone();
+        let mut at = At {
+            address: wanted.clone(),
+            dual_stack: options.dual_stack,
+        };
         if let Some(mut inet) = wanted.inet().filter(|inet| inet.port() == 0) {
-            while inet.port() == 0 || is_in_use(&address) {
+            while inet.port() == 0 || is_in_use(&at) {
                 inet.set_port(self.network.next_port());
-                address = inet.into();
+                at.address = inet.into();
             }
         }
-        if is_in_use(&address) {
+        if is_in_use(&at) {
             return Err(io::ErrorKind::AddrInUse.into());
         }
-        self.network.listen(listener, address.clone());
+        let address = at.address.clone();
+        self.network.listen(listener, at);
         Ok(address)
     }
 
@@ -616,10 +621,10 @@ impl Host for TestHost {
 
     fn bind(
         &self,
-        address: SocketAddr,
+        address: &Address,
         options: &DatagramOptions,
         port: PortId,
-    ) -> io::Result<SocketAddr> {
+    ) -> io::Result<Address> {
         self.network.bind(address, options, port)
     }
 
@@ -627,14 +632,18 @@ impl Host for TestHost {
         self.network.close_port(port);
     }
 
-    fn connect_port(&self, port: PortId, peer: SocketAddr) -> io::Result<SocketAddr> {
+    fn connect_port(&self, port: PortId, peer: &Address) -> io::Result<Address> {
         let socket = self.network.socket(port);
-        Ok(socket.ok_or(io::ErrorKind::NotConnected)?.connect(peer))
+        socket.ok_or(io::ErrorKind::NotConnected)?.connect(peer)
     }
 
     fn set_port(&self, port: PortId, setting: &PortSetting) -> io::Result<()> {
         let socket = self.network.socket(port);
         socket.ok_or(io::ErrorKind::NotConnected)?.set(setting)
+    }
+
+    fn watch_signal(&self, _: &Net, signal: Signal) -> io::Result<()> {
+        signals::catchable(signal)
     }
 
     fn spawn(&self, _: &Net, command: &Command) -> io::Result<Spawned> {

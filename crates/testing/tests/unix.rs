@@ -9,11 +9,13 @@ use std::cell::RefCell;
 use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
+use std::time::Duration;
 
 use torsade_core::{
-    Address, Adopted, EndpointError, ListenError, Net, Protocol, Transport, UnixAddress,
-    UnixListen, factory,
+    Address, Adopted, ConnectError, EndpointError, ListenError, Net, Protocol, ToEndpoint,
+    Transport, UnixAddress, UnixListen, factory,
 };
+use torsade_deferred::{Deferred, Failure};
 use torsade_testing::MemoryReactor;
 use torsade_testing::sim::{Links, Sim};
 
@@ -146,4 +148,64 @@ fn a_memory_reactor_takes_options_and_refuses_what_no_system_could_have() {
     let refused = reactor.net().listen(Adopted::new(one), factory(|_| Counts));
     assert!(matches!(refused, Err(ListenError::System { error, .. })
         if error.kind() == ErrorKind::Unsupported));
+}
+
+fn connect_with_timeout(reactor: &MemoryReactor, milliseconds: u64) -> Attempt {
+    let there = UnixAddress::path("/run/a").to_endpoint().unwrap();
+    let there = there.timeout(Duration::from_millis(milliseconds));
+    reactor.net().connect(there, Counts)
+}
+
+type Attempt = Deferred<Transport<Counts>, ConnectError>;
+
+#[test]
+fn who_finds_a_full_queue_tries_again_after_waits_that_double() {
+    let mut reactor = MemoryReactor::new();
+    let attempt = connect_with_timeout(&reactor, 10_000);
+    for wait in [1, 2, 4, 8, 16, 32, 64, 64] {
+        reactor.next_connect().fail(ErrorKind::WouldBlock);
+        reactor.advance(Duration::from_millis(wait) - Duration::from_micros(1));
+        assert!(reactor.pending_connects().is_empty());
+        reactor.advance(Duration::from_micros(1));
+        assert_eq!(reactor.pending_connects().len(), 1, "after {wait} ms");
+    }
+    let far = reactor.next_connect().succeed();
+    assert!(attempt.try_take().unwrap().is_ok());
+    drop(far);
+    // Nobody is left who would try again.
+    reactor.advance(Duration::from_secs(10));
+    assert!(reactor.pending_connects().is_empty());
+}
+
+#[test]
+fn a_wait_for_room_ends_with_its_connect() {
+    let mut reactor = MemoryReactor::new();
+    let attempt = connect_with_timeout(&reactor, 2);
+    reactor.next_connect().fail(ErrorKind::WouldBlock);
+    reactor.advance(Duration::from_millis(1));
+    reactor.next_connect().fail(ErrorKind::WouldBlock);
+    reactor.advance(Duration::from_millis(1));
+    let Err(Failure::Error(ConnectError::TimedOut { attempts })) =
+        attempt.try_take().unwrap().map(drop)
+    else {
+        panic!("it goes on");
+    };
+    assert_eq!(attempts.len(), 1);
+
+    let attempt = connect_with_timeout(&reactor, 100);
+    reactor.next_connect().fail(ErrorKind::WouldBlock);
+    attempt.cancel();
+    reactor.advance(Duration::from_secs(1));
+    assert!(reactor.pending_connects().is_empty());
+}
+
+#[test]
+fn other_trouble_of_a_unix_socket_and_the_same_of_another_is_not_waited_for() {
+    let reactor = MemoryReactor::new();
+    let attempt = connect_with_timeout(&reactor, 100);
+    reactor.next_connect().fail(ErrorKind::ConnectionRefused);
+    assert!(attempt.try_take().unwrap().is_err());
+    let attempt = reactor.net().connect("127.0.0.1:1", Counts);
+    reactor.next_connect().fail(ErrorKind::WouldBlock);
+    assert!(attempt.try_take().unwrap().is_err());
 }

@@ -45,7 +45,8 @@ impl ServerCertVerifier for Servers {
         own: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.0.verify_tls12_signature(message, own, signed)
+        let verdict = self.0.verify_tls12_signature(message, own, signed);
+        verdict.inspect_err(|error| doubt(error, own))
     }
 
     fn verify_tls13_signature(
@@ -54,7 +55,8 @@ impl ServerCertVerifier for Servers {
         own: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.0.verify_tls13_signature(message, own, signed)
+        let verdict = self.0.verify_tls13_signature(message, own, signed);
+        verdict.inspect_err(|error| doubt(error, own))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -91,7 +93,8 @@ impl ClientCertVerifier for Clients {
         own: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.0.verify_tls12_signature(message, own, signed)
+        let verdict = self.0.verify_tls12_signature(message, own, signed);
+        verdict.inspect_err(|error| doubt(error, own))
     }
 
     fn verify_tls13_signature(
@@ -100,7 +103,8 @@ impl ClientCertVerifier for Clients {
         own: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.0.verify_tls13_signature(message, own, signed)
+        let verdict = self.0.verify_tls13_signature(message, own, signed);
+        verdict.inspect_err(|error| doubt(error, own))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -127,7 +131,8 @@ impl ServerCertVerifier for Anybody {
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         let known = &provider().signature_verification_algorithms;
-        verify_tls12_signature(message, own, signed, known)
+        let verdict = verify_tls12_signature(message, own, signed, known);
+        verdict.inspect_err(|error| doubt(error, own))
     }
 
     fn verify_tls13_signature(
@@ -137,13 +142,26 @@ impl ServerCertVerifier for Anybody {
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         let known = &provider().signature_verification_algorithms;
-        verify_tls13_signature(message, own, signed, known)
+        let verdict = verify_tls13_signature(message, own, signed, known);
+        verdict.inspect_err(|error| doubt(error, own))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         provider()
             .signature_verification_algorithms
             .supported_schemes()
+    }
+}
+
+/// Note whose certificate was shown by somebody who has not its key.
+fn doubt(error: &Error, own: &CertificateDer<'_>) {
+    if matches!(
+        error,
+        Error::InvalidCertificate(CertificateError::BadSignature)
+    ) {
+        let certificate = PeerCertificate::new(own).description();
+        let why = CertificateFault::WrongKey;
+        note(|notes| notes.failure = Some(TlsFailure::Certificate { certificate, why }));
     }
 }
 

@@ -66,8 +66,9 @@ const PAGE: &[u8] = &[b'x'; 3_000_000];
 
 #[test]
 fn proxy_forwards_curl() {
-    let upstream = web_server(PAGE).to_string();
-    let program = Program::start_with(env!("CARGO_BIN_EXE_proxy"), &[&upstream]);
+    let upstream = format!("tcp:{}", web_server(PAGE));
+    let here = "tcp:0:interface=127.0.0.1";
+    let program = Program::start_at(env!("CARGO_BIN_EXE_proxy"), here, &[&upstream]);
     let url = format!("http://{}/", program.address);
     if let Some(output) = curl(&[&url]) {
         assert_page(&output, PAGE);

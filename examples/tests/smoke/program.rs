@@ -23,9 +23,12 @@ impl Program {
 
     /// With this for the address.
     pub(crate) fn start_at(path: &str, listen: &str, arguments: &[&str]) -> Self {
-        let mut child = Command::new(path)
-            .arg(listen)
-            .args(arguments)
+        Self::spawn(Command::new(path).arg(listen).args(arguments))
+    }
+
+    /// By a command that ends in the example.
+    pub(crate) fn spawn(command: &mut Command) -> Self {
+        let mut child = command
             .stdout(Stdio::piped())
             .spawn()
             .expect("the example starts");

@@ -1,12 +1,18 @@
 //! The two examples that relay, between sockets of the test.
 
-use std::io::{BufReader, ErrorKind, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::process::Command;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::sockopt::set_socket_recv_buffer_size;
 
+use torsade::service::quote;
+use torsade::tls::throw_away::Authority;
+
 use crate::program::{Program, hear, hear_all, patient, say};
+use crate::secure::s_client;
 
 /// Only so that a broken example fails the test instead of hanging it.
 const PATIENCE: Timespec = Timespec {
@@ -41,7 +47,13 @@ fn nobody() -> SocketAddr {
 }
 
 fn proxy(upstream: SocketAddr) -> Program {
-    Program::start_with(env!("CARGO_BIN_EXE_proxy"), &[&upstream.to_string()])
+    proxy_at("tcp:0:interface=127.0.0.1", upstream, &[])
+}
+
+fn proxy_at(here: &str, upstream: SocketAddr, more: &[&str]) -> Program {
+    let upstream = format!("tcp:{upstream}");
+    let arguments = [&[upstream.as_str()], more].concat();
+    Program::start_at(env!("CARGO_BIN_EXE_proxy"), here, &arguments)
 }
 
 fn socks() -> Program {
@@ -103,6 +115,88 @@ fn proxy_relays_both_ways_and_each_end_by_itself() {
     end(&near);
     assert_eq!(hear_all(&mut far), b"thank you");
     program.interrupt();
+}
+
+#[test]
+fn proxy_takes_the_socket_that_a_service_manager_made() {
+    // Passed as the standard input, and put to its place by a shell, which the example replaces.
+    let socket = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = socket.local_addr().expect("an address");
+    let upstream = Upstream::listen();
+    let pass = r#"exec 3<&0; LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=web exec "$@""#;
+    let program = Program::spawn(
+        Command::new("sh")
+            .args(["-c", pass, "sh", env!("CARGO_BIN_EXE_proxy")])
+            .arg("systemd:domain=INET:name=web")
+            .arg(format!("tcp:{}", upstream.address()))
+            .stdin(OwnedFd::from(socket)),
+    );
+    assert_eq!(program.address, address);
+    let mut near = program.connect();
+    say(&mut near, "hello\n");
+    assert_eq!(hear(&mut upstream.accept()), "hello\n");
+    program.interrupt();
+}
+
+#[test]
+fn proxy_passes_on_whose_connection_it_is() {
+    let upstream = Upstream::listen();
+    let program = proxy_at(
+        "haproxy:trust=127.0.0.1:tcp:0:interface=127.0.0.1",
+        upstream.address(),
+        &["v1"],
+    );
+    let mut near = program.connect();
+    let header = "PROXY TCP4 192.0.2.7 192.0.2.9 50000 443\r\n";
+    say(&mut near, format!("{header}hello\n"));
+    let mut far = upstream.accept();
+    assert_eq!(hear(&mut far), header);
+    assert_eq!(hear(&mut far), "hello\n");
+    program.interrupt();
+}
+
+#[test]
+fn proxy_ends_tls_and_passes_on_whose_connection_it_was() {
+    let made = Authority::new("proxy").issue(["localhost"]);
+    let file = std::env::temp_dir().join(format!("torsade-proxy-{}.pem", std::process::id()));
+    let pem = [made.chain_pem(), made.key_pem()].concat();
+    std::fs::write(&file, pem).expect("a certificate");
+    let path = file.to_str().expect("a path");
+    let upstream = Upstream::listen();
+    let here = format!("ssl:0:interface=127.0.0.1:privateKey={}", quote(path));
+    let program = proxy_at(&here, upstream.address(), &["v1"]);
+    let place = program.address.to_string();
+    // The certificate vouches for itself by the one behind it.
+    let arguments = [
+        "-quiet",
+        "-connect",
+        &place,
+        "-CAfile",
+        path,
+        "-verify_return_error",
+    ];
+    let Some(mut openssl) = s_client(&arguments) else {
+        std::fs::remove_file(file).expect("it was written");
+        return;
+    };
+    let mut far = upstream.accept();
+    let header = hear(&mut far);
+    assert!(
+        header.starts_with("PROXY TCP4 127.0.0.1 127.0.0.1 "),
+        "{header}"
+    );
+    let (mut input, output) = openssl.pipes();
+    input.write_all(b"hello\n").expect("said");
+    assert_eq!(hear(&mut far), "hello\n");
+    say(&mut far, "to you, too\n");
+    let mut answer = String::new();
+    BufReader::new(output)
+        .read_line(&mut answer)
+        .expect("answered");
+    assert_eq!(answer, "to you, too\n");
+    program.interrupt();
+    drop(openssl);
+    std::fs::remove_file(file).expect("it was written");
 }
 
 #[test]

@@ -5,4 +5,5 @@
 
 mod clients;
 mod peer;
+mod platform;
 mod servers;

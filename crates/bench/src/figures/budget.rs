@@ -2,8 +2,9 @@
 
 use std::fmt;
 
+use crate::figures::goal::Goal;
 use crate::figures::peers::MAIN;
-use crate::figures::rows::{Goal, ROWS, Row};
+use crate::figures::rows::{ROWS, Row};
 use crate::figures::sections;
 use crate::servers::driver;
 

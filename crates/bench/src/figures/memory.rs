@@ -10,14 +10,14 @@ use crate::figures::rows::Failure;
 
 const CONNECTIONS: u64 = 10_000;
 
-/// Resident bytes for each of 10,000 idle connections.
-pub(super) fn idle(server: &Program) -> Result<f64, Failure> {
+/// Resident bytes for each of 10,000 connections that `load` opens when it is told `words`.
+pub(super) fn idle(words: &[&str], server: &Program) -> Result<f64, Failure> {
     program::allow_descriptors("idle memory", CONNECTIONS + 100)?;
     let (server, addr) = Running::start(server.command(), "listening on ")?;
     // The first connection brings what a server allocates once.
-    let (first, _) = hold_open(&addr, 1)?;
+    let (first, _) = hold_open(&addr, words, 1)?;
     let before = resident_bytes(server.id())?;
-    let (many, _) = hold_open(&addr, CONNECTIONS)?;
+    let (many, _) = hold_open(&addr, words, CONNECTIONS)?;
     let after = resident_bytes(server.id())?;
     many.finish()?;
     first.finish()?;
@@ -26,9 +26,9 @@ pub(super) fn idle(server: &Program) -> Result<f64, Failure> {
 }
 
 /// Opens connections and comes back when the server has answered on each.
-fn hold_open(addr: &str, connections: u64) -> Result<(Running, String), String> {
+fn hold_open(addr: &str, words: &[&str], connections: u64) -> Result<(Running, String), String> {
     let mut load = Command::new(program::path_of("load")?);
-    load.args([addr, "echo", "idle", &connections.to_string()]);
+    load.arg(addr).args(words).arg(connections.to_string());
     Running::start(load, "open ")
 }
 

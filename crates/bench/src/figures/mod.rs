@@ -29,6 +29,7 @@ mod allocations;
 mod budget;
 mod chart;
 mod files;
+mod goal;
 mod instructions;
 mod memory;
 mod options;

@@ -1,7 +1,6 @@
 //! The counts: what is counted, and what it should be.
 
-use std::fmt;
-
+use crate::figures::goal::Goal;
 use crate::figures::peers::{Kind, MAIN, Peer, Roster};
 use crate::figures::{allocations, instructions, memory, system_calls};
 
@@ -24,19 +23,6 @@ pub(super) struct Row {
     pub(super) headline: Option<&'static str>,
 }
 
-/// What torsade's figure should be.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Goal {
-    /// Nobody has said.
-    None,
-    /// At most this, on each driver.
-    AtMost(f64),
-    /// At most this on each driver that is named.
-    On(&'static [(&'static str, f64)]),
-    /// At most this share of tokio's figure: one of so many parts.
-    PartOfTokio(f64),
-}
-
 /// What is counted, and under which load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Measure {
@@ -52,8 +38,9 @@ pub(super) enum Measure {
     /// Instructions a byte for a line of 256 KiB that comes byte by byte, as a
     /// multiple of those for a line of 16 KiB: 1 when the work is linear.
     LongLine,
-    /// Resident bytes for each of many connections that have fallen silent.
-    IdleBytes,
+    /// Resident bytes for each of many connections that have fallen silent, which `load` opens when
+    /// it is told this.
+    IdleBytes(&'static [&'static str]),
 }
 
 /// What the program `load` is told.
@@ -213,7 +200,7 @@ pub(super) static ROWS: &[Row] = &[
         Measure::Instructions(load(&["echo", "datagrams", "32", "1"], 32, 200)),
         "instructions / datagram",
     )
-    .goal(Goal::PartOfTokio(1.0 / 0.6))
+    .goal(Goal::TimesTokio(0.6))
     .on_each_driver()
     .headline("an echoed 64-byte datagram, 32 sockets"),
     row(
@@ -223,7 +210,7 @@ pub(super) static ROWS: &[Row] = &[
         Measure::Instructions(load(&["echo", "datagrams", "1", "32"], 32, 200)),
         "instructions / datagram",
     )
-    .goal(Goal::PartOfTokio(1.0 / 0.6)),
+    .goal(Goal::TimesTokio(0.6)),
     row(
         "datagrams-system-calls",
         "echo of 64-byte datagrams, 32 sockets, 1 in flight each",
@@ -240,6 +227,45 @@ pub(super) static ROWS: &[Row] = &[
         "allocations / datagram",
     )
     .goal(Goal::AtMost(0.0)),
+    row(
+        "tls-echo",
+        "TLS 1.3, echo of 16 KiB messages, 32 connections, 1 in flight each",
+        "tls",
+        Measure::Instructions(load(&["tls", "rounds", "32", "1"], 32, 10)),
+        "instructions / message",
+    )
+    .goal(Goal::TimesTokio(1.0))
+    .headline("an echoed message of 16 KiB with TLS"),
+    row(
+        "tls-handshakes",
+        "TLS 1.3, connect, shake hands, echo, close",
+        "tls",
+        Measure::Instructions(load(&["tls", "visits"], 1, 20)),
+        "instructions / connection",
+    )
+    .goal(Goal::TimesTokio(1.0)),
+    row(
+        "tls-returns",
+        "the same by clients who have a ticket",
+        "tls",
+        Measure::Instructions(load(&["tls", "returns"], 1, 20)),
+        "instructions / connection",
+    )
+    .goal(Goal::TimesTokio(1.0)),
+    row(
+        "tls-system-calls",
+        "TLS 1.3, echo of 16 KiB messages, 1 connection, 1 in flight",
+        "tls",
+        Measure::SystemCalls(load(&["tls", "rounds", "1", "1"], 1, 200)),
+        "system calls / message",
+    ),
+    row(
+        "tls-allocations",
+        "TLS 1.3, echo of 16 KiB messages, 32 connections",
+        "tls",
+        Measure::Allocations(load(&["tls", "rounds", "32", "1"], 32, 40)),
+        "allocations / message",
+    ),
     row(
         "echo-system-calls",
         "echo, 1 connection, 1 in flight",
@@ -329,7 +355,7 @@ pub(super) static ROWS: &[Row] = &[
         Measure::TaskInstructions(1000),
         "instructions",
     )
-    .goal(Goal::PartOfTokio(3.0)),
+    .goal(Goal::TimesTokio(1.0 / 3.0)),
     row(
         "timers-reset",
         "one of 10,000 timers reset",
@@ -337,7 +363,7 @@ pub(super) static ROWS: &[Row] = &[
         Measure::TaskInstructions(1000),
         "instructions",
     )
-    .goal(Goal::PartOfTokio(3.0)),
+    .goal(Goal::TimesTokio(1.0 / 3.0)),
     row(
         "timers-cancel",
         "a timer set beside 10,000 others and cancelled a turn later",
@@ -345,7 +371,7 @@ pub(super) static ROWS: &[Row] = &[
         Measure::TaskInstructions(1000),
         "instructions",
     )
-    .goal(Goal::PartOfTokio(3.0))
+    .goal(Goal::TimesTokio(1.0 / 3.0))
     .headline("a timer set beside 10,000 and cancelled"),
     row(
         "timers-fire",
@@ -354,7 +380,7 @@ pub(super) static ROWS: &[Row] = &[
         Measure::TaskInstructions(1000),
         "instructions",
     )
-    .goal(Goal::PartOfTokio(3.0)),
+    .goal(Goal::TimesTokio(1.0 / 3.0)),
     row(
         "timers-million",
         "a timer set beside 1,000,000 others and cancelled a turn later",
@@ -362,7 +388,7 @@ pub(super) static ROWS: &[Row] = &[
         Measure::TaskInstructions(5000),
         "instructions",
     )
-    .goal(Goal::PartOfTokio(3.0)),
+    .goal(Goal::TimesTokio(1.0 / 3.0)),
     row(
         "deferred-instructions",
         "a Deferred resolved through two maps",
@@ -419,12 +445,28 @@ pub(super) static ROWS: &[Row] = &[
         "echo-idle",
         "echo, 10,000 connections that have fallen silent",
         "echo",
-        Measure::IdleBytes,
+        Measure::IdleBytes(&["echo", "idle"]),
         "resident bytes / connection",
     )
     .goal(Goal::AtMost(400.0))
     .on_each_driver()
     .headline("an idle connection, 10,000 of them"),
+    row(
+        "tls-idle",
+        "TLS 1.3, echo, 10,000 connections that have fallen silent",
+        "tls",
+        Measure::IdleBytes(&["tls", "idle"]),
+        "resident bytes / connection",
+    )
+    .goal(Goal::TimesTokio(0.5))
+    .headline("an idle connection with TLS, 10,000 of them"),
+    row(
+        "tls-stalled",
+        "TLS 1.3, 10,000 handshakes that the client does not go on with",
+        "tls",
+        Measure::IdleBytes(&["tls", "stalled"]),
+        "resident bytes / connection",
+    ),
 ];
 
 impl Row {
@@ -455,7 +497,9 @@ impl Row {
 
     fn kind(&self) -> Kind {
         match self.measure {
-            Measure::Instructions(_) | Measure::SystemCalls(_) | Measure::IdleBytes => Kind::Server,
+            Measure::Instructions(_) | Measure::SystemCalls(_) | Measure::IdleBytes(_) => {
+                Kind::Server
+            }
             Measure::TaskInstructions(_) => Kind::Task,
             Measure::Allocations(_) | Measure::TaskAllocations(_) => Kind::Counted,
             Measure::LongLine => Kind::Feed,
@@ -472,7 +516,7 @@ impl Row {
             Measure::TaskInstructions(times) => instructions::of_task(&program, times),
             Measure::TaskAllocations(times) => Ok(allocations::of_task(&program, times)?),
             Measure::LongLine => instructions::long_line(&program),
-            Measure::IdleBytes => memory::idle(&program),
+            Measure::IdleBytes(words) => memory::idle(words, &program),
         }
     }
 
@@ -486,7 +530,7 @@ impl Row {
                 format!("{:.2}", hundredths / 100.0)
             }
             Measure::LongLine => format!("{value:.3}"),
-            Measure::IdleBytes => format!("{value:.0}"),
+            Measure::IdleBytes(_) => format!("{value:.0}"),
         }
     }
 
@@ -499,7 +543,7 @@ impl Row {
             | Measure::SystemCalls(_) => 0.02,
             Measure::Allocations(_) | Measure::TaskAllocations(_) => 0.0,
             // Counted in pages, and the heap grows in steps.
-            Measure::IdleBytes => 0.1,
+            Measure::IdleBytes(_) => 0.1,
         }
     }
 
@@ -509,50 +553,5 @@ impl Row {
             self.measure,
             Measure::Instructions(_) | Measure::TaskInstructions(_) | Measure::LongLine
         )
-    }
-}
-
-impl Goal {
-    /// The figure on that driver, as far as it does not depend on others.
-    pub(super) fn of(self, driver: &str) -> Option<f64> {
-        match self {
-            Self::AtMost(most) => Some(most),
-            Self::On(drivers) => drivers
-                .iter()
-                .find(|(known, _)| *known == driver)
-                .map(|(_, most)| *most),
-            Self::None | Self::PartOfTokio(_) => None,
-        }
-    }
-
-    /// Whether a figure is at most another one: a half percent is how starting and stopping
-    /// differ between two runs.
-    pub(super) fn is_met(value: f64, goal: f64) -> bool {
-        value <= goal * 1.005
-    }
-
-    /// The figure on that driver beside one of tokio.
-    pub(super) fn beside(self, tokio: Option<f64>, driver: &str) -> Option<f64> {
-        match self {
-            Self::PartOfTokio(parts) => tokio.map(|tokio| tokio / parts),
-            other => other.of(driver),
-        }
-    }
-}
-
-impl fmt::Display for Goal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::None => write!(f, "-"),
-            Self::AtMost(most) => write!(f, "<= {most}"),
-            Self::PartOfTokio(parts) => write!(f, "<= tokio / {parts}"),
-            Self::On(drivers) => {
-                let said: Vec<String> = drivers
-                    .iter()
-                    .map(|(driver, most)| format!("{driver} <= {most}"))
-                    .collect();
-                write!(f, "{}", said.join(", "))
-            }
-        }
     }
 }

@@ -1,7 +1,8 @@
 //! The counts as a Markdown table.
 
+use crate::figures::goal::Goal;
 use crate::figures::peers::{self, Peer};
-use crate::figures::rows::{Goal, Row};
+use crate::figures::rows::Row;
 
 /// A row with the value of each peer that has one.
 #[derive(Debug, Clone, PartialEq)]

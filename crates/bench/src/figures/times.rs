@@ -155,6 +155,30 @@ pub(super) static ROWS: &[Row] = &[
         "datagram",
     )
     .beside_tokio(),
+    serve(
+        "tls-echo",
+        "TLS 1.3, echo of 16 KiB messages, 32 connections",
+        "tls",
+        load(&["tls", "rounds", "32", "1"], 32, 40),
+        "message",
+    )
+    .beside_tokio(),
+    serve(
+        "tls-handshakes",
+        "TLS 1.3, connect, shake hands, echo, close",
+        "tls",
+        load(&["tls", "visits"], 1, 200),
+        "connection",
+    )
+    .beside_tokio(),
+    serve(
+        "tls-returns",
+        "the same by clients who have a ticket",
+        "tls",
+        load(&["tls", "returns"], 1, 200),
+        "connection",
+    )
+    .beside_tokio(),
     task("timers-set", "a timer set beside 10,000 others", 10_000),
     task("timers-reset", "one of 10,000 timers reset", 10_000),
     task(

@@ -19,6 +19,7 @@ mod tokio_echo;
 mod tokio_fanout;
 mod tokio_lines;
 mod tokio_patient;
+mod tokio_tls;
 mod torsade_close;
 mod torsade_constant;
 mod torsade_datagrams;
@@ -28,6 +29,7 @@ mod torsade_lines;
 mod torsade_patient;
 mod torsade_streams;
 mod torsade_threads;
+mod torsade_tls;
 mod unfinished;
 
 use std::fmt;
@@ -78,6 +80,8 @@ pub const ALL: &[(&str, Serve)] = &[
     ("tokio-lines", tokio_lines::serve),
     ("tokio-close", tokio_close::serve),
     ("tokio-fanout", tokio_fanout::serve),
+    ("tokio-tls", tokio_tls::serve),
+    ("torsade-tls", torsade_tls::serve),
     ("tokio-datagrams", tokio_datagrams::serve),
     ("torsade-datagrams", torsade_datagrams::serve),
     ("torsade-echo", torsade_echo::serve),

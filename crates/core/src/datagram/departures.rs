@@ -1,15 +1,15 @@
 use std::collections::VecDeque;
 use std::io;
 use std::mem;
-use std::net::SocketAddr;
 
 use super::DatagramError;
+use crate::Address;
 
 /// A datagram that came, as a driver tells it.
 #[derive(Clone, Copy, Debug)]
 pub struct Arrived<'a> {
-    /// Who sent it.
-    pub from: SocketAddr,
+    /// Who sent it: of the family of the port's own address.
+    pub from: &'a Address,
     /// What there is of it.
     pub data: &'a [u8],
     /// How long it was, if it was longer than that.
@@ -26,9 +26,9 @@ pub struct Arrived<'a> {
 /// use torsade_core::driver::Departures;
 ///
 /// let mut departures = Departures::default();
-/// let to = "192.0.2.1:9".parse().unwrap();
-/// departures.push(b"one", Some(&to));
-/// departures.push(b"three", Some(&to));
+/// let to: torsade_core::Address = "192.0.2.1:9".parse().unwrap();
+/// departures.push(b"one", Some(to.clone()));
+/// departures.push(b"three", Some(to));
 /// departures.push(b"", None);
 /// assert_eq!(departures.len(), 3);
 /// assert_eq!(departures.first().unwrap().data, b"one");
@@ -44,7 +44,7 @@ pub struct Departures {
     /// From `start` on, what waits.
     bytes: Vec<u8>,
     start: usize,
-    list: VecDeque<(usize, Option<SocketAddr>)>,
+    list: VecDeque<(usize, Option<Address>)>,
     /// The kernel has no room.
     held: bool,
     failures: Vec<DatagramError>,
@@ -55,7 +55,7 @@ pub struct Departures {
 #[derive(Clone, Copy, Debug)]
 pub struct Departure<'a> {
     /// Where it goes; `None` is the peer that the port is connected to.
-    pub to: Option<&'a SocketAddr>,
+    pub to: Option<&'a Address>,
     /// What is in it.
     pub data: &'a [u8],
 }
@@ -69,9 +69,9 @@ const KEPT: usize = 64 * 1024;
 /// Filling.
 impl Departures {
     /// One more, at the end.
-    pub fn push(&mut self, data: &[u8], to: Option<&SocketAddr>) {
+    pub fn push(&mut self, data: &[u8], to: Option<Address>) {
         self.bytes.extend_from_slice(data);
-        self.list.push_back((data.len(), to.copied()));
+        self.list.push_back((data.len(), to));
     }
 
     /// How much waits, as `Limits::datagram_queue` counts it.
@@ -134,7 +134,7 @@ impl Departures {
     /// The first one did not go, and will not.
     pub fn failed(&mut self, error: io::Error) {
         if let Some((_, to)) = self.list.front() {
-            let to = *to;
+            let to = to.clone();
             self.failures.push(DatagramError::Unsent { to, error });
             self.sent(1);
             self.sent -= 1;

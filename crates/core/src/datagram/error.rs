@@ -1,7 +1,8 @@
 use std::io;
-use std::net::SocketAddr;
 
 use thiserror::Error;
+
+use crate::Address;
 
 /// What went wrong with one datagram. The port lives (contract C18).
 ///
@@ -15,13 +16,14 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum DatagramError {
-    /// A datagram was not sent: it is too long, there is no way to its address, the system is out
-    /// of buffers, broadcasting is not allowed.
+    /// A datagram was not sent: it is too long, there is no way to its address, nobody is at a Unix
+    /// socket or its queue is full (`WouldBlock`), the system is out of buffers, broadcasting is
+    /// not allowed.
     #[doc(alias = "MessageLengthError")]
     #[error("a datagram was not sent: {error}")]
     Unsent {
         /// Where it was to go; `None` is the peer that the port is connected to.
-        to: Option<SocketAddr>,
+        to: Option<Address>,
         /// What the system said.
         #[source]
         error: io::Error,
@@ -34,7 +36,7 @@ pub enum DatagramError {
     #[error("a datagram of {length} bytes was cut after {} bytes", received.len())]
     Truncated {
         /// Who sent it.
-        from: SocketAddr,
+        from: Address,
         /// How long it was; where the system does not tell, one more than was received.
         length: usize,
         /// Its beginning.

@@ -1,5 +1,6 @@
 //! Datagrams: whole messages, each with an address, none of them certain to arrive.
 
+mod address;
 mod departures;
 mod error;
 mod options;
@@ -8,6 +9,7 @@ mod protocol;
 mod talk;
 mod transport;
 
+pub use self::address::DatagramAddress;
 pub use self::departures::{Arrived, Departure, Departures};
 pub use self::error::DatagramError;
 pub use self::options::{DatagramOptions, Interface, PortSetting};

@@ -1,5 +1,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use crate::ListenOptions;
+
 /// How a datagram port's socket is made, for [`Net::bind_with`](crate::Net::bind_with). What can
 /// be changed later is a method of [`DatagramPort`](crate::DatagramPort).
 ///
@@ -19,6 +21,7 @@ pub struct DatagramOptions {
     broadcast: bool,
     receive_buffer: Option<usize>,
     send_buffer: Option<usize>,
+    file: ListenOptions,
 }
 
 impl Default for DatagramOptions {
@@ -38,6 +41,12 @@ impl DatagramOptions {
             broadcast: false,
             receive_buffer: None,
             send_buffer: None,
+            file: ListenOptions {
+                mode: None,
+                replace_stale: false,
+                backlog: None,
+                dual_stack: false,
+            },
         }
     }
 
@@ -82,6 +91,11 @@ impl DatagramOptions {
         self.send_buffer = Some(bytes);
         self
     }
+
+    pub(crate) fn file(mut self, file: ListenOptions) -> Self {
+        self.file = file;
+        self
+    }
 }
 
 /// What was chosen, for drivers.
@@ -109,6 +123,11 @@ impl DatagramOptions {
     /// See [`receive_buffer`](Self::receive_buffer).
     pub const fn received_bytes(&self) -> Option<usize> {
         self.receive_buffer
+    }
+
+    /// Of a Unix socket's file: what [`UnixListen`](crate::UnixListen) says.
+    pub const fn file_options(&self) -> &ListenOptions {
+        &self.file
     }
 
     /// See [`send_buffer`](Self::send_buffer).

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::io;
+use std::marker::PhantomData;
 use std::mem;
 use std::net::{IpAddr, SocketAddr};
 use std::panic::Location;
@@ -12,17 +13,19 @@ use std::rc::Rc;
 use torsade_deferred::{Deferred, Resolver, queue};
 
 use super::talk::{Talk, Talking};
+use super::transport::PortOf;
 use super::{
-    DatagramError, DatagramOptions, DatagramProtocol, DatagramTransport, Departures, Interface,
-    PortSetting,
+    DatagramAddress, DatagramError, DatagramOptions, DatagramProtocol, DatagramTransport,
+    Departures, Interface, PortSetting, address,
 };
+use crate::calls::Whose;
 use crate::continuation::{Continuation, Owner, Seats};
 use crate::guard::{self, Caught};
 use crate::layer::Place;
 use crate::shared::{Ready, Shared};
 use crate::timers::Action;
 use crate::wire::Interest;
-use crate::{Gone, Net, PortId};
+use crate::{Address, Gone, Net, PortId};
 
 /// A datagram port: the untyped part of a [`DatagramTransport`], for those who do not know its
 /// protocol.
@@ -30,11 +33,22 @@ use crate::{Gone, Net, PortId};
 /// Dropping it does not close the port. Settings are answered by the system at once; on a port that
 /// is closed they are errors.
 #[doc(alias = "IListeningPort")]
-#[derive(Clone)]
-pub struct DatagramPort(pub(crate) Rc<Port>);
+pub struct DatagramPort<A = SocketAddr> {
+    pub(super) port: Rc<Port>,
+    addresses: PhantomData<fn(A)>,
+}
+
+impl<A> DatagramPort<A> {
+    pub(crate) fn new(port: Rc<Port>) -> Self {
+        Self {
+            port,
+            addresses: PhantomData,
+        }
+    }
+}
 
 /// Sending.
-impl DatagramPort {
+impl<A: DatagramAddress> DatagramPort<A> {
     /// Send one datagram to `to`.
     ///
     /// It leaves when the current callback has returned, with others that wait. Whether it arrives
@@ -42,25 +56,28 @@ impl DatagramPort {
     /// [`error_received`](DatagramProtocol::error_received). If the queue is full, this one is
     /// [dropped](Self::dropped) (contract C18), and so it is on a port that is closed.
     ///
-    /// The address must be of the port's own family. On a port that is
+    /// An internet address must be of the port's own family. On a port that is
     /// [connected](Self::connect), another one than the peer's is refused by some systems.
+    ///
+    /// A Unix socket whose queue is full is an error, too: `WouldBlock`. Others need not wait for a
+    /// receiver that is slow; a port that is connected to it waits until it has room.
     #[doc(alias = "sendto")]
     #[doc(alias = "write")]
-    pub fn send_to(&self, data: impl AsRef<[u8]>, to: &SocketAddr) {
-        self.0.send(data.as_ref(), Some(to));
+    pub fn send_to(&self, data: impl AsRef<[u8]>, to: &A) {
+        self.port.send(data.as_ref(), Some(to.clone().into()));
     }
 
     /// Send one datagram to the peer that the port is [connected](Self::connect) to. If it is not,
     /// `error_received` says so.
     #[doc(alias = "send")]
     pub fn write(&self, data: impl AsRef<[u8]>) {
-        self.0.send(data.as_ref(), None);
+        self.port.send(data.as_ref(), None);
     }
 
     /// Bytes that wait to be sent.
     #[doc(alias = "get_write_buffer_size")]
     pub fn buffered(&self) -> usize {
-        self.0.departures.borrow().waiting()
+        self.port.departures.borrow().waiting()
     }
 
     /// Talk to `peer` and nobody else: [`write`](Self::write) goes there, datagrams of others are
@@ -68,20 +85,26 @@ impl DatagramPort {
     ///
     /// It may be done again, with another peer. What has arrived before is still delivered.
     ///
+    /// On a Unix socket, somebody must be there. What is written waits, up to
+    /// `Limits::datagram_queue`, while the peer's queue is full.
+    ///
     /// # Errors
     /// The system's, if it knows no way there for instance.
     #[doc(alias = "remote_addr")]
     #[doc(alias = "ConnectedDatagramProtocol")]
-    pub fn connect(&self, peer: SocketAddr) -> io::Result<()> {
-        let local = self.0.host(|host| host.connect_port(self.0.id, peer))?;
-        self.0.local.set(local);
-        self.0.peer.set(Some(peer));
+    pub fn connect(&self, peer: A) -> io::Result<()> {
+        let peer = peer.into();
+        let local = self
+            .port
+            .host(|host| host.connect_port(self.port.id, &peer))?;
+        self.port.local.replace(local);
+        self.port.peer.replace(Some(peer));
         Ok(())
     }
 }
 
 /// Its life.
-impl DatagramPort {
+impl<A: DatagramAddress> DatagramPort<A> {
     /// Close it. Returns at once: what waits is offered to the system once more, then the socket
     /// is closed, then [`stopped`](DatagramProtocol::stopped) is called. No more datagrams are
     /// delivered from now on. Doing it again does nothing.
@@ -89,69 +112,70 @@ impl DatagramPort {
     #[doc(alias = "loseConnection")]
     #[doc(alias = "abort")]
     pub fn close(&self) {
-        self.0.close();
+        self.port.close();
     }
 
     /// Resolves when the socket is closed and `stopped` has returned.
     #[doc(alias = "wait_closed")]
     pub fn closed(&self) -> Deferred<(), Infallible> {
-        if self.0.phase.get() == Phase::Stopped {
+        if self.port.phase.get() == Phase::Stopped {
             return Deferred::succeed(());
         }
         let (resolver, deferred) = Deferred::new();
-        self.0.closes.borrow_mut().push(resolver);
+        self.port.closes.borrow_mut().push(resolver);
         deferred
     }
 
     /// Whether datagrams are received and sent.
     #[doc(alias = "is_closing")]
     pub fn is_open(&self) -> bool {
-        self.0.phase.get().is_open()
+        self.port.phase.get().is_open()
     }
 }
 
 /// Facts.
-impl DatagramPort {
+impl<A: DatagramAddress> DatagramPort<A> {
     /// Names the port between engine and driver.
     pub fn id(&self) -> PortId {
-        self.0.id
+        self.port.id
     }
 
     /// The address in force, with the real port when 0 was asked for.
     #[doc(alias = "getHost")]
     #[doc(alias = "sockname")]
-    pub fn local(&self) -> SocketAddr {
-        self.0.local.get()
+    pub fn local(&self) -> A {
+        address::typed::<A>(&self.port.local.borrow()).clone()
     }
 
     /// Whom it is [connected](Self::connect) to.
     #[doc(alias = "peername")]
-    pub fn peer(&self) -> Option<SocketAddr> {
-        self.0.peer.get()
+    pub fn peer(&self) -> Option<A> {
+        let peer = self.port.peer.borrow();
+        Some(address::typed::<A>(peer.as_ref()?).clone())
     }
 
     /// The net it belongs to.
     pub fn net(&self) -> Net {
-        Net(Rc::clone(&self.0.shared))
+        Net(Rc::clone(&self.port.shared))
     }
 
     /// Datagrams that the system has taken.
     pub fn sent(&self) -> u64 {
-        self.0.sent.get()
+        self.port.sent.get()
     }
 
     /// Datagrams that came, truncated ones included.
     pub fn received(&self) -> u64 {
-        self.0.received.get()
+        self.port.received.get()
     }
 
     /// Datagrams that were not sent because the queue was full or the port closed.
     pub fn dropped(&self) -> u64 {
-        self.0.dropped.get()
+        self.port.dropped.get()
     }
 }
 
-/// Broadcast and multicast.
+/// Broadcast and multicast, of UDP.
 impl DatagramPort {
     /// Whether datagrams may be sent to broadcast addresses. Without it, the system refuses them:
     /// `error_received`.
@@ -160,7 +184,7 @@ impl DatagramPort {
     /// The system's.
     #[doc(alias = "setBroadcastAllowed")]
     pub fn set_broadcast(&self, on: bool) -> io::Result<()> {
-        self.0.set(PortSetting::Broadcast(on))
+        self.port.set(PortSetting::Broadcast(on))
     }
 
     /// How many routers a datagram may pass; for IPv6 the hop limit.
@@ -168,7 +192,7 @@ impl DatagramPort {
     /// # Errors
     /// The system's, above 255 for instance.
     pub fn set_ttl(&self, hops: u32) -> io::Result<()> {
-        self.0.set(PortSetting::Ttl(hops))
+        self.port.set(PortSetting::Ttl(hops))
     }
 
     /// Receive what is sent to a group, an address in 224.0.0.0/4 or ff00::/8, on an interface.
@@ -179,7 +203,7 @@ impl DatagramPort {
     #[doc(alias = "joinGroup")]
     #[doc(alias = "MulticastJoinError")]
     pub fn join_group(&self, group: IpAddr, on: Interface) -> io::Result<()> {
-        self.0.set(PortSetting::Join(group, on))
+        self.port.set(PortSetting::Join(group, on))
     }
 
     /// Receive it no more.
@@ -188,7 +212,7 @@ impl DatagramPort {
     /// The system's, if the port is not in the group there.
     #[doc(alias = "leaveGroup")]
     pub fn leave_group(&self, group: IpAddr, on: Interface) -> io::Result<()> {
-        self.0.set(PortSetting::Leave(group, on))
+        self.port.set(PortSetting::Leave(group, on))
     }
 
     /// How many routers a datagram to a group may pass. 1 by default: none.
@@ -197,7 +221,7 @@ impl DatagramPort {
     /// The system's.
     #[doc(alias = "setTTL")]
     pub fn set_multicast_ttl(&self, hops: u32) -> io::Result<()> {
-        self.0.set(PortSetting::MulticastTtl(hops))
+        self.port.set(PortSetting::MulticastTtl(hops))
     }
 
     /// Whether this machine hears what this port sends to a group it has joined. On by default.
@@ -206,7 +230,7 @@ impl DatagramPort {
     /// The system's.
     #[doc(alias = "setLoopbackMode")]
     pub fn set_multicast_loopback(&self, on: bool) -> io::Result<()> {
-        self.0.set(PortSetting::MulticastLoopback(on))
+        self.port.set(PortSetting::MulticastLoopback(on))
     }
 
     /// The interface by which datagrams to groups leave.
@@ -216,31 +240,37 @@ impl DatagramPort {
     #[doc(alias = "setOutgoingInterface")]
     pub fn set_multicast_interface(&self, interface: Interface) -> io::Result<()> {
         let setting = PortSetting::MulticastInterface(interface, self.local());
-        self.0.set(setting)
+        self.port.set(setting)
     }
 }
 
-impl PartialEq for DatagramPort {
+impl<A> Clone for DatagramPort<A> {
+    fn clone(&self) -> Self {
+        Self::new(Rc::clone(&self.port))
+    }
+}
+
+impl<A> PartialEq for DatagramPort<A> {
     fn eq(&self, other: &Self) -> bool {
-        Rc::ptr_eq(&self.0, &other.0)
+        Rc::ptr_eq(&self.port, &other.port)
     }
 }
 
-impl Eq for DatagramPort {}
+impl<A> Eq for DatagramPort<A> {}
 
-impl Hash for DatagramPort {
+impl<A> Hash for DatagramPort<A> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        Rc::as_ptr(&self.0).hash(state);
+        Rc::as_ptr(&self.port).hash(state);
     }
 }
 
-impl fmt::Debug for DatagramPort {
+impl<A: DatagramAddress + fmt::Debug> fmt::Debug for DatagramPort<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DatagramPort")
             .field("id", &self.id())
             .field("local", &self.local())
             .field("peer", &self.peer())
-            .field("phase", &self.0.phase.get())
+            .field("phase", &self.port.phase.get())
             .field("buffered", &self.buffered())
             .finish()
     }
@@ -253,14 +283,14 @@ impl fmt::Debug for DatagramPort {
 pub(crate) struct Port {
     shared: Rc<Shared>,
     pub(crate) id: PortId,
-    local: Cell<SocketAddr>,
-    peer: Cell<Option<SocketAddr>>,
+    pub(crate) local: RefCell<Address>,
+    pub(crate) peer: RefCell<Option<Address>>,
     pub(crate) phase: Cell<Phase>,
     /// Not here while a callback runs.
     protocol: Cell<Option<Box<dyn Talk>>>,
     pub(crate) departures: RefCell<Departures>,
     /// Datagrams that came while continuations were queued, which go first.
-    pub(crate) inbox: RefCell<VecDeque<(SocketAddr, Box<[u8]>)>>,
+    pub(crate) inbox: RefCell<VecDeque<(Address, Box<[u8]>)>>,
     /// What the driver was told last.
     pub(crate) interest: Cell<Interest>,
     /// What is to run. For each there is an entry in the thread's queue, which says when.
@@ -269,8 +299,8 @@ pub(crate) struct Port {
     /// Whether the engine comes by in any case: a callback runs, or it is in the list.
     seen_to: Cell<bool>,
     closes: RefCell<Vec<Resolver<(), Infallible>>>,
-    sent: Cell<u64>,
-    received: Cell<u64>,
+    pub(crate) sent: Cell<u64>,
+    pub(crate) received: Cell<u64>,
     dropped: Cell<u64>,
     /// Where it was asked for.
     pub(crate) site: &'static Location<'static>,
@@ -313,23 +343,23 @@ pub(crate) enum Queued {
 }
 
 /// Open a port.
-pub(crate) fn bind<P: DatagramProtocol>(
+pub(crate) fn bind<P: DatagramProtocol<A>, A: DatagramAddress>(
     shared: &Rc<Shared>,
-    address: SocketAddr,
+    address: &Address,
     options: &DatagramOptions,
     protocol: &mut Option<P>,
     site: &'static Location<'static>,
-) -> io::Result<DatagramTransport<P>> {
+) -> io::Result<DatagramTransport<P, A>> {
     let id = PortId(shared.ports.borrow().next_key());
     let local = shared.host().bind(address, options, id)?;
     let protocol = protocol.take();
     let port = Rc::new(Port {
         shared: Rc::clone(shared),
         id,
-        local: Cell::new(local),
-        peer: Cell::new(None),
+        local: RefCell::new(local),
+        peer: RefCell::default(),
         phase: Cell::new(Phase::Bound),
-        protocol: Cell::new(protocol.map(|it| Box::new(Talking(it)) as Box<dyn Talk>)),
+        protocol: Cell::new(protocol.map(|it| Box::new(Talking::<P, A>::new(it)) as Box<dyn Talk>)),
         departures: RefCell::default(),
         inbox: RefCell::default(),
         interest: Cell::new(Interest {
@@ -367,7 +397,7 @@ impl Port {
         self.host(|host| host.set_port(self.id, &setting))
     }
 
-    fn send(self: &Rc<Self>, data: &[u8], to: Option<&SocketAddr>) {
+    fn send(self: &Rc<Self>, data: &[u8], to: Option<Address>) {
         let is_open = self.phase.get().is_open();
         let mut departures = self.departures.borrow_mut();
         if !is_open || departures.weight() >= self.shared.limits().datagram_queue {
@@ -470,7 +500,7 @@ impl Port {
         let Some(mut protocol) = self.protocol.take() else {
             return;
         };
-        self.shared.note_port_call(self.id, place);
+        self.shared.note_call(place, || Whose::Port(self.id));
         let outcome = guard::run(|| call(&mut *protocol, self));
         self.protocol.set(Some(protocol));
         if let Err(panic) = outcome {
@@ -524,10 +554,10 @@ impl Port {
 }
 
 impl Owner for Port {
-    type Transport<P> = DatagramTransport<P>;
+    type Transport<P> = PortOf<P>;
 
-    fn transport<P>(self: &Rc<Self>, _: Place) -> DatagramTransport<P> {
-        DatagramTransport::new(Rc::clone(self))
+    fn transport<P>(self: &Rc<Self>, _: Place) -> PortOf<P> {
+        PortOf::new(self)
     }
 
     fn shared(&self) -> &Rc<Shared> {

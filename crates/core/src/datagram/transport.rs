@@ -1,14 +1,15 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
+use std::net::SocketAddr;
 use std::ops::Deref;
 use std::rc::Rc;
 use std::time::Duration;
 
 use torsade_deferred::{Deferred, Failure};
 
-use super::DatagramPort;
 use super::port::Port;
+use super::{DatagramAddress, DatagramPort};
 use crate::layer::Place;
 use crate::{Timer, continuation};
 
@@ -54,26 +55,26 @@ use crate::{Timer, continuation};
 /// ```
 #[doc(alias = "IUDPTransport")]
 #[doc(alias = "IMulticastTransport")]
-pub struct DatagramTransport<P> {
-    port: DatagramPort,
+pub struct DatagramTransport<P, A = SocketAddr> {
+    port: DatagramPort<A>,
     protocol: PhantomData<fn(&mut P)>,
 }
 
-impl<P> DatagramTransport<P> {
-    pub(super) fn new(port: Rc<Port>) -> Self {
+impl<P, A> DatagramTransport<P, A> {
+    pub(crate) fn new(port: Rc<Port>) -> Self {
         Self {
-            port: DatagramPort(port),
+            port: DatagramPort::new(port),
             protocol: PhantomData,
         }
     }
 
     /// The untyped part, for those who do not know the protocol.
-    pub fn port(&self) -> DatagramPort {
+    pub fn port(&self) -> DatagramPort<A> {
         self.port.clone()
     }
 }
 
-impl<P: 'static> DatagramTransport<P> {
+impl<P: 'static, A: 'static> DatagramTransport<P, A> {
     /// Run `f` on the protocol when the result of `deferred` is there.
     ///
     /// If the port is closed first, `deferred` is cancelled and `f` dropped unrun (contract C16).
@@ -84,51 +85,74 @@ impl<P: 'static> DatagramTransport<P> {
         deferred: Deferred<T, E>,
         f: impl FnOnce(&mut P, &Self, Result<T, Failure<E>>) + 'static,
     ) {
-        continuation::then(&self.port.0, Place::default(), deferred, false, f);
+        let f = |protocol: &mut P, port: &PortOf<P>, result| f(protocol, &port.typed(), result);
+        continuation::then(&self.port.port, Place::default(), deferred, false, f);
     }
 
     /// Run `f` on the protocol when the current callback has returned, before the next datagram.
     #[doc(alias = "call_soon")]
     pub fn call(&self, f: impl FnOnce(&mut P, &Self) + 'static) {
-        continuation::call(&self.port.0, Place::default(), f);
+        let f = |protocol: &mut P, port: &PortOf<P>| f(protocol, &port.typed());
+        continuation::call(&self.port.port, Place::default(), f);
     }
 
     /// Run `f` on the protocol after this long. Ends with the port.
     #[doc(alias = "callLater")]
     pub fn call_later(&self, after: Duration, f: impl FnOnce(&mut P, &Self) + 'static) -> Timer {
-        continuation::call_later(&self.port.0, Place::default(), after, f)
+        let f = |protocol: &mut P, port: &PortOf<P>| f(protocol, &port.typed());
+        continuation::call_later(&self.port.port, Place::default(), after, f)
     }
 }
 
-impl<P> Deref for DatagramTransport<P> {
-    type Target = DatagramPort;
+/// What continuations are given: it does not know of what kind the addresses are.
+pub(crate) struct PortOf<P> {
+    port: Rc<Port>,
+    protocol: PhantomData<fn(&mut P)>,
+}
 
-    fn deref(&self) -> &DatagramPort {
+impl<P> PortOf<P> {
+    pub(super) fn new(port: &Rc<Port>) -> Self {
+        Self {
+            port: Rc::clone(port),
+            protocol: PhantomData,
+        }
+    }
+
+    /// The same, of the kind that the port is.
+    fn typed<A>(&self) -> DatagramTransport<P, A> {
+        DatagramTransport::new(Rc::clone(&self.port))
+    }
+}
+
+impl<P, A> Deref for DatagramTransport<P, A> {
+    type Target = DatagramPort<A>;
+
+    fn deref(&self) -> &DatagramPort<A> {
         &self.port
     }
 }
 
-impl<P> Clone for DatagramTransport<P> {
+impl<P, A> Clone for DatagramTransport<P, A> {
     fn clone(&self) -> Self {
-        Self::new(Rc::clone(&self.port.0))
+        Self::new(Rc::clone(&self.port.port))
     }
 }
 
-impl<P> PartialEq for DatagramTransport<P> {
+impl<P, A> PartialEq for DatagramTransport<P, A> {
     fn eq(&self, other: &Self) -> bool {
         self.port == other.port
     }
 }
 
-impl<P> Eq for DatagramTransport<P> {}
+impl<P, A> Eq for DatagramTransport<P, A> {}
 
-impl<P> Hash for DatagramTransport<P> {
+impl<P, A> Hash for DatagramTransport<P, A> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.port.hash(state);
     }
 }
 
-impl<P> fmt::Debug for DatagramTransport<P> {
+impl<P, A: DatagramAddress + fmt::Debug> fmt::Debug for DatagramTransport<P, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("DatagramTransport")
             .field(&self.port)

@@ -4,6 +4,7 @@ use std::rc::Rc;
 use super::Engine;
 use super::chain::Chain;
 use super::slot::Slot;
+use crate::calls::Whose;
 use crate::connect::{self, ConnectId};
 use crate::guard::{self, Caught};
 use crate::link::{Ending, Link, Phase};
@@ -94,6 +95,8 @@ impl<S> Engine<S> {
     /// Ask a factory for a protocol. A panic is its connection's end, of which it is told.
     pub(super) fn build(&self, listening: &Listening, link: &Rc<Link>) -> Option<Box<dyn Stack>> {
         let factory = &listening.factory;
+        let place = "a factory's build";
+        self.shared.note_call(place, || Whose::Site(listening.site));
         match guard::run(|| factory.build(link)) {
             Ok(stack) => {
                 if stack.is_none() {
@@ -102,7 +105,7 @@ impl<S> Engine<S> {
                 stack
             }
             Err(panic) => {
-                let caught = Caught::elsewhere("a factory's build", panic.clone());
+                let caught = Caught::elsewhere(place, panic.clone());
                 self.shared.host().caught(&caught);
                 let reason = Disconnect::Panicked(panic);
                 self.user("a factory's failed", || {
@@ -167,5 +170,9 @@ impl Stack for Unmade {
 
     fn protocol(&self) -> &dyn Any {
         &self.0
+    }
+
+    fn name(&self) -> &'static str {
+        "none yet"
     }
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use torsade_deferred::Panic;
 
 use super::birth::Birth;
-use crate::chunk::Chunk;
+use crate::chunk::{Chunk, fills};
 use crate::guard;
 use crate::outbox::Outbox;
 use crate::shared::Shared;
@@ -409,7 +409,7 @@ impl Chain {
         if !wire.is_empty() {
             match number.checked_sub(1) {
                 Some(outer) => self.stages[outer].outgoing.push(shared, &wire),
-                None => self.wire.push(&shared.pool, &wire),
+                None => self.wire.push_all(&shared.pool, &mut wire),
             }
         }
         match self.stages.get_mut(number + 1) {
@@ -423,7 +423,10 @@ impl Chain {
                 if self.decoded.capacity() == 0 && !plain.is_empty() {
                     self.decoded = shared.rests.borrow_mut().take();
                 }
-                self.decoded.extend_from_slice(&plain);
+                match self.decoded.is_empty() && fills(&plain) {
+                    true => mem::swap(&mut self.decoded, &mut plain),
+                    false => self.decoded.extend_from_slice(&plain),
+                }
                 self.decoded_end |= plain_ended;
             }
         }

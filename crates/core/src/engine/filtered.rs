@@ -273,7 +273,7 @@ impl<S> Slot<S> {
         let Some(chain) = &mut self.filters else {
             return;
         };
-        let decoded = mem::take(&mut chain.decoded);
+        let mut decoded = mem::take(&mut chain.decoded);
         for fact in mem::take(&mut chain.facts) {
             self.link.watches.learn(fact);
         }
@@ -283,7 +283,7 @@ impl<S> Slot<S> {
         if self.link.phase() == Phase::Open {
             if !decoded.is_empty() {
                 self.link.count_received(decoded.len());
-                self.inbox.append(&decoded, spare);
+                decoded = self.inbox.append_all(decoded, spare);
             }
             if chain.decoded_end && matches!(self.input, Input::Open) {
                 self.input = Input::Ended;

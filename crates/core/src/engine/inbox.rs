@@ -1,3 +1,7 @@
+use std::mem;
+
+use crate::chunk::fills;
+
 /// Input that a protocol left unread, or that came while it was held back.
 ///
 /// ```text
@@ -104,6 +108,19 @@ impl Inbox {
         self.tail = Tail::Again;
     }
 
+    /// The same, without copying them where nothing waits; gives a buffer in exchange, which may
+    /// hold something old.
+    pub(super) fn append_all(&mut self, bytes: Vec<u8>, spare: &mut Spare) -> Vec<u8> {
+        if self.len() > 0 || !fills(&bytes) {
+            self.append(&bytes, spare);
+            return bytes;
+        }
+        let unread = self.unread.get_or_insert_with(|| spare.take_inbox());
+        unread.start = 0;
+        self.tail = Tail::Again;
+        mem::replace(&mut unread.bytes, bytes)
+    }
+
     /// The protocol left this much of a fresh delivery unread.
     pub(super) fn keep(&mut self, rest: &[u8], tail: Tail, spare: &mut Spare) {
         if !rest.is_empty() {
@@ -178,6 +195,24 @@ mod tests {
         }
         assert_eq!(inbox.take(), model);
         assert_eq!(inbox.tail(), Tail::Empty);
+    }
+
+    #[test]
+    fn what_fills_its_buffer_is_taken_with_it() {
+        let mut spare = Spare::default();
+        let mut inbox = Inbox::default();
+        let first = vec![1; 100];
+        let place = first.as_ptr();
+        inbox.append_all(first, &mut spare);
+        assert!(inbox.bytes() == [1; 100] && inbox.bytes().as_ptr() == place);
+        // Behind what waits it is copied, and so are a few bytes that would keep much room.
+        let back = inbox.append_all(vec![2; 100], &mut spare);
+        assert_eq!((back.len(), inbox.len()), (100, 200));
+        inbox.consume(0, Tail::Empty, &mut spare);
+        let mut few = Vec::with_capacity(1000);
+        few.push(3);
+        assert_eq!(inbox.append_all(few, &mut spare).capacity(), 1000);
+        assert_eq!(inbox.bytes(), [3]);
     }
 
     #[test]

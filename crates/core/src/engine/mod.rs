@@ -5,6 +5,7 @@ mod birth;
 mod chain;
 mod filtered;
 mod inbox;
+mod listing;
 mod output;
 mod ports;
 mod reading;
@@ -26,6 +27,7 @@ use self::birth::Birth;
 pub(crate) use self::inbox::Spare;
 use self::slot::Slot;
 use self::stopping::Stopping;
+use crate::calls::Whose;
 use crate::chunk::Chunk;
 use crate::connect;
 use crate::guard::{self, Caught};
@@ -452,6 +454,7 @@ impl<S> Engine<S> {
             Some(Ready::Port(port)) => self.run_port(wire, &port),
             Some(Ready::Process(child)) => child.run_one(),
             Some(Ready::Job(job)) => self.user("a queued job", || job.run()),
+            Some(Ready::Netstat(asked)) => self.list(asked),
             None => {}
         }
     }
@@ -472,6 +475,11 @@ impl<S> Engine<S> {
 
     /// Run user code that belongs to no connection.
     fn user(&self, place: &'static str, code: impl FnOnce()) {
+        self.shared.note_call(place, || Whose::Nobody);
+        self.guard(place, code);
+    }
+
+    fn guard(&self, place: &'static str, code: impl FnOnce()) {
         if let Err(panic) = guard::run(code) {
             self.shared.host().caught(&Caught::elsewhere(place, panic));
         }

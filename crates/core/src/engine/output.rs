@@ -548,7 +548,7 @@ impl<S> Slot<S> {
         link.finish_call(&*continuation);
         let place = continuation.place();
         link.begin_callback();
-        link.shared().note_call(link.id(), "a continuation");
+        self.note_call("a continuation");
         let outermost = self.stack.outermost();
         let outcome = guard::run(|| {
             if let Some(layer) = link.layers.reach(place.depth, outermost) {

@@ -4,11 +4,12 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::rc::Rc;
 
 use super::Engine;
-use crate::continuation::{Continuation, Owner};
+use crate::continuation::Continuation;
 use crate::datagram::{Arrived, Phase, Port, Queued};
-use crate::layer::Place;
 use crate::wire::{Interest, Wire};
-use crate::{DatagramError, DatagramPort, DatagramProtocol, DatagramTransport, PortId};
+use crate::{
+    DatagramAddress, DatagramError, DatagramPort, DatagramProtocol, DatagramTransport, PortId,
+};
 
 /// Facts about datagram ports, all of them in a turn.
 impl<S> Engine<S> {
@@ -66,8 +67,10 @@ impl<S> Engine<S> {
     }
 
     /// A handle of a port, until it has stopped.
-    pub fn datagram_port(&self, port: PortId) -> Option<DatagramPort> {
-        self.port(port).map(DatagramPort)
+    ///
+    /// The kind of its addresses is the caller's to know.
+    pub fn datagram_port<A: DatagramAddress>(&self, port: PortId) -> Option<DatagramPort<A>> {
+        self.port(port).map(DatagramPort::new)
     }
 
     /// Where the ports were asked for that have not stopped, in the program's source: for tools
@@ -86,17 +89,17 @@ impl<S> Engine<S> {
     /// Run `f` on the protocol of a port, if it is a `P`. For tests, in a turn.
     ///
     /// A panic of `f` is returned, not treated as the protocol's.
-    pub fn with_datagram_protocol<W: Wire<S>, P: DatagramProtocol, R>(
+    pub fn with_datagram_protocol<W: Wire<S>, P: DatagramProtocol<A>, A: DatagramAddress, R>(
         &mut self,
         wire: &mut W,
         port: PortId,
-        f: impl FnOnce(&mut P, &DatagramTransport<P>) -> R,
+        f: impl FnOnce(&mut P, &DatagramTransport<P, A>) -> R,
     ) -> Option<std::thread::Result<R>> {
         self.in_turn();
         let port = self.port(port)?;
         let mut talk = port.take_protocol()?;
         port.begin();
-        let transport = port.transport::<P>(Place::default());
+        let transport = DatagramTransport::new(Rc::clone(&port));
         let result = talk
             .protocol()
             .downcast_mut()
@@ -117,17 +120,17 @@ impl<S> Engine<S> {
     fn take_datagram(port: &Rc<Port>, one: Arrived<'_>) {
         if let Some(length) = one.whole {
             port.enqueue(Queued::Error(DatagramError::Truncated {
-                from: one.from,
+                from: one.from.clone(),
                 length,
                 received: one.data.into(),
             }));
         } else if port.takes_facts() && port.inbox.borrow().is_empty() {
             port.callback("datagram_received", |talk, port| {
-                talk.datagram(port, one.data, &one.from);
+                talk.datagram(port, one.data, one.from);
             });
         } else {
             let mut inbox = port.inbox.borrow_mut();
-            inbox.push_back((one.from, one.data.into()));
+            inbox.push_back((one.from.clone(), one.data.into()));
         }
     }
 

@@ -5,6 +5,7 @@ use torsade_deferred::queue::Turn;
 use super::chain::Chain;
 use super::inbox::{Inbox, Spare, Tail};
 use super::outside_a_turn;
+use crate::calls::Whose;
 use crate::guard::{self, Caught};
 use crate::link::{Ending, Link, Phase};
 use crate::shared::Shared;
@@ -86,8 +87,18 @@ impl<S> Slot<S> {
     #[inline(always)]
     pub(super) fn callback(&mut self, place: &'static str, call: impl FnOnce(&mut dyn Stack)) {
         self.link.begin_callback();
-        self.link.shared().note_call(self.link.id(), place);
+        self.note_call(place);
         self.call(place, call);
+    }
+
+    /// User code of this connection is about to be called.
+    #[inline(always)]
+    pub(super) fn note_call(&self, place: &'static str) {
+        self.link.shared().note_call(place, || self.whose());
+    }
+
+    fn whose(&self) -> Whose {
+        Whose::Connection(self.link.id(), self.stack.name())
     }
 
     #[inline(always)]
@@ -152,7 +163,7 @@ impl<S> Slot<S> {
         shared.lending.begin(data);
         self.link.begin_callback();
         let place = "data_received";
-        shared.note_call(self.link.id(), place);
+        shared.note_call(place, || self.whose());
         self.call(place, |stack| stack.data(data));
     }
 
@@ -182,8 +193,7 @@ impl<S> Slot<S> {
     pub(super) fn deliver_inbox(&mut self, spare: &mut Spare) {
         self.link.take_unread();
         self.link.begin_callback();
-        let id = self.link.id();
-        self.link.shared().note_call(id, "data_received");
+        self.note_call("data_received");
         let (stack, data) = (&mut *self.stack, self.inbox.bytes());
         let outcome = guard::run(|| stack.data(data));
         if let Err(panic) = outcome {

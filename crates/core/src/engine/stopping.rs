@@ -8,6 +8,7 @@ use crate::link::{Ending, Link};
 use crate::lookup;
 use crate::process::Child;
 use crate::shared::{State, StopAsked};
+use crate::signals;
 use crate::slots::Key;
 use crate::timers::Action;
 use crate::wire::{Op, Wire};
@@ -302,6 +303,8 @@ impl<S> Engine<S> {
         self.shared.set_state(State::Gone);
         let hooks = self.shared.hooks.drain();
         self.drop_each("the drop of a hook before the stop", hooks);
+        let heard = signals::forget(&self.shared);
+        self.drop_each("the drop of a signal's callback", heard);
         let letters = self.shared.mailbox.close();
         self.drop_each("the drop of a posted call", letters);
         let timers = self.shared.timers.borrow_mut().drain();

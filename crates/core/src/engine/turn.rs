@@ -5,6 +5,7 @@ use super::Engine;
 use super::inbox::Tail;
 use super::slot::Slot;
 use super::stopping::Stopping;
+use crate::calls::Whose;
 use crate::connect;
 use crate::continuation::Owner;
 use crate::link::Phase;
@@ -33,11 +34,46 @@ impl<S> Engine<S> {
     /// Begin a row of quiet turns, before the driver's wait, if there is nothing to do but to wait.
     ///
     /// For a driver that was asked to run, not to take one turn. It must call nobody in its waits.
+    /// There are none while callbacks are timed (`Limits::slow_callback`): the last one would last
+    /// until the wait is over.
+    ///
+    /// ```
+    /// # use std::rc::Rc;
+    /// # use std::task::Waker;
+    /// # use std::time::Duration;
+    /// # use torsade_core::driver::{Engine, Host};
+    /// # use torsade_core::{Address, Limits, ListenOptions, ListenerId, Time};
+    /// # struct Nowhere;
+    /// # impl Host for Nowhere {
+    /// #     fn now(&self) -> Time {
+    /// #         Time::ZERO
+    /// #     }
+    /// #     fn listen(
+    /// #         &self,
+    /// #         address: &Address,
+    /// #         _: &ListenOptions,
+    /// #         _: ListenerId,
+    /// #     ) -> std::io::Result<Address> {
+    /// #         Ok(address.clone())
+    /// #     }
+    /// #     fn close_listener(&self, _: ListenerId) {}
+    /// # }
+    /// let mut limits = Limits::default();
+    /// for (slow, quiet) in [(None, true), (Some(Duration::from_millis(100)), false)] {
+    ///     limits.slow_callback = slow;
+    ///     let waker = Waker::noop().clone();
+    ///     let mut engine = Engine::<()>::new(Rc::new(Nowhere), waker, limits.clone());
+    ///     assert_eq!(engine.begin_quiet(), quiet);
+    /// }
+    /// ```
     ///
     /// # Panics
     /// If a turn is under way on this thread.
     pub fn begin_quiet(&mut self) -> bool {
-        let is_quiet = !self.has_work() && matches!(self.stopping, Stopping::No);
+        // Where callbacks are timed, a turn has to end before the wait does.
+        let is_quiet = !self.has_work()
+            && matches!(self.stopping, Stopping::No)
+            && !self.shared.calls.are_timed();
         if is_quiet {
             self.enter();
         }
@@ -116,6 +152,7 @@ impl<S> Engine<S> {
         if !self.is_quiet() {
             self.see_to_all(wire);
         }
+        self.shared.end_calls();
         self.shared.set_state(State::Asleep);
         self.turn = None;
     }
@@ -337,9 +374,10 @@ impl<S> Engine<S> {
 
     fn run_action<W: Wire<S>>(&mut self, wire: &mut W, action: Action) {
         match action {
-            Action::Free(f, _) => {
-                let net = self.net.clone();
-                self.user("a timer", || f.run(&net));
+            Action::Free(f, site) => {
+                let (net, place) = (self.net.clone(), "a timer");
+                self.shared.note_call(place, || Whose::Site(site));
+                self.guard(place, || f.run(&net));
             }
             Action::Connection(link, continuation) => {
                 link.waits.leave(&*continuation);
@@ -360,6 +398,7 @@ impl<S> Engine<S> {
             }
             Action::Connect(id) => connect::timed_out(&self.shared, id),
             Action::NextAttempt(id) => connect::next_attempt(&self.shared, id),
+            Action::Again(id, step) => connect::try_again(&self.shared, id, step),
             Action::Lookup(id) => lookup::timed_out(&self.shared, id),
             Action::Flush(id) => {
                 if let Some(slot) = self.slots.get_mut(id.0) {

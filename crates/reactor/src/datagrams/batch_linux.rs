@@ -9,20 +9,19 @@ use std::ffi::{c_int, c_uint, c_void};
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::mem::{self, offset_of};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::AsRawFd;
 use std::ptr;
 
-use libc::{iovec, mmsghdr, msghdr, sockaddr_in, sockaddr_in6, socklen_t};
+use libc::{iovec, mmsghdr, socklen_t};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use socket2::Socket;
-use torsade_core::Limits;
 use torsade_core::driver::{Arrived, Departures};
+use torsade_core::{Address, Limits};
+
+use super::name_linux::{self as name, Name};
 
 /// Messages handed to the kernel at once.
 const MOST: usize = 64;
-
-/// Room for an address of either family: the larger one has it.
-type Name = sockaddr_in6;
 
 /// Several datagrams that were received at once, and the room for them.
 #[derive(Debug)]
@@ -36,8 +35,7 @@ pub(crate) struct Receiver {
     /// a processor's cache.
     stride: usize,
     places: usize,
-    /// How many datagrams to ask for: as many as came lately, and some more.
-    asks: usize,
+    asks: Asks,
     heads: Box<Heads>,
     arrived: Vec<Received>,
 }
@@ -45,9 +43,59 @@ pub(crate) struct Receiver {
 #[derive(Debug)]
 struct Received {
     place: usize,
-    from: SocketAddr,
+    from: Address,
     length: usize,
     whole: Option<usize>,
+}
+
+/// How many datagrams to ask for: as many as came lately, and some more.
+///
+/// The call for one costs the kernel less than that for several does when one has come, so those
+/// who get them one by one ask for one, and for several only now and then.
+///
+/// ```text
+///            one came                     `times` ones came
+///   Several ----------> One{times: 1, 2 .. 8} ----------> Several
+/// ```
+#[derive(Clone, Copy, Debug)]
+struct Asks {
+    /// How many at once. If it is 1, only so many `times` more.
+    datagrams: usize,
+    times: u32,
+    /// What `times` begins with when one comes alone.
+    patience: u32,
+}
+
+impl Asks {
+    const BEGIN: Self = Self {
+        datagrams: 1,
+        times: 1,
+        patience: 1,
+    };
+    /// At least so many are asked for, if it is not one.
+    const FEW: usize = 4;
+    const MOST_PATIENCE: u32 = 8;
+
+    /// So many came of those that were asked for.
+    fn came(&mut self, datagrams: usize, places: usize) {
+        if self.datagrams == 1 {
+            self.times -= 1;
+            if self.times == 0 {
+                self.datagrams = Self::FEW.min(places);
+                self.times = 1;
+            }
+        } else if datagrams <= 1 {
+            self.patience = (2 * self.patience).min(Self::MOST_PATIENCE);
+            self.times = self.patience;
+            self.datagrams = 1;
+        } else {
+            self.patience = 1;
+            self.datagrams = match datagrams == self.datagrams {
+                true => (2 * datagrams).min(places),
+                false => (2 * datagrams).max(Self::FEW).min(places),
+            };
+        }
+    }
 }
 
 /// What the kernel is handed for several datagrams.
@@ -71,9 +119,6 @@ impl fmt::Debug for Heads {
     }
 }
 
-/// At least so many are asked for.
-const FEW: usize = 4;
-
 impl Receiver {
     pub(crate) fn new(limits: &Limits) -> Self {
         let most = limits.datagram.clamp(1, u16::MAX as usize);
@@ -82,19 +127,59 @@ impl Receiver {
             most,
             stride: most.next_multiple_of(64) + 3 * 64,
             places: limits.turn_datagrams.clamp(1, MOST),
-            asks: FEW,
+            asks: Asks::BEGIN,
             heads: Box::default(),
             arrived: Vec::new(),
         }
     }
 
-    /// Receive what there is, as many as fit. Returns how many bytes that is.
-    pub(crate) fn receive(&mut self, socket: &Socket) -> io::Result<usize> {
+    /// Receive what there is, as many as fit, for the port at `local`. Returns how many bytes that
+    /// is.
+    pub(crate) fn receive(&mut self, socket: &Socket, local: &Address) -> io::Result<usize> {
         self.arrived.clear();
         if self.room.is_empty() {
             self.room = vec![0; self.stride * self.places];
         }
-        let asks = self.asks.min(self.places);
+        if self.asks.datagrams == 1 {
+            return self.receive_one(socket, local);
+        }
+        let count = self.fill(socket)?;
+        self.asks.came(count, self.places);
+        let mut bytes = 0;
+        for place in 0..count {
+            let head = &self.heads.heads[place];
+            bytes += self.note(
+                place,
+                head.msg_len as usize,
+                head.msg_hdr.msg_namelen,
+                local,
+            );
+        }
+        Ok(bytes)
+    }
+
+    fn receive_one(&mut self, socket: &Socket, local: &Address) -> io::Result<usize> {
+        let mut length = size_of::<Name>() as socklen_t;
+        // SAFETY: the first place has so much room, and the name as much as is said; both outlive
+        // the call, and nothing else refers to them meanwhile.
+        let whole = unsafe {
+            libc::recvfrom(
+                socket.as_raw_fd(),
+                self.room.as_mut_ptr().cast(),
+                self.most,
+                RECEIVE,
+                (&raw mut self.heads.names[0]).cast(),
+                &raw mut length,
+            )
+        };
+        let whole = usize::try_from(whole).map_err(|_| io::Error::last_os_error())?;
+        self.asks.came(1, self.places);
+        Ok(self.note(0, whole, length, local))
+    }
+
+    /// Ask for several. Returns how many came.
+    fn fill(&mut self, socket: &Socket) -> io::Result<usize> {
+        let asks = self.asks.datagrams;
         let Heads {
             names,
             pieces,
@@ -112,8 +197,6 @@ impl Receiver {
             head.msg_iov = &raw mut pieces[place];
             head.msg_iovlen = 1;
         }
-        // Without a wait, and told of a datagram's length also if it is cut.
-        let flags = libc::MSG_DONTWAIT | libc::MSG_TRUNC;
         // SAFETY: the first `asks` heads name one piece each, which lies in `room` with so much of
         // its own behind it, and one name with room for an address; no control data. All of them
         // outlive the call, and nothing else refers to them meanwhile.
@@ -122,97 +205,47 @@ impl Receiver {
                 socket.as_raw_fd(),
                 heads.as_mut_ptr(),
                 asks as c_uint,
-                flags,
+                RECEIVE,
                 ptr::null_mut(),
             )
         };
-        let count = usize::try_from(count).map_err(|_| io::Error::last_os_error())?;
-        self.asks = if count == asks {
-            (2 * asks).min(self.places)
-        } else {
-            (2 * count).max(FEW)
-        };
-        let mut bytes = 0;
-        for (place, head) in heads[..count].iter().enumerate() {
-            let whole = head.msg_len as usize;
-            let cut = head.msg_hdr.msg_flags & libc::MSG_TRUNC != 0;
-            let length = whole.min(self.most);
-            bytes += length;
-            // What has no address is of nobody whom an answer could reach.
-            if let Some(from) = address(&names[place], head.msg_hdr.msg_namelen) {
-                self.arrived.push(Received {
-                    place,
-                    from,
-                    length,
-                    whole: cut.then_some(whole.max(length + 1)),
-                });
-            }
+        usize::try_from(count).map_err(|_| io::Error::last_os_error())
+    }
+
+    /// A datagram that was so long is in that place. Returns how much of it there is.
+    #[inline]
+    fn note(&mut self, place: usize, whole: usize, named: socklen_t, local: &Address) -> usize {
+        let length = whole.min(self.most);
+        // What has no address is of nobody whom an answer could reach.
+        if let Some(from) = name::read(&self.heads.names[place], named, local) {
+            self.arrived.push(Received {
+                place,
+                from,
+                length,
+                whole: (whole > length).then_some(whole),
+            });
         }
-        Ok(bytes)
+        length
     }
 
     pub(crate) fn arrived(&self) -> impl Iterator<Item = Arrived<'_>> {
         self.arrived.iter().map(|one| Arrived {
-            from: one.from,
+            from: &one.from,
             data: &self.room[one.place * self.stride..][..one.length],
             whole: one.whole,
         })
     }
 }
 
-/// An address as the kernel has written it.
-fn address(name: &Name, length: socklen_t) -> Option<SocketAddr> {
-    // Both families begin with the same two fields.
-    match c_int::from(name.sin6_family) {
-        libc::AF_INET6 if length as usize >= size_of::<sockaddr_in6>() => {
-            let ip = Ipv6Addr::from(name.sin6_addr.s6_addr);
-            let port = u16::from_be(name.sin6_port);
-            let (flow, scope) = (name.sin6_flowinfo, name.sin6_scope_id);
-            Some(SocketAddrV6::new(ip, port, flow, scope).into())
-        }
-        libc::AF_INET if length as usize >= size_of::<sockaddr_in>() => {
-            // SAFETY: it is the smaller one, needs no stricter alignment, and is of integers, for
-            // which all bytes are a value.
-            let name = unsafe { &*ptr::from_ref(name).cast::<sockaddr_in>() };
-            let ip = Ipv4Addr::from(u32::from_be(name.sin_addr.s_addr));
-            Some(SocketAddrV4::new(ip, u16::from_be(name.sin_port)).into())
-        }
-        _ => None,
-    }
-}
-
-const _: () = assert!(
-    align_of::<sockaddr_in>() <= align_of::<Name>()
-        && size_of::<sockaddr_in>() <= size_of::<Name>()
-        && offset_of!(sockaddr_in, sin_family) == offset_of!(sockaddr_in6, sin6_family)
-);
-
-/// The same, the other way. Returns how much of the room it takes.
-fn write_address(name: &mut Name, address: &SocketAddr) -> socklen_t {
-    match address {
-        SocketAddr::V6(address) => {
-            name.sin6_family = libc::AF_INET6 as libc::sa_family_t;
-            name.sin6_port = address.port().to_be();
-            name.sin6_flowinfo = address.flowinfo();
-            name.sin6_addr.s6_addr = address.ip().octets();
-            name.sin6_scope_id = address.scope_id();
-            size_of::<sockaddr_in6>() as socklen_t
-        }
-        SocketAddr::V4(address) => {
-            // SAFETY: as where it is read.
-            let name = unsafe { &mut *ptr::from_mut(name).cast::<sockaddr_in>() };
-            name.sin_family = libc::AF_INET as libc::sa_family_t;
-            name.sin_port = address.port().to_be();
-            name.sin_addr.s_addr = u32::from(*address.ip()).to_be();
-            name.sin_zero = [0; 8];
-            size_of::<sockaddr_in>() as socklen_t
-        }
-    }
-}
+/// Without a wait, and told of a datagram's length also if it is cut.
+const RECEIVE: c_int = libc::MSG_DONTWAIT | libc::MSG_TRUNC;
+const SEND: c_int = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
 
 /// How many datagrams of one socket go to the kernel at once.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Eagerness {
+    /// Whether it is of UDP. Unix sockets tell at once what becomes of a datagram.
+    is_udp: bool,
     /// Whether those of one length to one address go as one packet, which it cuts (UDP_SEGMENT,
     /// from Linux 4.18 on). A kernel that does not know that would send it whole, so it is asked
     /// first; a network card that cannot do it refuses.
@@ -223,7 +256,8 @@ pub(crate) struct Eagerness {
 }
 
 impl Eagerness {
-    pub(crate) fn of(socket: &Socket) -> Self {
+    pub(crate) fn of(socket: &Socket, local: &Address) -> Self {
+        let is_udp = local.unix().is_none();
         let mut size: c_int = 0;
         let mut length = size_of::<c_int>() as socklen_t;
         // SAFETY: the kernel writes at most `length` bytes to `size`, and how many to `length`.
@@ -237,13 +271,16 @@ impl Eagerness {
             )
         };
         Self {
+            is_udp,
             segments: known == 0,
             messages: MOST,
         }
     }
 
     pub(crate) fn is_connected(&mut self) {
-        self.messages = 1;
+        if self.is_udp {
+            self.messages = 1;
+        }
     }
 }
 
@@ -316,8 +353,11 @@ impl Sender {
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    departures.no_room();
-                    return;
+                    if is_told_of_room(socket, departures, eagerness.is_udp) {
+                        departures.no_room();
+                        return;
+                    }
+                    departures.failed(error);
                 }
                 Err(error) if self.counts[0] > 1 => {
                     single = self.counts[0];
@@ -327,7 +367,11 @@ impl Sender {
                     }
                 }
                 // It may be news of an earlier one, and be told only once.
-                Err(error) if error.kind() == ErrorKind::ConnectionRefused && !retried => {
+                Err(error)
+                    if error.kind() == ErrorKind::ConnectionRefused
+                        && eagerness.is_udp
+                        && !retried =>
+                {
                     departures.reported(error);
                     retried = true;
                 }
@@ -376,26 +420,37 @@ impl Sender {
         messages
     }
 
-    fn head(&mut self, message: usize, to: Option<&SocketAddr>, segment: Option<usize>) {
-        // SAFETY: zeros are a value of it.
-        let mut head: msghdr = unsafe { mem::zeroed() };
-        if let Some(to) = to {
-            head.msg_namelen = write_address(&mut self.heads.names[message], to);
-            head.msg_name = (&raw mut self.heads.names[message]).cast();
-        }
+    fn head(&mut self, message: usize, to: Option<&Address>, segment: Option<usize>) {
+        let head = &mut self.heads.heads[message].msg_hdr;
+        (head.msg_name, head.msg_namelen) = match to {
+            Some(to) => {
+                let name = &mut self.heads.names[message];
+                let length = name::write(name, to);
+                (ptr::from_mut(name).cast(), length)
+            }
+            None => (ptr::null_mut(), 0),
+        };
         head.msg_iov = &raw mut self.heads.pieces[message];
         head.msg_iovlen = 1;
-        if let Some(length) = segment {
-            let control = &mut self.controls[message];
-            control.length = length as u16;
-            head.msg_control = ptr::from_mut(control).cast::<c_void>();
-            head.msg_controllen = size_of::<Control>();
-        }
-        self.heads.heads[message].msg_hdr = head;
+        (head.msg_control, head.msg_controllen) = match segment {
+            Some(length) => {
+                let control = &mut self.controls[message];
+                control.length = length as u16;
+                (
+                    ptr::from_mut(control).cast::<c_void>(),
+                    size_of::<Control>(),
+                )
+            }
+            None => (ptr::null_mut(), 0),
+        };
     }
 
     /// Returns how many messages the kernel has taken.
     fn hand_over(&mut self, socket: &Socket, messages: usize) -> io::Result<usize> {
+        if messages == 1 && self.counts[0] == 1 {
+            // The call for one costs the kernel less.
+            return self.hand_over_one(socket);
+        }
         // SAFETY: the first so many heads were filled just now. Each names one piece, with bytes
         // that lie one behind the other in the departures, which are borrowed all the while and
         // which the kernel only reads; and perhaps a name and control data, which lie in `self`,
@@ -405,9 +460,71 @@ impl Sender {
                 socket.as_raw_fd(),
                 self.heads.heads.as_mut_ptr(),
                 messages as c_uint,
-                libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT,
+                SEND,
             )
         };
         usize::try_from(taken).map_err(|_| io::Error::last_os_error())
+    }
+
+    fn hand_over_one(&self, socket: &Socket) -> io::Result<usize> {
+        let head = &self.heads.heads[0].msg_hdr;
+        let piece = &self.heads.pieces[0];
+        // SAFETY: as where several are handed over.
+        let taken = unsafe {
+            libc::sendto(
+                socket.as_raw_fd(),
+                piece.iov_base,
+                piece.iov_len,
+                SEND,
+                head.msg_name.cast(),
+                head.msg_namelen,
+            )
+        };
+        usize::try_from(taken).map_or_else(|_| Err(io::Error::last_os_error()), |_| Ok(1))
+    }
+}
+
+/// Whether a poller says so when there is room again for the first datagram.
+///
+/// Of a Unix socket it says that there is room in the socket itself, and, if that is connected, in
+/// its peer's queue; but not in the queue of whoever else was sent to.
+#[cold]
+fn is_told_of_room(socket: &Socket, departures: &Departures, is_udp: bool) -> bool {
+    let is_for_peer = departures.first().is_none_or(|first| first.to.is_none());
+    if is_udp || is_for_peer {
+        return true;
+    }
+    let mut room = [PollFd::new(socket, PollFlags::OUT)];
+    // An error says nothing of room: it is waited for.
+    !matches!(poll(&mut room, Some(&Timespec::default())), Ok(1..))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(came: &[usize]) -> Vec<usize> {
+        let mut asks = Asks::BEGIN;
+        let mut asked = Vec::new();
+        for waiting in came {
+            asked.push(asks.datagrams);
+            asks.came(asks.datagrams.min(*waiting), 64);
+        }
+        asked
+    }
+
+    #[test]
+    fn those_who_get_them_one_by_one_ask_for_one_and_seldom_for_more() {
+        let asked = asked(&[1; 1000]);
+        let several = asked.iter().filter(|asks| **asks > 1).count();
+        assert!((100..=130).contains(&several), "{several}");
+    }
+
+    #[test]
+    fn a_flood_is_taken_in_ever_larger_pieces() {
+        assert_eq!(asked(&[1000; 7]), [1, 4, 8, 16, 32, 64, 64]);
+        assert_eq!(asked(&[1, 9, 9, 9, 9, 9]), [1, 4, 8, 16, 18, 18]);
+        // After a lull the size is soon there again.
+        assert_eq!(asked(&[1, 1, 1, 1, 64, 64]), [1, 4, 1, 1, 4, 8]);
     }
 }

@@ -6,11 +6,10 @@
 
 use std::io::{self, ErrorKind};
 use std::mem::MaybeUninit;
-use std::net::SocketAddr;
 
 use socket2::{SockAddr, Socket};
-use torsade_core::Limits;
 use torsade_core::driver::{Arrived, Departures};
+use torsade_core::{Address, Limits};
 
 use crate::transfer::NO_SIGNAL;
 
@@ -20,7 +19,7 @@ pub(crate) struct Receiver {
     /// Room for one more byte than is wanted, which says that a datagram was longer.
     buffer: Vec<u8>,
     most: usize,
-    arrived: Option<(SocketAddr, usize)>,
+    arrived: Option<(Address, usize)>,
 }
 
 impl Receiver {
@@ -32,7 +31,7 @@ impl Receiver {
         }
     }
 
-    pub(crate) fn receive(&mut self, socket: &Socket) -> io::Result<usize> {
+    pub(crate) fn receive(&mut self, socket: &Socket, local: &Address) -> io::Result<usize> {
         self.arrived = None;
         self.buffer.resize(self.most + 1, 0);
         let buffer: &mut [u8] = &mut self.buffer;
@@ -46,14 +45,14 @@ impl Receiver {
             }
             received => received?,
         };
-        let from = from.as_socket().ok_or(ErrorKind::WouldBlock)?;
+        let from = read(&from, local).ok_or(ErrorKind::WouldBlock)?;
         self.arrived = Some((from, length));
         Ok(length)
     }
 
     pub(crate) fn arrived(&self) -> impl Iterator<Item = Arrived<'_>> {
         self.arrived.iter().map(|(from, length)| Arrived {
-            from: *from,
+            from,
             data: &self.buffer[..(*length).min(self.most)],
             whole: (*length > self.most).then_some(*length),
         })
@@ -65,7 +64,7 @@ impl Receiver {
 pub(crate) struct Eagerness;
 
 impl Eagerness {
-    pub(crate) fn of(_: &Socket) -> Self {
+    pub(crate) fn of(_: &Socket, _: &Address) -> Self {
         Self
     }
 
@@ -80,7 +79,9 @@ impl Sender {
         let mut retried = false;
         while let Some(first) = all.first() {
             let sent = match first.to {
-                Some(to) => socket.send_to_with_flags(first.data, &SockAddr::from(*to), NO_SIGNAL),
+                Some(to) => {
+                    write(to).and_then(|to| socket.send_to_with_flags(first.data, &to, NO_SIGNAL))
+                }
                 None => socket.send_with_flags(first.data, NO_SIGNAL),
             };
             match sent {
@@ -99,5 +100,26 @@ impl Sender {
             }
             retried = false;
         }
+    }
+}
+
+/// An address as the system says it, to a port that has this one.
+fn read(address: &SockAddr, local: &Address) -> Option<Address> {
+    #[cfg(unix)]
+    if local.unix().is_some() {
+        // Who has no name is not even said to be of the family, on some systems.
+        return crate::local::address(address).or(Some(torsade_core::UnixAddress::Unnamed.into()));
+    }
+    let _ = local;
+    address.as_socket().map(Address::from)
+}
+
+/// The same, the other way.
+fn write(address: &Address) -> io::Result<SockAddr> {
+    match address {
+        Address::Inet(inet) => Ok((*inet).into()),
+        #[cfg(unix)]
+        Address::Unix(unix) => crate::local::system(unix),
+        _ => Err(ErrorKind::Unsupported.into()),
     }
 }

@@ -6,6 +6,8 @@ mod batch;
 #[cfg(not(target_os = "linux"))]
 #[path = "batch_portable.rs"]
 mod batch;
+#[cfg(target_os = "linux")]
+mod name_linux;
 mod open;
 mod ports;
 

@@ -2,14 +2,37 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
+#[cfg(unix)]
+use torsade_core::UnixAddress;
 use torsade_core::driver::PortSetting;
-use torsade_core::{DatagramOptions, Interface};
+use torsade_core::{Address, DatagramOptions, Interface};
 
+use crate::listener::Door;
+#[cfg(unix)]
+use crate::local;
+#[cfg(unix)]
+use crate::ports::Carries;
 use crate::ports::{self, Prepare};
 
 /// A socket for datagrams that does not block.
-pub(super) fn open(wanted: SocketAddr, options: &DatagramOptions) -> io::Result<Socket> {
-    ports::listen(wanted, |address, prepare| bind(address, options, prepare))
+pub(super) fn open(wanted: &Address, options: &DatagramOptions) -> io::Result<Door> {
+    match wanted {
+        Address::Inet(inet) => {
+            let bind = |address, prepare: Prepare| bind(address, options, prepare);
+            let socket = ports::listen(*inet, bind)?;
+            let local = socket.local_addr()?.as_socket().unwrap_or(*inet);
+            Ok(Door::new(socket, local.into()))
+        }
+        #[cfg(unix)]
+        Address::Unix(unix) => {
+            let open = || local::bind(unix, options.file_options());
+            match unix {
+                UnixAddress::Unnamed => open(),
+                _ => ports::share(wanted, Carries::Datagrams, open),
+            }
+        }
+        _ => Err(io::ErrorKind::Unsupported.into()),
+    }
 }
 
 fn bind(address: SocketAddr, options: &DatagramOptions, prepare: Prepare) -> io::Result<Socket> {
@@ -59,6 +82,22 @@ fn reuse_port(socket: &Socket) -> io::Result<()> {
 #[cfg(not(all(unix, not(any(target_os = "solaris", target_os = "illumos")))))]
 fn reuse_port(_: &Socket) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Fix whom a socket talks to. Returns its own address, if it says that.
+pub(super) fn connect(socket: &Socket, peer: &Address) -> io::Result<Option<Address>> {
+    match peer {
+        Address::Inet(inet) => {
+            socket.connect(&(*inet).into())?;
+            Ok(socket.local_addr()?.as_socket().map(Address::from))
+        }
+        #[cfg(unix)]
+        Address::Unix(unix) => {
+            socket.connect(&local::system(unix)?)?;
+            Ok(local::address(&socket.local_addr()?))
+        }
+        _ => Err(io::ErrorKind::Unsupported.into()),
+    }
 }
 
 /// Change a socket.

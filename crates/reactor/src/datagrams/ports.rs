@@ -1,15 +1,18 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
+#[cfg(unix)]
+use std::sync::Arc;
 
 use socket2::Socket;
 use torsade_core::driver::{Departures, Interest, PortSetting};
-use torsade_core::{DatagramOptions, PortId};
+use torsade_core::{Address, DatagramOptions, PortId};
 
 pub(crate) use super::batch::Receiver;
 use super::batch::{Eagerness, Sender};
 use super::open;
+#[cfg(unix)]
+use crate::local;
 
 /// The sockets of a reactor's datagram ports. Programs reach it in the middle of their callbacks,
 /// so it is never left borrowed.
@@ -22,7 +25,12 @@ pub(crate) struct Ports<S> {
 /// One socket, in its poller.
 #[derive(Debug)]
 struct Bound<S> {
+    /// Of a Unix socket. Goes before the socket does.
+    #[cfg(unix)]
+    #[expect(dead_code, reason = "its drop removes the file")]
+    file: Option<Arc<local::Bound>>,
     socket: S,
+    local: Address,
     interest: Interest,
     eagerness: Eagerness,
 }
@@ -46,14 +54,14 @@ impl<S: PortSocket> Ports<S> {
     /// Open a socket, and hear of what comes there from now on.
     pub(crate) fn bind(
         &self,
-        wanted: SocketAddr,
+        wanted: &Address,
         options: &DatagramOptions,
         port: PortId,
         watch: impl FnOnce(Socket) -> S,
-    ) -> io::Result<SocketAddr> {
-        let socket = open::open(wanted, options)?;
-        let local = local(&socket, wanted)?;
-        let eagerness = Eagerness::of(&socket);
+    ) -> io::Result<Address> {
+        let door = open::open(wanted, options)?;
+        let (socket, local) = (door.socket, door.address);
+        let eagerness = Eagerness::of(&socket, &local);
         let interest = Interest {
             readable: true,
             writable: false,
@@ -61,7 +69,10 @@ impl<S: PortSocket> Ports<S> {
         let mut socket = watch(socket);
         socket.want(port, interest)?;
         let bound = Bound {
+            #[cfg(unix)]
+            file: door.file,
             socket,
+            local: local.clone(),
             interest,
             eagerness,
         };
@@ -74,25 +85,22 @@ impl<S: PortSocket> Ports<S> {
         drop(removed);
     }
 
-    pub(crate) fn connect(&self, port: PortId, peer: SocketAddr) -> io::Result<SocketAddr> {
+    pub(crate) fn connect(&self, port: PortId, peer: &Address) -> io::Result<Address> {
         match self.table.borrow_mut().get_mut(&port) {
             Some(bound) => {
-                let socket = bound.socket.socket();
-                socket.connect(&peer.into())?;
+                if let Some(local) = open::connect(bound.socket.socket(), peer)? {
+                    bound.local = local;
+                }
                 bound.eagerness.is_connected();
-                local(socket, peer)
+                Ok(bound.local.clone())
             }
             None => Err(io::ErrorKind::NotConnected.into()),
         }
     }
 
     pub(crate) fn set(&self, port: PortId, setting: &PortSetting) -> io::Result<()> {
-        self.ask(port, |socket| open::set(socket, setting))
-    }
-
-    fn ask<T>(&self, port: PortId, ask: impl FnOnce(&Socket) -> io::Result<T>) -> io::Result<T> {
         match self.table.borrow().get(&port) {
-            Some(bound) => ask(bound.socket.socket()),
+            Some(bound) => open::set(bound.socket.socket(), setting),
             None => Err(io::ErrorKind::NotConnected.into()),
         }
     }
@@ -122,7 +130,10 @@ impl<S: PortSocket> Ports<S> {
     /// Receive what there is. Returns how many bytes that is, of how many datagrams the receiver
     /// knows.
     pub(crate) fn receive(&self, port: PortId, receiver: &mut Receiver) -> io::Result<usize> {
-        self.ask(port, |socket| receiver.receive(socket))
+        match self.table.borrow().get(&port) {
+            Some(bound) => receiver.receive(bound.socket.socket(), &bound.local),
+            None => Err(io::ErrorKind::NotConnected.into()),
+        }
     }
 
     /// Send what the kernel takes.
@@ -133,8 +144,4 @@ impl<S: PortSocket> Ports<S> {
             sender.send(socket, departures, &mut bound.eagerness);
         }
     }
-}
-
-fn local(socket: &Socket, wanted: SocketAddr) -> io::Result<SocketAddr> {
-    Ok(socket.local_addr()?.as_socket().unwrap_or(wanted))
 }

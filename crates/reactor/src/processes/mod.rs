@@ -25,6 +25,7 @@ use torsade_core::driver::Spawned;
 use torsade_core::{Address, Command, Net};
 
 use self::descriptors::{Source, Wiring};
+pub(crate) use self::numbers::number;
 use crate::watches::Watches;
 
 /// Start a process, and see to it that its exit is told.

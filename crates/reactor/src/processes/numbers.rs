@@ -35,7 +35,7 @@ const NAMED: &[(Signal, Number)] = &[
 ];
 
 /// What to send.
-pub(super) fn number(signal: Signal) -> io::Result<Number> {
+pub(crate) fn number(signal: Signal) -> io::Result<Number> {
     let found = match signal {
         Signal::Number(raw) => Number::from_named_raw(raw),
         _ => {

@@ -1,9 +1,8 @@
 use std::io;
-use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
 use torsade_core::driver::{Host, NotTaken, PortSetting, Spawned, Work};
 use torsade_core::{
-    Address, Command, DatagramOptions, Limits, ListenOptions, ListenerId, Net, PortId, Time,
+    Address, Command, DatagramOptions, Limits, ListenOptions, ListenerId, Net, PortId, Signal, Time,
 };
 
 use super::listeners::Listeners;
@@ -13,6 +12,7 @@ use super::streams::Socket;
 use crate::accepting::{Accept, Doors};
 use crate::clock::Clock;
 use crate::datagrams::Ports;
+use crate::hearing::Hearing;
 use crate::names::{self, Names};
 use crate::reserve::Reserve;
 use crate::stdio::Standing;
@@ -28,6 +28,7 @@ pub(crate) struct RingHost {
     pub(crate) names: Names,
     pub(crate) ports: Ports<RingPort>,
     pub(crate) watches: Rc<Watches>,
+    hearing: Hearing,
     ring: Weak<Ring>,
     pool: Pool,
     pub(crate) standing: Standing,
@@ -48,6 +49,7 @@ impl RingHost {
             names,
             ports: Ports::new(),
             watches: Rc::clone(watches),
+            hearing: Hearing::new(watches),
             ring: Rc::downgrade(ring),
             pool: Pool::new(Bounds::of(limits)),
             standing: Standing::default(),
@@ -78,10 +80,10 @@ impl Host for RingHost {
 
     fn bind(
         &self,
-        address: SocketAddr,
+        address: &Address,
         options: &DatagramOptions,
         port: PortId,
-    ) -> io::Result<SocketAddr> {
+    ) -> io::Result<Address> {
         self.ports.bind(address, options, port, |socket| {
             RingPort::new(socket, &self.ring)
         })
@@ -91,7 +93,7 @@ impl Host for RingHost {
         self.ports.close(port);
     }
 
-    fn connect_port(&self, port: PortId, peer: SocketAddr) -> io::Result<SocketAddr> {
+    fn connect_port(&self, port: PortId, peer: &Address) -> io::Result<Address> {
         self.ports.connect(port, peer)
     }
 
@@ -105,6 +107,14 @@ impl Host for RingHost {
 
     fn spawn(&self, net: &Net, command: &Command) -> io::Result<Spawned> {
         crate::processes::spawn(&self.watches, net, command)
+    }
+
+    fn watch_signal(&self, net: &Net, signal: Signal) -> io::Result<()> {
+        self.hearing.begin(net, signal)
+    }
+
+    fn unwatch_signal(&self, signal: Signal) {
+        self.hearing.end(signal);
     }
 
     fn thread(&self, work: Work) -> Result<(), NotTaken> {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use socket2::Socket;
 use torsade_core::driver::Interest;
-use torsade_core::{Address, Limits, ListenOptions, ListenerId, Peer, WhenFull};
+use torsade_core::{Address, Limits, ListenOptions, ListenerId, WhenFull};
 
 use super::file::File;
 use super::ring::{Accepts, Brought, Completion, OpId, Ring, peer};
@@ -31,7 +31,7 @@ pub(crate) struct Listeners {
     due: RefCell<VecDeque<ListenerId>>,
     /// Not held: programs have this for as long as they have a handle of the reactor.
     ring: Weak<Ring>,
-    backlog: i32,
+    backlog: u32,
     sheds: bool,
     accepts: Accepts,
     /// Kept while there are listeners, if connections are to be shed.
@@ -69,7 +69,7 @@ impl Listeners {
             table: RefCell::default(),
             due: RefCell::default(),
             ring: Rc::downgrade(ring),
-            backlog: i32::try_from(limits.backlog).unwrap_or(i32::MAX),
+            backlog: limits.backlog,
             sheds: limits.when_full == WhenFull::Shed,
             accepts: match (direct, waits) {
                 (true, _) => Accepts::Direct,
@@ -328,7 +328,7 @@ fn prepare(file: File, from: Option<SocketAddr>, listening: &Address) -> Accept<
         Some(socket) if listening.ip().is_unspecified() => own_address(socket),
         _ => None,
     };
-    Accept::Made(file, Peer::new(remote, local.unwrap_or(listening)))
+    Accept::Made(file, listener::peer(remote, local.unwrap_or(listening)))
 }
 
 fn own_address(socket: &Socket) -> Option<SocketAddr> {

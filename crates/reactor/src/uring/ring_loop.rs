@@ -189,6 +189,7 @@ impl EventLoop for RingLoop {
             accepts: net.accepted(),
             accept_calls: self.system.accepting.calls(),
             shed: net.shed(),
+            slow_callbacks: net.slow_callbacks(),
             connections: net.connections(),
             lingering: self.system.streams.lingering(),
             buffered: net.buffered(),

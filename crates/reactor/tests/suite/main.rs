@@ -12,6 +12,7 @@ mod connecting;
 mod drivers;
 mod echo;
 mod ending;
+mod families;
 mod flow;
 mod guest;
 mod lingering;
@@ -25,4 +26,7 @@ mod running;
 mod several;
 mod support;
 mod unix;
+mod unix_datagrams;
+#[cfg(target_os = "linux")]
+mod unix_queue;
 mod watching;

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use torsade_core::{Time, factory};
+use torsade_core::{Limits, Time, factory};
 use torsade_deferred::{Deferred, Failure};
 use torsade_reactor::Reactor;
 
@@ -29,6 +29,38 @@ fn a_stopped_reactor_can_be_run_again() {
         assert_eq!(client.try_read(10).unwrap().as_deref(), Some(&b""[..]));
         assert_eq!(log.lines(), ["server made", "server lost: closed here"]);
         assert!(std::net::TcpStream::connect(address).is_err());
+    }
+}
+
+#[test]
+fn callbacks_are_slow_that_take_long_and_waits_are_not() {
+    let hand = Rc::new(Cell::new(Time::ZERO));
+    let pass = {
+        let hand = Rc::clone(&hand);
+        move |millis| hand.set(hand.get() + Duration::from_millis(millis))
+    };
+    let mut limits = Limits::default();
+    limits.slow_callback = Some(Duration::from_millis(100));
+    let builder = Reactor::builder().limits(limits).clock(move || hand.get());
+    let mut reactor = builder.build().unwrap();
+    let stalls = pass.clone();
+    let address = serve(reactor.net(), move || {
+        let stalls = stalls.clone();
+        Script::new("server", &Log::default()).data(move |transport, data| {
+            stalls(data.len() as u64);
+            transport.write("done");
+        })
+    });
+    let mut client = Client::connect(address);
+    for (millis, slow) in [(100, 0), (101, 1), (5, 1), (200, 2)] {
+        client.write(&vec![b'x'; millis]);
+        let mut answer = Vec::new();
+        drive(&mut reactor, || {
+            answer.extend(client.try_read(10).unwrap().unwrap_or_default());
+            answer == b"done"
+        });
+        assert_eq!(reactor.counters().slow_callbacks, slow, "{millis} ms");
+        pass(1000); // nobody's
     }
 }
 

@@ -23,7 +23,7 @@ pub(crate) fn on_each_driver(test: impl Fn(&mut Reactor)) {
     on_each_driver_with(Limits::default(), test);
 }
 
-fn on_each_driver_with(limits: Limits, test: impl Fn(&mut Reactor)) {
+pub(crate) fn on_each_driver_with(limits: Limits, test: impl Fn(&mut Reactor)) {
     let drivers = [
         Driver::Polling,
         #[cfg(target_os = "linux")]

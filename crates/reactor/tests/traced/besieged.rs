@@ -247,6 +247,16 @@ const OF_EPOLL: [&str; 6] = [
     "read",
 ];
 
+/// What else networks and kernels say, by the call that they say it to.
+const OF_NETWORKS: [(&str, &[&str]); 3] = [
+    ("accept4", &["ECONNABORTED", "EPROTO", "EPERM", "ENFILE"]),
+    (
+        "connect",
+        &["ECONNREFUSED", "ENETUNREACH", "ETIMEDOUT", "EADDRNOTAVAIL"],
+    ),
+    ("sendto", &["EPIPE", "ETIMEDOUT", "EHOSTUNREACH"]),
+];
+
 /// Make some of these calls fail, with each of the errors.
 fn besiege(driver: &str, call: &str, errors: &[&str]) {
     /// Enough for the shared piece of the answer to be sent from where it is.
@@ -311,6 +321,17 @@ fn on_epoll_whatever_fails_about_sockets_is_survived() {
     for call in OF_SOCKETS {
         besiege("epoll", call, &ERRORS);
     }
+}
+
+#[test]
+fn whatever_networks_say_is_survived() {
+    for driver in ["epoll", "polling"] {
+        for (call, errors) in OF_NETWORKS {
+            besiege(driver, call, errors);
+        }
+    }
+    // What `polling` reads for itself would fail, too, and there is more of that.
+    besiege("epoll", "read", &["ETIMEDOUT", "EHOSTUNREACH", "EPIPE"]);
 }
 
 #[test]

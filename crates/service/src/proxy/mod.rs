@@ -24,13 +24,13 @@ pub(crate) fn server(
     let mut wrapped = arguments.take_wrapped()?;
     let inner = endpoints.wrapped_server(&mut wrapped)?;
     let mut proxy = ProxyProtocol::required();
-    if let Some(taken) = arguments.take_piece("trust", None)? {
-        let networks: Result<Vec<Network>, _> = taken.value.split(',').map(str::parse).collect();
+    if let Some(taken) = arguments.value("trust", None)? {
+        let networks: Result<Vec<Network>, _> = taken.as_str().split(',').map(str::parse).collect();
         match networks {
             Ok(networks) => proxy = proxy.trust(networks),
             Err(_) => {
                 let expected = "IP addresses or networks like 10.0.0.0/8, with commas between";
-                return Err(arguments.invalid("trust", &taken, expected));
+                return Err(arguments.invalid(&taken, expected));
             }
         }
     }
@@ -44,12 +44,12 @@ pub(crate) fn client(
 ) -> Result<Endpoint, TextError> {
     let mut wrapped = arguments.take_wrapped()?;
     let inner = endpoints.wrapped_client(&mut wrapped)?;
-    let version = match arguments.take_piece("version", None)? {
+    let version = match arguments.value("version", None)? {
         None => ProxyVersion::V2,
-        Some(taken) => match taken.value.as_str() {
+        Some(taken) => match taken.as_str() {
             "1" => ProxyVersion::V1,
             "2" => ProxyVersion::V2,
-            _ => return Err(arguments.invalid("version", &taken, "1 or 2")),
+            _ => return Err(arguments.invalid(&taken, "1 or 2")),
         },
     };
     Ok(inner.filter(move |peer| SendProxy::own(version, peer)))

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use torsade_core::{Endpoint, EndpointError};
 
-use super::syntax::{Piece, Pieces};
+use super::syntax::{Piece, Pieces, split};
 use super::{TextError, TextFault};
 
 /// What stands behind an endpoint's prefix, to be asked for by name.
@@ -43,10 +43,38 @@ struct Argument {
     piece: Piece,
 }
 
-/// An argument that was taken.
-pub(crate) struct Taken {
-    pub(crate) value: String,
+/// The value of an argument that was taken, and where it stands: for what cannot be said by
+/// [`Arguments::parse`].
+///
+/// ```
+/// use torsade_core::{Endpoint, UnixAddress};
+/// use torsade_service::Endpoints;
+///
+/// let endpoints = Endpoints::new().with_server("run", |_, arguments| {
+///     let name = arguments.value("name", Some(0))?.ok_or_else(|| arguments.missing("name"))?;
+///     match name.as_str() {
+///         "" => Err(arguments.invalid(&name, "a name")),
+///         "log" => Err(arguments.unusable(&name, "somebody else's")),
+///         name => Ok(Endpoint::new([UnixAddress::path(format!("/run/{name}"))])),
+///     }
+/// });
+/// assert_eq!(
+///     endpoints.server("run:log").unwrap_err().pointed().to_string(),
+///     "run:log\n    ^^^ `name` cannot be used: somebody else's",
+/// );
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Value {
+    name: String,
+    value: String,
     at: Range<usize>,
+}
+
+impl Value {
+    /// The value, without the backslashes that it was quoted with.
+    pub fn as_str(&self) -> &str {
+        &self.value
+    }
 }
 
 impl<'a> Arguments<'a> {
@@ -92,7 +120,7 @@ impl<'a> Arguments<'a> {
     /// # Errors
     /// [`TextFault::Twice`] if it is given more than once.
     pub fn take(&mut self, name: &str, place: usize) -> Result<Option<String>, TextError> {
-        Ok(self.take_piece(name, Some(place))?.map(|taken| taken.value))
+        Ok(self.value(name, Some(place))?.map(|taken| taken.value))
     }
 
     /// The value of the argument `name`, which can only be given by its name.
@@ -100,7 +128,7 @@ impl<'a> Arguments<'a> {
     /// # Errors
     /// [`TextFault::Twice`] if it is given more than once.
     pub fn take_named(&mut self, name: &str) -> Result<Option<String>, TextError> {
-        Ok(self.take_piece(name, None)?.map(|taken| taken.value))
+        Ok(self.value(name, None)?.map(|taken| taken.value))
     }
 
     /// The argument `name`, which has to be there, as something that text can be parsed into;
@@ -114,8 +142,8 @@ impl<'a> Arguments<'a> {
         place: usize,
         expected: &str,
     ) -> Result<T, TextError> {
-        match self.take_piece(name, Some(place))? {
-            Some(taken) => self.parsed(name, &taken, expected),
+        match self.value(name, Some(place))? {
+            Some(taken) => self.parsed(&taken, expected),
             None => Err(self.missing(name)),
         }
     }
@@ -129,9 +157,25 @@ impl<'a> Arguments<'a> {
         name: &str,
         expected: &str,
     ) -> Result<Option<T>, TextError> {
-        match self.take_piece(name, None)? {
-            Some(taken) => self.parsed(name, &taken, expected).map(Some),
+        match self.value(name, None)? {
+            Some(taken) => self.parsed(&taken, expected).map(Some),
             None => Ok(None),
+        }
+    }
+
+    /// Whether the argument `name` says yes, if it is there; it can only be given by its name. `1`,
+    /// `yes` and `true` do, `0`, `no` and `false` say no.
+    ///
+    /// # Errors
+    /// [`TextFault::Invalid`], [`TextFault::Twice`].
+    pub fn flag(&mut self, name: &str) -> Result<Option<bool>, TextError> {
+        let Some(value) = self.value(name, None)? else {
+            return Ok(None);
+        };
+        match value.as_str() {
+            "1" | "yes" | "true" => Ok(Some(true)),
+            "0" | "no" | "false" => Ok(Some(false)),
+            _ => Err(self.invalid(&value, "yes or no, 1 or 0")),
         }
     }
 
@@ -169,12 +213,42 @@ impl<'a> Arguments<'a> {
     }
 
     /// The error that this argument is not what it has to be; it points at its value.
-    pub(crate) fn invalid(&self, name: &str, taken: &Taken, expected: impl Display) -> TextError {
+    pub fn invalid(&self, value: &Value, expected: impl Display) -> TextError {
         let fault = TextFault::Invalid {
-            name: name.to_owned(),
+            name: value.name.clone(),
             expected: expected.to_string(),
         };
-        TextError::new(fault, self.text, taken.at.clone())
+        TextError::new(fault, self.text, value.at.clone())
+    }
+
+    /// The error that this argument is what it has to be, and still cannot be used: a path at which
+    /// there is nothing, for instance. It points at its value.
+    pub fn unusable(&self, value: &Value, why: impl Display) -> TextError {
+        let fault = TextFault::Unusable {
+            name: value.name.clone(),
+            why: why.to_string(),
+        };
+        TextError::new(fault, self.text, value.at.clone())
+    }
+
+    /// The error that nothing can be made of the whole, though each of its arguments is right; it
+    /// points at the prefix.
+    pub fn no_endpoint(&self, why: impl Display) -> TextError {
+        self.wrong_prefix(TextFault::Unusable {
+            name: self.prefix().to_owned(),
+            why: why.to_string(),
+        })
+    }
+
+    /// The arguments of the endpoint that this value is the text of, which is one wrapped deeper.
+    pub(crate) fn inner<'v>(&self, value: &'v Value) -> Result<Arguments<'v>, TextError> {
+        let Pieces { text, pieces } = split(&value.value)?;
+        Ok(Arguments::of(text, pieces, self.depth + 1))
+    }
+
+    /// What is wrong with that endpoint: it points at all of its text.
+    pub(crate) fn within(&self, value: &Value, error: &TextError) -> TextError {
+        TextError::new(error.fault().clone(), self.text, value.at.clone())
     }
 
     /// The error that the whole is right as a text, and still no endpoint; it points at the prefix.
@@ -191,7 +265,7 @@ impl<'a> Arguments<'a> {
         self.wrong_prefix(error.into())
     }
 
-    pub(crate) fn refused_at(&self, taken: &Taken, error: EndpointError) -> TextError {
+    pub(crate) fn refused_at(&self, taken: &Value, error: EndpointError) -> TextError {
         TextError::new(error.into(), self.text, taken.at.clone())
     }
 
@@ -200,7 +274,7 @@ impl<'a> Arguments<'a> {
     }
 
     /// The error that an argument is missing; it points behind the last one.
-    pub(crate) fn missing(&self, name: &str) -> TextError {
+    pub fn missing(&self, name: &str) -> TextError {
         let fault = TextFault::Missing {
             name: name.to_owned(),
         };
@@ -208,12 +282,12 @@ impl<'a> Arguments<'a> {
         TextError::new(fault, self.text, end..end)
     }
 
-    pub(crate) fn take_piece(
-        &mut self,
-        name: &str,
-        place: Option<usize>,
-    ) -> Result<Option<Taken>, TextError> {
-        let mut found: Option<Taken> = None;
+    /// The value of the argument `name`, or of the one in this `place` among those without a name.
+    ///
+    /// # Errors
+    /// [`TextFault::Twice`] if it is given more than once.
+    pub fn value(&mut self, name: &str, place: Option<usize>) -> Result<Option<Value>, TextError> {
+        let mut found: Option<Value> = None;
         let mut index = 0;
         while let Some(argument) = self.left.get(index) {
             let is_it = match argument.place {
@@ -234,7 +308,8 @@ impl<'a> Arguments<'a> {
                 let name = name.to_owned();
                 return Err(TextError::new(TextFault::Twice { name }, self.text, at));
             }
-            found = Some(Taken {
+            found = Some(Value {
+                name: name.to_owned(),
                 value,
                 at: value_at,
             });
@@ -242,14 +317,9 @@ impl<'a> Arguments<'a> {
         Ok(found)
     }
 
-    fn parsed<T: FromStr>(
-        &self,
-        name: &str,
-        taken: &Taken,
-        expected: &str,
-    ) -> Result<T, TextError> {
+    fn parsed<T: FromStr>(&self, taken: &Value, expected: &str) -> Result<T, TextError> {
         let parsed = taken.value.parse();
-        parsed.map_err(|_| self.invalid(name, taken, expected))
+        parsed.map_err(|_| self.invalid(taken, expected))
     }
 }
 
@@ -270,7 +340,7 @@ pub(crate) fn whole<T>(
     prefixes: &[&str],
     read: impl FnOnce(&mut Arguments<'_>) -> Result<T, TextError>,
 ) -> Result<T, TextError> {
-    let mut arguments = Arguments::new(super::syntax::split(text)?);
+    let mut arguments = Arguments::new(split(text)?);
     if !prefixes.contains(&arguments.prefix()) {
         let fault = TextFault::Prefix {
             prefix: arguments.prefix().to_owned(),

@@ -66,11 +66,27 @@ pub enum TextFault {
         /// What it has to be, in words.
         expected: String,
     },
+    /// An argument is what it has to be, but nothing can be made of it.
+    #[error("`{name}` cannot be used: {why}")]
+    Unusable {
+        /// The argument.
+        name: String,
+        /// What is wrong, in words.
+        why: String,
+    },
     /// An argument was given a second time.
     #[error("`{name}` is given twice")]
     Twice {
         /// The argument.
         name: String,
+    },
+    /// Two arguments say the same in different ways, so only one of them may be there.
+    #[error("only one of `{name}` and `{or}` may be given")]
+    Both {
+        /// One of them.
+        name: String,
+        /// The other.
+        or: String,
     },
     /// An argument of this name means nothing here.
     #[error("`{name}` means nothing here")]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use torsade_core::Endpoint;
 
 use super::syntax::split;
-use super::{Arguments, TextError, TextFault, process, tcp, unix};
+use super::{Arguments, PassedSocket, TextError, TextFault, Value, process, systemd, tcp, unix};
 use crate::proxy;
 
 /// What endpoints' texts may begin with, and who makes an [`Endpoint`] of the rest.
@@ -17,16 +17,20 @@ use crate::proxy;
 /// | text | listens on, connects to |
 /// |---|---|
 /// | `tcp:8007`, `tcp:8007:interface=127.0.0.1` | a port of all IPv4 addresses, or of one |
-/// | `tcp6:8007`, `tcp6:8007:interface=\:\:1` | the same for IPv6 |
+/// | `tcp6:8007`, `tcp6:8007:interface=\:\:1` | the same for IPv6; with `v6only=0`, all addresses of both |
+/// | `..:backlog=16` | (server, with all but `systemd:`) so many may wait to be accepted |
 /// | `tcp:example.org:80`, `tcp:host=example.org:port=80` | (client) a port of a host; with `timeout=5` in so many seconds, with `bindAddress=192.0.2.1` from there |
 /// | `unix:/run/app.socket`, `unix:@name` | a Unix socket, by path or abstract name |
+/// | `unix:/run/app.socket:mode=660:lockfile=0` | (server) the file has this mode; one that a killed server has left is not replaced |
+/// | `systemd:domain=INET:index=0`, `systemd:domain=UNIX:name=web` | (server, [where there are some](Self::with_sockets)) a socket that the service manager made |
 /// | `process:sort:-n` | (client) a program, whose standard input and output are the connection: [`ProcessClientEndpoint`](crate::ProcessClientEndpoint) |
 /// | `haproxy:tcp:8007` | what is wrapped, behind a proxy: [`ProxyProtocol`](crate::ProxyProtocol) |
 /// | `haproxy:trust=10.0.0.0/8,192.0.2.1:tcp:8007` | the same; nobody else is believed |
 /// | `haproxy:tcp:example.org:80`, `haproxy:version=1:tcp:..` | (client) tells whose connection it is: [`SendProxy`](crate::SendProxy) |
 ///
 /// `tls:`, `ssl:`, `systemd:`, `stdio:`, `fd:` are known by name: where no plug-in
-/// brings them, the error says that this program does not support them.
+/// brings them, the error says that this program does not support them. The crate `torsade` brings
+/// those that need files and the environment, `torsade::service::endpoints()`.
 ///
 /// ```
 /// use torsade_service::{Endpoints, TextFault};
@@ -103,6 +107,31 @@ impl Endpoints {
         self
     }
 
+    /// The same with `systemd:`, which means one of these sockets: by its place among them, from 0,
+    /// or by its name. Each can be listened on once.
+    ///
+    /// ```
+    /// use std::net::TcpListener;
+    /// use std::os::fd::OwnedFd;
+    /// use torsade_core::Adopted;
+    /// use torsade_service::{Endpoints, PassedSocket};
+    ///
+    /// // In a program: torsade::activated_sockets()?
+    /// let socket = Adopted::new(OwnedFd::from(TcpListener::bind("127.0.0.1:0")?));
+    /// let name = Some("web".to_owned());
+    /// let endpoints = Endpoints::new().with_sockets([PassedSocket { name, socket }]);
+    /// let web = endpoints.server("systemd:domain=INET:name=web")?;
+    /// assert_eq!(endpoints.server("systemd:domain=INET:index=0")?.places(), web.places());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn with_sockets(self, sockets: impl IntoIterator<Item = PassedSocket>) -> Self {
+        let sockets: Vec<PassedSocket> = sockets.into_iter().collect();
+        self.with_server("systemd", move |_, arguments| {
+            systemd::server(&sockets, arguments)
+        })
+    }
+
     /// What this text says to listen on.
     ///
     /// # Errors
@@ -134,6 +163,35 @@ impl Endpoints {
     /// [`TextError`], as for [`client`](Self::client).
     pub fn wrapped_client(&self, arguments: &mut Arguments<'_>) -> Result<Endpoint, TextError> {
         self.ask(&self.clients, arguments)
+    }
+
+    /// What the text in an argument says to listen on: for plug-ins that wrap others and have
+    /// arguments behind it, as `ssl:..:endpoint=haproxy\:tcp\:443`.
+    ///
+    /// # Errors
+    /// [`TextError`], which points at all of the argument.
+    pub fn server_in(
+        &self,
+        arguments: &Arguments<'_>,
+        value: &Value,
+    ) -> Result<Endpoint, TextError> {
+        let inner = arguments.inner(value);
+        let endpoint = inner.and_then(|mut inner| self.wrapped_server(&mut inner));
+        endpoint.map_err(|error| arguments.within(value, &error))
+    }
+
+    /// What the text in an argument says to connect to.
+    ///
+    /// # Errors
+    /// [`TextError`], which points at all of the argument.
+    pub fn client_in(
+        &self,
+        arguments: &Arguments<'_>,
+        value: &Value,
+    ) -> Result<Endpoint, TextError> {
+        let inner = arguments.inner(value);
+        let endpoint = inner.and_then(|mut inner| self.wrapped_client(&mut inner));
+        endpoint.map_err(|error| arguments.within(value, &error))
     }
 
     fn ask(

@@ -30,6 +30,8 @@ const PORT: &str = "a number from 0 to 65535";
 pub struct TcpServerEndpoint {
     port: u16,
     interface: IpAddr,
+    backlog: Option<u32>,
+    only_v6: bool,
 }
 
 impl TcpServerEndpoint {
@@ -38,15 +40,14 @@ impl TcpServerEndpoint {
         Self {
             port,
             interface: Ipv4Addr::UNSPECIFIED.into(),
+            backlog: None,
+            only_v6: true,
         }
     }
 
     /// At this port of all IPv6 addresses of this machine; `tcp6:8007` in text.
     pub fn v6(port: u16) -> Self {
-        Self {
-            port,
-            interface: Ipv6Addr::UNSPECIFIED.into(),
-        }
+        Self::new(port).interface(Ipv6Addr::UNSPECIFIED)
     }
 
     /// At this address only.
@@ -58,6 +59,49 @@ impl TcpServerEndpoint {
         }
     }
 
+    /// Let so many wait to be accepted, instead of `Limits::backlog`; `backlog=` in text.
+    #[must_use]
+    pub fn backlog(self, connections: u32) -> Self {
+        Self {
+            backlog: Some(connections),
+            ..self
+        }
+    }
+
+    /// Whether every IPv6 address is that alone, which it is if nothing else is said, or every IPv4
+    /// address, too; `v6only=0` in text, of IPv6 addresses only. See [`Endpoint::only_v6`].
+    #[must_use]
+    pub fn only_v6(self, on: bool) -> Self {
+        Self {
+            only_v6: on,
+            ..self
+        }
+    }
+
+    /// What these arguments say of the place besides its port: `interface=`, `backlog=`, `v6only=`.
+    /// For plug-ins that put something on top of TCP.
+    ///
+    /// # Errors
+    /// [`TextError`] where one of them is not what it has to be.
+    pub fn reading(self, arguments: &mut Arguments<'_>) -> Result<Self, TextError> {
+        let mut server = self;
+        let is_v6 = server.interface.is_ipv6();
+        // Nothing is what Twisted takes for every address.
+        let interface = arguments.value("interface", None)?;
+        if let Some(value) = interface.filter(|value| !value.as_str().is_empty()) {
+            server.interface = match value.as_str().parse::<IpAddr>() {
+                Ok(interface) if interface.is_ipv6() || !is_v6 => interface,
+                _ if is_v6 => return Err(arguments.invalid(&value, "an IPv6 address")),
+                _ => return Err(arguments.invalid(&value, "an IP address of this machine")),
+            };
+        }
+        server.backlog = arguments.parse_named("backlog", "a number of connections")?;
+        if server.interface.is_ipv6() {
+            server.only_v6 = arguments.flag("v6only")?.unwrap_or(true);
+        }
+        Ok(server)
+    }
+
     pub(crate) fn read(arguments: &mut Arguments<'_>) -> Result<Self, TextError> {
         let is_v6 = arguments.prefix() == "tcp6";
         let port = arguments.parse("port", 0, PORT)?;
@@ -66,24 +110,18 @@ impl TcpServerEndpoint {
         } else {
             Self::new(port)
         };
-        // Nothing is what Twisted takes for every address.
-        let Some(taken) = arguments
-            .take_piece("interface", None)?
-            .filter(|taken| !taken.value.is_empty())
-        else {
-            return Ok(server);
-        };
-        match taken.value.parse::<IpAddr>() {
-            Ok(interface) if interface.is_ipv6() || !is_v6 => Ok(server.interface(interface)),
-            _ if is_v6 => Err(arguments.invalid("interface", &taken, "an IPv6 address")),
-            _ => Err(arguments.invalid("interface", &taken, "an IP address of this machine")),
-        }
+        server.reading(arguments)
     }
 }
 
 impl ToEndpoint for TcpServerEndpoint {
     fn to_endpoint(&self) -> Result<Endpoint, EndpointError> {
-        SocketAddr::new(self.interface, self.port).to_endpoint()
+        let endpoint = SocketAddr::new(self.interface, self.port).to_endpoint()?;
+        let endpoint = endpoint.only_v6(self.only_v6);
+        Ok(match self.backlog {
+            Some(backlog) => endpoint.backlog(backlog),
+            None => endpoint,
+        })
     }
 }
 
@@ -98,6 +136,13 @@ impl fmt::Display for TcpServerEndpoint {
         if !self.interface.is_unspecified() {
             let interface = self.interface.to_string();
             write!(f, ":interface={}", quote(&interface))?;
+        }
+        if let Some(backlog) = self.backlog {
+            write!(f, ":backlog={backlog}")?;
+        }
+        // Of an IPv4 address it says nothing.
+        if !self.only_v6 && self.interface.is_ipv6() {
+            write!(f, ":v6only=0")?;
         }
         Ok(())
     }
@@ -161,18 +206,28 @@ impl TcpClientEndpoint {
         }
     }
 
-    pub(crate) fn read(arguments: &mut Arguments<'_>) -> Result<Self, TextError> {
-        let Some(host) = arguments.take_piece("host", Some(0))? else {
+    /// The host.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// What these arguments say: `host`, `port`, `timeout=`, `bindAddress=`. For plug-ins that put
+    /// something on top of TCP.
+    ///
+    /// # Errors
+    /// [`TextError`] where one of them is not what it has to be.
+    pub fn read(arguments: &mut Arguments<'_>) -> Result<Self, TextError> {
+        let Some(host) = arguments.value("host", Some(0))? else {
             return Err(arguments.missing("host"));
         };
-        if host.value.is_empty() {
-            return Err(arguments.invalid("host", &host, "a name or an address"));
+        if host.as_str().is_empty() {
+            return Err(arguments.invalid(&host, "a name or an address"));
         }
-        let mut client = Self::new(host.value.clone(), arguments.parse("port", 1, PORT)?);
-        if let Some(taken) = arguments.take_piece("timeout", None)? {
-            let timeout = seconds(&taken.value);
-            let timeout = timeout
-                .ok_or_else(|| arguments.invalid("timeout", &taken, "a number of seconds"))?;
+        let mut client = Self::new(host.as_str(), arguments.parse("port", 1, PORT)?);
+        if let Some(value) = arguments.value("timeout", None)? {
+            let timeout = seconds(value.as_str());
+            let timeout =
+                timeout.ok_or_else(|| arguments.invalid(&value, "a number of seconds"))?;
             client.timeout = Some(timeout);
         }
         client.bind = arguments.parse_named("bindAddress", "an IP address of this machine")?;

@@ -118,14 +118,13 @@ impl Kernel {
         self.note_packet(from, there, Packet::Syn, &[]);
         let refuses = !self.weather.is_fine() && self.weather.refuses(there);
         let node = &mut self.nodes[there as usize];
-        let backlog = node.backlog();
         let local = match to.ip() {
             ip if ip.is_unspecified() => SocketAddr::new(node.own(ip), to.port()),
             _ => to,
         };
         match node.listener_at(to) {
             Some(listening) if !refuses => {
-                if listening.queue.len() >= backlog {
+                if listening.queue.len() >= listening.backlog {
                     self.syn_again(from, tries);
                     return;
                 }

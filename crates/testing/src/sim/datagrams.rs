@@ -3,12 +3,13 @@ use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use torsade_core::driver::{Departures, Interest, PortSetting};
-use torsade_core::{DatagramOptions, PortId};
+use torsade_core::{Address, DatagramOptions, PortId};
 
 use super::kernel::{Event, Kernel, no_descriptors};
+use super::names;
 use super::node::Power;
 use super::trace::What;
-use crate::sockets::{LONGEST, collides, reaches};
+use crate::sockets::{LONGEST, UNIX_QUEUE, collides, nobody_at, reaches};
 
 /// A socket for datagrams, as its host's kernel has it.
 #[derive(Debug)]
@@ -39,13 +40,18 @@ pub(super) struct Flight {
 
 /// What a program takes from a port.
 pub(super) struct Taken {
-    pub(super) datagrams: Vec<(SocketAddr, Box<[u8]>)>,
+    pub(super) datagrams: Vec<(Address, Box<[u8]>)>,
     pub(super) report: Option<ErrorKind>,
 }
 
 impl Port {
     fn is_readable(&self) -> bool {
         self.interest.readable && !(self.inbox.is_empty() && self.reports.is_empty())
+    }
+
+    /// Whether a Unix socket takes no more.
+    fn is_full(&self) -> bool {
+        names::is_unix(self.address) && self.inbox.len() >= UNIX_QUEUE
     }
 
     /// Whether what is sent to `to` comes here.
@@ -133,6 +139,9 @@ impl Kernel {
         id: PortId,
         peer: SocketAddr,
     ) -> io::Result<SocketAddr> {
+        if names::is_unix(peer) {
+            self.unix_port(host, peer)?;
+        }
         let port = self.port(host, id).ok_or(ErrorKind::NotConnected)?;
         port.peer = Some(peer);
         port.inbox.retain(|(from, _)| *from == peer);
@@ -203,6 +212,18 @@ impl Kernel {
             .collect()
     }
 
+    /// Ports of a host that have something to send, and whose peers have room again.
+    pub(super) fn writable_ports(&self, host: u32) -> Vec<PortId> {
+        let ports = &self.nodes[host as usize].ports;
+        let has_room = |port: &&Port| {
+            let mut peers = ports
+                .iter()
+                .filter(|other| port.peer == Some(other.address));
+            port.interest.writable && !peers.any(Port::is_full)
+        };
+        ports.iter().filter(has_room).map(|it| it.id).collect()
+    }
+
     pub(super) fn take_datagrams(&mut self, host: u32, id: PortId, most: usize) -> Taken {
         let mut taken = Taken {
             datagrams: Vec::new(),
@@ -211,9 +232,16 @@ impl Kernel {
         if let Some(port) = self.port(host, id) {
             taken.report = port.reports.pop_front();
             let most = most.min(port.inbox.len());
-            taken.datagrams = port.inbox.drain(..most).collect();
-            let bytes = taken.datagrams.iter().map(|(_, bytes)| bytes.len());
+            let datagrams: Vec<_> = port.inbox.drain(..most).collect();
+            let bytes = datagrams.iter().map(|(_, bytes)| bytes.len());
             port.kept -= bytes.sum::<usize>();
+            let names = &self.unix;
+            let named = |(from, bytes)| (names.address(from), bytes);
+            taken.datagrams = datagrams.into_iter().map(named).collect();
+        }
+        // Somebody may have waited for the room.
+        if !self.writable_ports(host).is_empty() {
+            self.list(host);
         }
         taken
     }
@@ -223,8 +251,15 @@ impl Kernel {
 impl Kernel {
     pub(super) fn send_datagrams(&mut self, host: u32, id: PortId, departures: &mut Departures) {
         while let Some(first) = departures.first() {
-            match self.send_datagram(host, id, first.to.copied(), first.data) {
+            let to = first.to.map(|to| self.unix.place(to)).transpose();
+            let sent = to.and_then(|to| self.send_datagram(host, id, to, first.data));
+            match sent {
                 Ok(()) => departures.sent(1),
+                // A poller says when its peer has room, and not of others.
+                Err(error) if error.kind() == ErrorKind::WouldBlock && first.to.is_none() => {
+                    departures.no_room();
+                    return;
+                }
                 Err(error) => departures.failed(error),
             }
         }
@@ -244,6 +279,9 @@ impl Kernel {
         if data.len() > longest {
             let text = format!("a datagram is at most {longest} bytes long here");
             return Err(io::Error::new(ErrorKind::InvalidInput, text));
+        }
+        if names::is_unix(to) {
+            return self.send_unix(host, own, to, data);
         }
         if to.is_ipv4() != own.is_ipv4() {
             return Err(ErrorKind::InvalidInput.into());
@@ -280,6 +318,46 @@ impl Kernel {
             }
         }
         Ok(())
+    }
+
+    /// Between Unix sockets nothing gets lost: it arrives, or is refused at once.
+    fn send_unix(
+        &mut self,
+        host: u32,
+        own: SocketAddr,
+        to: SocketAddr,
+        data: &[u8],
+    ) -> io::Result<()> {
+        let port = self.unix_port(host, to)?;
+        if port.peer.is_some_and(|peer| peer != own) {
+            return Err(ErrorKind::PermissionDenied.into());
+        }
+        if port.is_full() {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        port.kept += data.len();
+        port.inbox.push_back((own, data.into()));
+        let what = What::Datagram {
+            from: host,
+            source: own,
+            to,
+        };
+        let now = self.now;
+        self.trace.note(now, host, what, data);
+        self.list(host);
+        Ok(())
+    }
+
+    /// Who has the Unix socket of that name.
+    fn unix_port(&mut self, host: u32, name: SocketAddr) -> io::Result<&mut Port> {
+        let nobody = nobody_at(&self.unix.address(name));
+        let mut ports = self.nodes[host as usize].ports.iter_mut();
+        ports.find(|port| port.address == name).ok_or(nobody)
+    }
+
+    /// A Unix socket without a name, as this kernel tells it from others.
+    pub(super) fn unnamed(&mut self, host: u32) -> SocketAddr {
+        names::unnamed(self.nodes[host as usize].next_port())
     }
 
     /// Let a datagram go, as often and as late as chance has it. Nothing keeps it behind those that

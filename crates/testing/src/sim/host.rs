@@ -2,7 +2,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::rc::Rc;
 
-use torsade_core::Net;
+use torsade_core::driver::signalled;
+use torsade_core::{Net, Signal};
 
 use super::machine::Machine;
 
@@ -87,6 +88,26 @@ impl Host {
     /// ```
     pub fn boot(&self, program: impl Fn(&Net) + 'static) {
         self.0.boot(Rc::new(program));
+    }
+
+    /// This signal comes to the program's process. Returns whether the program hears it, by
+    /// [`Net::on_signal`]; it does as soon as the network runs.
+    ///
+    /// ```
+    /// use torsade_core::Signal;
+    /// use torsade_testing::sim::Sim;
+    ///
+    /// let mut net = Sim::new(1);
+    /// let server = net.host("server");
+    /// let watch = server.net().on_signal(Signal::Usr1, |net| net.stop())?;
+    /// assert!(server.raise(Signal::Usr1));
+    /// net.settle();
+    /// assert!(server.has_stopped());
+    /// # drop(watch);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn raise(&self, signal: Signal) -> bool {
+        signalled(&self.net(), signal)
     }
 
     /// Whether a [`Net::stop`] has been completed: a real reactor's `run` would have returned.

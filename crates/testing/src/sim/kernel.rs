@@ -6,13 +6,13 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
-use torsade_core::{ListenerId, Time};
+use torsade_core::{ListenOptions, ListenerId, Time};
 
 use super::datagrams::Flight;
 use super::end::{End, Holder};
 use super::links::Links;
 use super::names::Names;
-use super::node::{Answer, Listening, Node, Power};
+use super::node::{Answer, At, Listening, Node, Power};
 use super::random::Random;
 use super::slab::{Key, Slab};
 use super::trace::{Keeps, NOBODY, Trace, What};
@@ -328,6 +328,7 @@ impl Kernel {
         &mut self,
         host: u32,
         wanted: SocketAddr,
+        options: &ListenOptions,
         id: ListenerId,
     ) -> io::Result<SocketAddr> {
         if self.is_short(host) {
@@ -340,17 +341,24 @@ impl Kernel {
         if !node.has(wanted.ip()) {
             return Err(io::ErrorKind::AddrNotAvailable.into());
         }
-        let mut address = wanted;
-        while address.port() == 0 || (wanted.port() == 0 && node.is_in_use(address)) {
-            address.set_port(node.next_port());
+        let mut at = At {
+            address: wanted,
+            dual_stack: options.dual_stack,
+        };
+        while at.address.port() == 0 || (wanted.port() == 0 && node.is_in_use(at)) {
+            at.address.set_port(node.next_port());
         }
-        if node.is_in_use(address) {
+        if node.is_in_use(at) {
             return Err(io::ErrorKind::AddrInUse.into());
         }
+        let address = at.address;
+        let backlog = options.backlog.and_then(|it| usize::try_from(it).ok());
+        let backlog = backlog.map_or(node.backlog(), |it| it.max(1));
         node.open += 1;
         node.listening.push(Listening {
             id,
-            address,
+            at,
+            backlog,
             queue: Default::default(),
             raw: false,
         });

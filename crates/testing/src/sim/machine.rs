@@ -227,6 +227,10 @@ impl Machine {
 
     /// Tell the engine of datagrams.
     fn tell_ports(&self, engine: &mut Engine<Socket>, wire: &mut SimWire) {
+        let writable = self.kernel.borrow().writable_ports(self.number);
+        for port in writable {
+            engine.datagram_writable(wire, port);
+        }
         let ports = self.kernel.borrow().readable_ports(self.number);
         let most = self.limits.turn_datagrams.max(1);
         for port in ports {
@@ -239,7 +243,7 @@ impl Machine {
             }
             let longest = self.limits.datagram;
             let arrived = taken.datagrams.iter().map(|(from, data)| Arrived {
-                from: *from,
+                from,
                 data: &data[..data.len().min(longest)],
                 whole: (data.len() > longest).then_some(data.len()),
             });
@@ -355,7 +359,8 @@ impl Machine {
         let accepts = may_accept
             && kernel.has_queued(self.number)
             && !(kernel.is_short(self.number) && self.limits.when_full == WhenFull::Wait);
-        let has_datagrams = !kernel.readable_ports(self.number).is_empty();
+        let has_datagrams = !kernel.readable_ports(self.number).is_empty()
+            || !kernel.writable_ports(self.number).is_empty();
         let node = &mut kernel.nodes[self.number as usize];
         if !took.is_zero() {
             node.busy_until = now + took;

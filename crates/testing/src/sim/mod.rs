@@ -166,6 +166,7 @@ mod wire;
 pub use self::fault::{Fault, ToHosts};
 pub use self::host::Host;
 pub use self::links::{Cuts, Links};
+pub(crate) use self::names::is_unix;
 pub(crate) use self::random::Random;
 pub(crate) use self::raw::Raw;
 pub(crate) use self::raw_port::RawPort;

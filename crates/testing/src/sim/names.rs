@@ -47,6 +47,16 @@ impl Names {
     }
 }
 
+/// Whether that is a Unix socket.
+pub(crate) fn is_unix(place: SocketAddr) -> bool {
+    matches!(place, SocketAddr::V6(v6) if v6.flowinfo() & (NAMED | UNNAMED) != 0)
+}
+
+/// The place of a socket without a name, by a number of its own.
+pub(super) fn unnamed(port: u16) -> SocketAddr {
+    at(port, UNNAMED)
+}
+
 /// The end, at this port, of who connects to that place.
 pub(super) fn opener(to: SocketAddr, port: u16) -> Option<SocketAddr> {
     match to {

@@ -58,7 +58,9 @@ pub(super) enum Power {
 #[derive(Debug)]
 pub(super) struct Listening {
     pub(super) id: ListenerId,
-    pub(super) address: SocketAddr,
+    pub(super) at: At,
+    /// How many its queue holds.
+    pub(super) backlog: usize,
     pub(super) queue: VecDeque<Key>,
     /// Nobody but a test accepts what comes.
     pub(super) raw: bool,
@@ -167,24 +169,36 @@ impl Node {
     /// Who accepts connections to `address`.
     pub(super) fn listener_at(&mut self, address: SocketAddr) -> Option<&mut Listening> {
         let mut listening = self.listening.iter_mut();
-        listening.find(|it| reaches(address, it.address))
+        listening.find(|it| it.at.takes(address))
     }
 
     /// Whether a listener has what another one wants.
-    pub(super) fn is_in_use(&self, address: SocketAddr) -> bool {
-        let mut taken = self.listening.iter().map(|it| it.address);
-        taken.any(|at| reaches(address, at) || reaches(at, address))
+    pub(super) fn is_in_use(&self, wanted: At) -> bool {
+        let mut taken = self.listening.iter().map(|it| it.at);
+        taken.any(|at| at.takes(wanted.address) || wanted.takes(at.address))
     }
 }
 
-/// Whether who connects to `address` gets to who listens at `at`, which may be every address.
-fn reaches(address: SocketAddr, at: SocketAddr) -> bool {
-    if let (SocketAddr::V6(to), SocketAddr::V6(listening)) = (address, at)
-        && to.flowinfo() != listening.flowinfo()
-    {
-        // One is a Unix socket, the other is not.
-        return false;
+/// Where somebody listens, or wants to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct At {
+    pub(super) address: SocketAddr,
+    /// Whether every IPv6 address is every IPv4 address, too.
+    pub(super) dual_stack: bool,
+}
+
+impl At {
+    /// Whether who connects to `address` gets here, which may be every address.
+    fn takes(&self, address: SocketAddr) -> bool {
+        let at = self.address;
+        if let (SocketAddr::V6(to), SocketAddr::V6(listening)) = (address, at)
+            && to.flowinfo() != listening.flowinfo()
+        {
+            // One is a Unix socket, the other is not.
+            return false;
+        }
+        let is_family = at.is_ipv4() == address.is_ipv4() || (self.dual_stack && address.is_ipv4());
+        let is_every = at.ip().is_unspecified() && is_family;
+        address.port() == at.port() && (address.ip() == at.ip() || is_every)
     }
-    let is_every = at.ip().is_unspecified() && at.is_ipv4() == address.is_ipv4();
-    address.port() == at.port() && (address.ip() == at.ip() || is_every)
 }

@@ -2,8 +2,8 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 
-use torsade_core::ListenerId;
 use torsade_core::driver::Close;
+use torsade_core::{ListenOptions, ListenerId};
 
 use super::kernel::{Kernel, Shared};
 use super::simulation::Sim;
@@ -50,7 +50,9 @@ impl Raw {
         let number = kernel.borrow().nodes[host as usize].listening.len() as u64;
         let id = ListenerId::from_bits(FIRST + number);
         let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let address = kernel.borrow_mut().listen(host, anywhere, id)?;
+        let address = kernel
+            .borrow_mut()
+            .listen(host, anywhere, &ListenOptions::default(), id)?;
         for listening in &mut kernel.borrow_mut().nodes[host as usize].listening {
             listening.raw |= listening.id == id;
         }

@@ -56,7 +56,7 @@ impl RawPort {
         let taken = kernel.take_datagrams(self.host, self.id, usize::MAX);
         let datagrams = taken.datagrams.into_iter();
         datagrams
-            .map(|(from, data)| (from, data.into_vec()))
+            .filter_map(|(from, data)| Some((from.inet()?, data.into_vec())))
             .collect()
     }
 }

@@ -1,21 +1,20 @@
 use std::cell::Cell;
 use std::io;
-use std::net::SocketAddr;
 use std::rc::Rc;
 
 use torsade_core::driver::{
     Caught, Chunk, Close, Closing, Departures, Host, Interest, PortSetting, Sending, Wire,
 };
 use torsade_core::{
-    Address, ConnectionId, DatagramOptions, Descriptor, ListenOptions, ListenerId, Peer, PortId,
-    Time,
+    Address, ConnectionId, DatagramOptions, Descriptor, ListenOptions, ListenerId, Net, Peer,
+    PortId, Signal, Time, UnixAddress,
 };
 
 use super::kernel::Shared;
 use super::slab::Key;
 use super::trace::What;
-use crate::Clock;
 use crate::ledger;
+use crate::{Clock, signals};
 
 /// An engine's hold on an end: closed when it is dropped, as a socket is.
 #[derive(Debug)]
@@ -154,12 +153,12 @@ impl Host for SimHost {
     fn listen(
         &self,
         address: &Address,
-        _: &ListenOptions,
+        options: &ListenOptions,
         listener: ListenerId,
     ) -> io::Result<Address> {
         let mut kernel = self.kernel.borrow_mut();
         let place = kernel.unix.place(address)?;
-        let place = kernel.listen(self.host, place, listener)?;
+        let place = kernel.listen(self.host, place, options, listener)?;
         Ok(kernel.unix.address(place))
     }
 
@@ -169,21 +168,28 @@ impl Host for SimHost {
 
     fn bind(
         &self,
-        address: SocketAddr,
+        address: &Address,
         options: &DatagramOptions,
         port: PortId,
-    ) -> io::Result<SocketAddr> {
+    ) -> io::Result<Address> {
         let kernel = &mut *self.kernel.borrow_mut();
-        kernel.bind(self.host, address, options, port)
+        let wanted = match address.unix() {
+            Some(UnixAddress::Unnamed) => kernel.unnamed(self.host),
+            _ => kernel.unix.place(address)?,
+        };
+        let place = kernel.bind(self.host, wanted, options, port)?;
+        Ok(kernel.unix.address(place))
     }
 
     fn close_port(&self, port: PortId) {
         self.kernel.borrow_mut().close_port(self.host, port);
     }
 
-    fn connect_port(&self, port: PortId, peer: SocketAddr) -> io::Result<SocketAddr> {
+    fn connect_port(&self, port: PortId, peer: &Address) -> io::Result<Address> {
         let kernel = &mut *self.kernel.borrow_mut();
-        kernel.connect_port(self.host, port, peer)
+        let peer = kernel.unix.place(peer)?;
+        let own = kernel.connect_port(self.host, port, peer)?;
+        Ok(kernel.unix.address(own))
     }
 
     fn set_port(&self, port: PortId, setting: &PortSetting) -> io::Result<()> {
@@ -192,6 +198,10 @@ impl Host for SimHost {
 
     fn seed(&self) -> u64 {
         self.kernel.borrow().seed_of(self.host)
+    }
+
+    fn watch_signal(&self, _: &Net, signal: Signal) -> io::Result<()> {
+        signals::catchable(signal)
     }
 
     fn notes_calls(&self) -> bool {

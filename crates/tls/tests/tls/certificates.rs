@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use torsade_core::{CertificateFault, Disconnect, TlsFailure};
+use torsade_core::{CertificateFault, Disconnect, TlsFailure, factory};
+use torsade_testing::MemoryReactor;
 use torsade_tls::throw_away::Authority;
 use torsade_tls::{Identity, Roots, TlsClient, TlsConfigError, TlsExt, TlsServer};
 
-use crate::support::{Pair, VERSIONS, authority, client, server};
+use crate::support::{Log, Pair, Talker, VERSIONS, authority, client, server};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -33,6 +34,55 @@ fn a_server_that_nobody_trusts_is_refused() {
                 "no TLS: the peer refuses: unknown_ca",
             ]
         );
+    }
+}
+
+/// Without a word about trust it is the system's, which knows none of ours.
+#[test]
+fn by_default_the_system_says_who_is_trusted() {
+    let server = server().build().unwrap();
+    for builder in [TlsClient::new(), TlsClient::builder().build()] {
+        match builder {
+            Ok(client) => {
+                assert!(refusal(server.clone(), client)[0].contains("nobody whom we trust"))
+            }
+            // Where the system has nobody there is no such client.
+            Err(error) => assert!(matches!(error, TlsConfigError::PlatformRoots(_))),
+        }
+    }
+}
+
+#[test]
+fn trust_can_be_added_up() {
+    let [one, other] = ["One", "Other"].map(Authority::new);
+    let both = one.roots().and(&other.roots());
+    assert_eq!(both.len(), 2);
+    for authority in [one, other] {
+        let server = TlsServer::builder().identity(authority.issue(["localhost"]).identity());
+        Pair::shaken(TlsClient::builder().roots(&both), server).expect_talk();
+    }
+}
+
+/// The name that is checked is the host of the place, with or without brackets.
+#[test]
+fn who_a_server_should_be_is_said_by_where_it_is() {
+    let made = authority().issue(["::1", "127.0.0.1"]).identity();
+    let server = TlsServer::builder().identity(made).build().unwrap();
+    let client = client().build().unwrap();
+    for place in ["[::1]:8443", "127.0.0.1:8443", "127.0.0.2:8443"] {
+        let mut reactor = MemoryReactor::new();
+        let listening = server.endpoint(place).unwrap();
+        reactor
+            .net()
+            .listen(listening, factory(|_| Talker(Log::default())))
+            .unwrap();
+        reactor.join();
+        let connecting = client.endpoint(place).unwrap();
+        let connecting = reactor.net().connect(connecting, Talker(Log::default()));
+        reactor.settle();
+        let is_fine = connecting.try_take().unwrap().is_ok();
+        assert_eq!(is_fine, place != "127.0.0.2:8443", "{place}");
+        reactor.advance(Duration::from_secs(1));
     }
 }
 

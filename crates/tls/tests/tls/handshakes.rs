@@ -71,6 +71,13 @@ fn application_protocols_are_agreed_upon() {
             pair.server.connection().tls().unwrap().alpn(),
             Some(&b"h2"[..])
         );
+        // Of several the one that the server likes best.
+        let offers = client().alpn(["http/1.1", "h2"]);
+        let pair = Pair::shaken(offers, server().alpn(["h2", "http/1.1"]));
+        assert_eq!(
+            pair.client.connection().tls().unwrap().alpn(),
+            Some(&b"h2"[..])
+        );
         let pair = Pair::shaken(client(), server().alpn(["h2"]));
         assert_eq!(pair.server.connection().tls().unwrap().alpn(), None);
         let mut pair = Pair::new(client().alpn(["imap"]), server().alpn(["h2"]));
@@ -150,8 +157,14 @@ fn those_who_know_each_other_shake_hands_faster() {
         };
         assert!(!resumed(&tls));
         assert!(resumed(&tls));
-        // To the client it is the same server; it has forgotten.
+        // To the client it is the same server; it has forgotten, and gives nothing to remember.
         assert!(!resumed(&forgetful));
+        let fresh = client().only(version).build().unwrap();
+        for _ in 0..3 {
+            let mut pair = Pair::of(&fresh, &forgetful);
+            pair.run();
+            assert!(!pair.client.connection().tls().unwrap().is_resumed());
+        }
         let second = client().only(version).without_resumption().build().unwrap();
         for _ in 0..2 {
             let mut pair = Pair::of(&second, &tls);

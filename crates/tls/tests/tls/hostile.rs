@@ -12,9 +12,9 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection};
 use torsade_core::{Disconnect, Factory, Limits, Peer, Protocol, TlsFailure, Transport};
 use torsade_testing::{MemoryReactor, StringTransport};
-use torsade_tls::{TlsEnd, TlsExt, TlsServer, TlsVersion};
+use torsade_tls::{TlsEnd, TlsServer, TlsVersion};
 
-use crate::support::{Log, Pair, Talker, VERSIONS, authority, client, server};
+use crate::support::{Log, Talker, VERSIONS, authority, client, server};
 
 /// A server, and a client that is in the test's hands: bytes are changed under way.
 fn victim(tls: &TlsServer) -> (StringTransport<Talker>, Log) {
@@ -300,9 +300,9 @@ fn a_greeting_that_never_ends_is_refused() {
     while victim.lost().is_none() {
         victim.feed([22, 3, 1, 0, 1, 0]);
         fed += 6;
-        assert!(fed < 512 * 1024, "it takes and takes");
+        assert!(fed < 300 * 1024, "it takes and takes");
     }
-    expect_broken(&victim);
+    assert_eq!(expect_broken(&victim), "a message in too many pieces");
 }
 
 /// The `R` of `openssl s_client`: a greeting within an open connection of TLS 1.2.
@@ -402,61 +402,5 @@ impl Stalled {
             transport.write([3]);
             me.drip(transport);
         });
-    }
-}
-
-#[test]
-fn a_peer_that_does_not_read_pauses_the_writer() {
-    for version in VERSIONS {
-        let mut pair = Pair::shaken(client().only(version), server());
-        pair.server.set_window(10_000);
-        let connection = pair.server.connection().clone();
-        let mut written = 0;
-        while connection.wants_output() {
-            connection.write([7; 1000]);
-            written += 1000;
-        }
-        assert!(written < 200_000, "{written}");
-        assert_eq!(pair.server.lost(), None);
-        assert_eq!(pair.at_server.notes(), ["made", "pause"]);
-        pair.server.set_window(usize::MAX);
-        pair.run();
-        assert_eq!(pair.at_client.received().len(), written);
-        assert_eq!(pair.at_server.notes(), ["made", "pause", "resume"]);
-    }
-}
-
-/// What is encrypted and waits is a few records, however much was written.
-#[test]
-fn ciphertext_does_not_pile_up() {
-    let mut pair = Pair::shaken(client(), server());
-    pair.server.set_window(1000);
-    pair.server.connection().write(vec![7; 10_000_000]);
-    assert!(pair.server.connection().buffered() >= 9_900_000);
-    pair.server.set_window(usize::MAX);
-    pair.run();
-    assert_eq!(pair.at_client.received().len(), 10_000_000);
-    assert_eq!(pair.server.connection().buffered(), 0);
-}
-
-/// All that a callback wrote is one record.
-#[test]
-fn what_is_written_together_is_one_record() {
-    for version in VERSIONS {
-        let mut pair = Pair::shaken(client().only(version), server());
-        pair.server.with_protocol(|_, transport| {
-            for _ in 0..100 {
-                transport.write("a word, ");
-            }
-        });
-        let sent = pair.server.take_sent();
-        assert_eq!(sent[0], 23);
-        assert_eq!(
-            usize::from(u16::from_be_bytes([sent[3], sent[4]])) + 5,
-            sent.len()
-        );
-        pair.client.feed(sent);
-        assert_eq!(pair.at_client.received().len(), 800);
-        assert!(pair.server.connection().tls().is_some());
     }
 }

@@ -6,5 +6,8 @@ mod certificates;
 mod ends;
 mod handshakes;
 mod hostile;
+mod keys;
+mod output;
+mod simulated;
 mod start;
 mod support;

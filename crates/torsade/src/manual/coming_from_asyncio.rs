@@ -186,12 +186,13 @@
 //! | `Server.sockets` | [`address`](crate::Listener::address) | |
 //! | `start_serving`, `serve_forever` | [`listen`](crate::Net::listen) | it serves from the start |
 //! | `start_tls` | [`start_tls`](crate::tls::TlsExt::start_tls) | [`tls`](super::tls) |
-//! | `add_signal_handler`, `remove_signal_handler` | [`stop_on_signals`](crate::Reactor::stop_on_signals) | for a stop; others come later |
+//! | `add_signal_handler`, `remove_signal_handler` | [`on_signal`](crate::Net::on_signal), [`SignalWatch::remove`](crate::SignalWatch::remove) | several may hear one; for a stop there is [`stop_on_signals`](crate::Reactor::stop_on_signals) |
 //! | `add_reader` | [`add_reader`](crate::Watcher::add_reader) | [of a duplicate](super::differences#descriptors-of-others-are-duplicated) |
 //! | `add_writer` | [`add_writer`](crate::Watcher::add_writer) | |
 //! | `remove_reader`, `remove_writer` | [`remove`](crate::Watch::remove) | or drop the `Watch` |
 //! | `set_exception_handler`, `get_exception_handler`, `call_exception_handler`, `default_exception_handler` | [`set_sink`](crate::deferred::report::set_sink) | for Deferreds; panics of callbacks go to the log |
 //! | `set_debug`, `get_debug` | never: where a Deferred or a timer was made is always known | |
+//! | `slow_callback_duration` | [`Limits::slow_callback`](crate::Limits) | off unless set; names the callback |
 //! | `create_datagram_endpoint` | [`bind`](crate::Net::bind), [`bind_with`](crate::Net::bind_with) | |
 //! | `create_unix_server` | [`UnixListen`](crate::UnixListen) | an address for `listen`; [a dead one is replaced if you say so](super::differences#a-dead-socket-is-found-out-by-asking-it) |
 //! | `create_unix_connection` | [`UnixAddress`](crate::UnixAddress) | an address for `connect` |

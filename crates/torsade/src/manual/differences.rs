@@ -408,7 +408,19 @@
 //! accepts in vain the listener leaves the poller for a second, and the log has one line for it,
 //! so that a shortage costs neither the processor nor the disk.
 //!
+//! ## Every IPv6 address is not every IPv4 address
+//! Twisted leaves that to the system, and on Linux a listener at `::` takes both. Here it takes IPv6
+//! alone wherever it runs, as asyncio's do, so that `0.0.0.0` and `[::]` can be listened on side by
+//! side; [`only_v6(false)`](crate::Endpoint::only_v6) is for one listener that takes both, and whoever
+//! comes to that by IPv4 is told with an IPv4 address.
+//!
 //! # Unix sockets
+//!
+//! ## A full queue is waited for
+//! Where a listener's queue is full, a connect to it fails at once on Linux (`EAGAIN`). Twisted tries
+//! again in every turn until it works, which keeps a processor busy; Node's and Go's connects fail.
+//! Here it is tried again after 1 ms, 2 ms and so on up to 64 ms, within the connect's own time, as
+//! TCP would do by itself. Systems other than Linux say "refused", which is believed.
 //!
 //! ## The umask says who may connect
 //! `listenUNIX` lets everybody connect, by a mode of 0666 that it sets when the socket is there
@@ -524,7 +536,9 @@
 //! ## Signals are left alone until you ask
 //! (R62) Twisted takes SIGINT and SIGTERM when it runs and does not give them back. Here nothing
 //! is installed until [`stop_on_signals`](crate::Reactor::stop_on_signals): then a signal begins a
-//! stop in the usual way, and a second one aborts what still takes its time.
+//! stop in the usual way, and a second one aborts what still takes its time. Other signals are
+//! heard with [`on_signal`](crate::Net::on_signal), by as many as want to; asyncio has one handler
+//! for each, which the next one replaces.
 //!
 //! # Deferreds
 //!
@@ -605,7 +619,15 @@
 //! (R87) The syntax and the escapes are Twisted's. An argument that means nothing, or that is given
 //! twice, is an error here, and so is a prefix that no plug-in brings; plug-ins belong to a value,
 //! [`Endpoints`](crate::service::Endpoints), and not to what is installed. `tcp:` clients take names
-//! and addresses of both kinds.
+//! and addresses of both kinds. `interface=` is every IPv4 address where it is left out, for `tls:`,
+//! too. `unix:` leaves the mode of its file to the umask, and its `lockfile=1`, which is the default,
+//! makes no file.
+//!
+//! `ssl:` clients check the name and the chain as `tls:` clients do, where Twisted's check nothing
+//! unless they are given `hostname=` and `caCertsDir=`; `verify=no` is how not to. `privateKey=` of
+//! an `ssl:` server has no default. `dhParameters=` is refused, and so is an `sslmethod=` of a version
+//! older than TLS 1.2. The folder of a `tls:` server is read once. A PROXY header in front of TLS
+//! needs `endpoint=`, see [`endpoints`](crate::service::endpoints), and servers have that, too.
 //!
 //! ## A client service counts what was steady
 //! (R88) [`ClientService`](crate::service::ClientService) has `ClientService`'s states. It begins

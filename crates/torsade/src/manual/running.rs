@@ -298,6 +298,30 @@
 //! # fn main() {}
 //! ```
 //!
+//! # Signals
+//! To a stop at Ctrl-C or SIGTERM a program asks for
+//! [`stop_on_signals`](crate::Reactor::stop_on_signals). Other signals are events like any other:
+//! ```
+//! use torsade::testing::MemoryReactor;
+//! use torsade::{Net, Signal, SignalWatch};
+//!
+//! /// Reads its configuration again when it is sent a hangup.
+//! fn reload_on_hangup(net: &Net) -> std::io::Result<SignalWatch> {
+//!     net.on_signal(Signal::Hup, |net| {
+//!         println!("reading the configuration again");
+//!         # net.stop();
+//!     })
+//! }
+//!
+//! let reactor = MemoryReactor::new(); // a test of it needs no signal
+//! let watch = reload_on_hangup(reactor.net())?;
+//! assert!(reactor.raise(Signal::Hup));
+//! # assert!(reactor.has_stopped());
+//! drop(watch); // heard no more
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//! The callback is no signal handler: it runs in a turn, and may do whatever callbacks may.
+//!
 //! # Bounds
 //! Every bound is a field of [`Limits`](crate::Limits) with a default, given to the builder. The
 //! one to set for a server is [`max_connections`](crate::Limits::max_connections): by default only
@@ -318,6 +342,31 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //! How near a server is to them is said by [`Reactor::counters`](crate::Reactor::counters).
+//!
+//! # What it is doing
+//! [`Net::netstat`](crate::Net::netstat) lists everything that is open: listeners, ports, connects
+//! under way, and each connection with its state, its protocol, its bytes and what it waits for.
+//! It prints as a table, so a server that shows it to its operator has a line or two for that:
+//! ```
+//! use torsade::{Protocol, Transport};
+//!
+//! struct Status;
+//! impl Protocol for Status {
+//!     fn connection_made(&mut self, transport: &Transport<Self>) {
+//!         let listing = transport.net().netstat();
+//!         transport.then(listing, |_, transport, listing| {
+//!             transport.write(listing.map_or_else(|_| String::new(), |listing| listing.to_string()));
+//!             transport.close();
+//!         });
+//!     }
+//!     fn data_received(&mut self, _: &Transport<Self>, _: &[u8]) {}
+//! }
+//! # let mut t = torsade::testing::StringTransport::serve(Status);
+//! # assert!(String::from_utf8(t.take_sent()).unwrap().contains("Status"));
+//! ```
+//! And [`Limits::slow_callback`](crate::Limits::slow_callback) has every callback timed: one that
+//! takes longer is named in the log, with its connection and protocol or with the line that asked
+//! for it, and counted.
 //!
 //! # As a guest
 //! A program that has a loop already, of a GUI or a game, takes turns instead of running:
@@ -364,6 +413,7 @@
 //!
 //! # Pitfalls
 //! **Blocking in a callback.** A callback that sleeps, reads a file from a slow disk or asks a
-//! blocking database holds up every connection of its reactor. Use a thread and a `Remote`.
+//! blocking database holds up every connection of its reactor. Use a thread and a `Remote`. Which
+//! callback it is, [the log can tell](#what-it-is-doing).
 //!
 //! **`panic = "abort"`** in the profile turns a panic in one callback into the end of the process.

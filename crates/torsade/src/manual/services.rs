@@ -24,6 +24,22 @@
 //! );
 //! # Ok::<(), torsade::service::TextError>(())
 //! ```
+//! With the feature `tls` a setting can ask for TLS as well, on both sides. A client checks who it
+//! talks to, and what is wrong with a file is told with its place in the text:
+//! ```
+//! # #[cfg(feature = "tls")] {
+//! use torsade::service::{client, server};
+//!
+//! let there = client("tls:example.org:443:timeout=5:trustRoots=/etc/ours/roots");
+//! # let wrong = there.unwrap_err();
+//! # assert_eq!(wrong.position(), 42);
+//! let wrong = server("ssl:443:privateKey=/nowhere/key.pem:certKey=/nowhere/cert.pem").unwrap_err();
+//! assert!(wrong.to_string().starts_with("`certKey` cannot be used: "));
+//! # }
+//! ```
+//! [`endpoints`](crate::service::endpoints) lists what these take, and `systemd:`, which is a socket
+//! that the service manager made.
+//!
 //! A colon or a backslash inside of an argument has a backslash in front of it
 //! ([`quote`](crate::service::quote) puts it there): `tcp:host=\\:\\:1:port=80`. All there is to say
 //! is in the table of [`Endpoints`](crate::service::Endpoints), and that is where a program adds

@@ -195,7 +195,7 @@
 //! | `bindAddress` | [`bind`](crate::Endpoint::bind) | |
 //! | `IReactorCore.resolve`, `IHostnameResolver.resolveHostName`, `nameResolver` | [`resolve`](crate::Net::resolve) | both families |
 //! | `installNameResolver`, `installResolver` | [`set_resolver`](crate::Net::set_resolver) | |
-//! | `backlog` | [`backlog`](crate::Limits::backlog) | |
+//! | `backlog` | [`Limits::backlog`](crate::Limits::backlog), [`Endpoint::backlog`](crate::Endpoint::backlog) | of all listeners, of one |
 //! | `adoptStreamPort`, `adoptStreamConnection` | [`Adopted`](crate::Adopted) | an address for `listen` or `connect`; [not a duplicate](super::differences#an-adopted-socket-is-given-away) |
 //! | `makeBinding` | later: an address to connect from | |
 //!

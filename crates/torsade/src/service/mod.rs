@@ -2,6 +2,10 @@
 //!
 //! [`manual::services`](crate::manual::services) teaches it.
 
+mod endpoints;
+#[cfg(feature = "tls")]
+mod tls;
+
 use std::fmt;
 use std::process::{ExitCode, Termination};
 
@@ -9,6 +13,7 @@ use torsade_core::Net;
 use torsade_deferred::{Deferred, Failure};
 use torsade_reactor::Reactor;
 
+pub use self::endpoints::{client, endpoints, server};
 pub use torsade_service::*;
 
 /// Runs a whole program: what `main` returns when this is all it does.
