@@ -1,8 +1,10 @@
 //! A chat room. Whoever connects is asked for a name and hears what the others say.
 //!
-//! Run `cargo run --bin chat`, then `nc 127.0.0.1 8007` in two other terminals. `/quit` leaves,
-//! Ctrl-C in the first terminal ends the server.
+//! Run `cargo run --bin chat`, then `cargo run --bin chat client` in two other terminals. `/quit`
+//! leaves, Ctrl-C in the first terminal ends the server. An address may follow in either case.
 #![forbid(unsafe_code)]
+
+mod terminal;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -75,9 +77,16 @@ impl LineProtocol for Member {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     env_logger::init();
-    let address = std::env::args().nth(1);
-    let address = address.as_deref().unwrap_or("127.0.0.1:8007");
+    let mut arguments = std::env::args().skip(1).peekable();
+    let is_client = arguments.next_if(|it| it == "client").is_some();
+    let address = arguments.next();
+    let address = address.unwrap_or_else(|| "127.0.0.1:8007".to_owned());
     let mut reactor = Reactor::new()?;
+    if is_client {
+        terminal::talk(reactor.net(), address);
+        reactor.stop_on_signals()?;
+        return Ok(reactor.run()?);
+    }
     let room = Room::default();
     let listener = reactor
         .net()

@@ -2,23 +2,25 @@
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "that is how a test fails")]
 
+use std::cell::RefCell;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::rc::Rc;
 
-use torsade_core::{DatagramProtocol, DatagramTransport};
+use torsade_core::{DatagramProtocol, DatagramTransport, UnixAddress};
 use torsade_deferred::{Deferred, Resolver};
 use torsade_reactor::{Driver, Reactor};
 use torsade_tests::twisted;
 
 const COUNT: usize = 300;
-const DRIVERS: [Driver; 2] = [
+const DRIVERS: &[Driver] = &[
     Driver::Polling,
     #[cfg(target_os = "linux")]
     Driver::Epoll,
-    #[cfg(not(target_os = "linux"))]
-    Driver::Polling,
+    #[cfg(target_os = "linux")]
+    Driver::IoUring,
 ];
 
 /// Answers in reverse order.
@@ -111,7 +113,7 @@ fn python_answers_what_we_ask() {
             let said = peer.0.stdout.take().unwrap();
             BufReader::new(said).read_line(&mut line).unwrap();
             let peer = SocketAddr::from(([127, 0, 0, 1], line.trim().parse().unwrap()));
-            let mut reactor = Reactor::builder().driver(driver).build().unwrap();
+            let mut reactor = Reactor::builder().driver(*driver).build().unwrap();
             let (over, answered) = Deferred::new();
             let ask = Ask {
                 peer,
@@ -128,7 +130,7 @@ fn python_answers_what_we_ask() {
 fn we_answer_what_python_asks() {
     for (name, python) in pythons() {
         for driver in DRIVERS {
-            let mut reactor = Reactor::builder().driver(driver).build().unwrap();
+            let mut reactor = Reactor::builder().driver(*driver).build().unwrap();
             let port = reactor.net().bind("127.0.0.1:0", Reverse).unwrap();
             let mut command = Command::new(&python);
             command.arg(twisted::script("datagrams.py"));
@@ -166,4 +168,101 @@ fn we_answer_socat() {
     });
     reactor.run().unwrap();
     assert_eq!(&reader.join().unwrap(), b"hello");
+}
+
+/// The same for Unix sockets.
+impl DatagramProtocol<UnixAddress> for Reverse {
+    fn datagram_received(
+        &mut self,
+        transport: &DatagramTransport<Self, UnixAddress>,
+        data: &[u8],
+        from: &UnixAddress,
+    ) {
+        let answer: Vec<u8> = data.iter().rev().copied().collect();
+        transport.send_to(answer, from);
+    }
+}
+
+/// Notes the first that it hears, and stops.
+struct First(Rc<RefCell<Vec<u8>>>);
+impl DatagramProtocol<UnixAddress> for First {
+    fn datagram_received(
+        &mut self,
+        transport: &DatagramTransport<Self, UnixAddress>,
+        data: &[u8],
+        _: &UnixAddress,
+    ) {
+        self.0.borrow_mut().extend_from_slice(data);
+        transport.net().stop();
+    }
+}
+
+/// A folder of its own, which goes with this.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("torsade-{name}-{}", std::process::id()));
+        std::fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn we_answer_socat_at_a_unix_socket() {
+    if Command::new("socat").arg("-V").output().is_err() {
+        return skip("socat is missing");
+    }
+    for driver in DRIVERS {
+        let folder = Folder::new("answers");
+        let mut reactor = Reactor::builder().driver(*driver).build().unwrap();
+        let here = folder.0.join("here");
+        reactor.net().bind_unix(&*here, Reverse).unwrap();
+        let there = folder.0.join("there");
+        let to = format!("UNIX-SENDTO:{},bind={}", here.display(), there.display());
+        let mut peer = Peer::start(Command::new("socat").args(["-", &to]));
+        peer.0.stdin.as_mut().unwrap().write_all(b"olleh").unwrap();
+        let (mut said, remote) = (peer.0.stdout.take().unwrap(), reactor.remote());
+        let reader = std::thread::spawn(move || {
+            let mut text = [0; 5];
+            said.read_exact(&mut text).unwrap();
+            remote.post(|net| net.stop()).unwrap();
+            text
+        });
+        reactor.run().unwrap();
+        assert_eq!(&reader.join().unwrap(), b"hello");
+    }
+}
+
+#[test]
+fn socat_answers_us_at_a_unix_socket() {
+    if Command::new("socat").arg("-V").output().is_err() {
+        return skip("socat is missing");
+    }
+    for driver in DRIVERS {
+        let folder = Folder::new("asks");
+        let there = folder.0.join("there");
+        let at = format!("UNIX-RECVFROM:{}", there.display());
+        let _peer = Peer::start(Command::new("socat").args([&at, "EXEC:cat"]));
+        let mut reactor = Reactor::builder().driver(*driver).build().unwrap();
+        let heard = Rc::default();
+        let first = First(Rc::clone(&heard));
+        let port = reactor.net().bind_unix(folder.0.join("here"), first);
+        let port = port.unwrap();
+        // It takes a while until somebody is there.
+        while port.connect(UnixAddress::path(&*there)).is_err() {
+            reactor
+                .turn(Some(std::time::Duration::from_millis(1)))
+                .unwrap();
+        }
+        port.write("hello");
+        reactor.run().unwrap();
+        assert_eq!(&*heard.borrow(), b"hello");
+    }
 }

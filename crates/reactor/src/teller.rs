@@ -156,8 +156,8 @@ impl<P: Poller> Teller<P> {
             return 0;
         }
         match self.system.host.ports.receive(port, &mut self.receiver) {
-            Ok(bytes) => {
-                let arrived = self.receiver.arrived();
+            Ok((bytes, family)) => {
+                let arrived = self.receiver.arrived(family);
                 self.engine.datagrams(&mut self.system, port, arrived);
                 bytes
             }

@@ -1,23 +1,26 @@
 //! Endpoints as text: Twisted's syntax, errors that point, round trips, any text at all.
 #![expect(clippy::unwrap_used, reason = "that is how a test fails")]
 
+use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 use std::time::Duration;
 
 use proptest::prelude::*;
 use torsade_core::{
-    Address, ChildFd, Endpoint, EndpointError, ListenOptions, ToEndpoint, UnixAddress,
+    Address, ChildFd, Endpoint, EndpointError, ListenOptions, Place, Protocol, Stdio, ToEndpoint,
+    Transport, UnixAddress,
 };
 
 #[cfg(unix)]
-use torsade_core::{Adopted, Place};
+use torsade_core::Adopted;
 #[cfg(unix)]
 use torsade_service::PassedSocket;
 use torsade_service::{
     Endpoints, ProcessClientEndpoint, TcpClientEndpoint, TcpServerEndpoint, TextFault,
     UnixClientEndpoint, UnixServerEndpoint, client, quote, server,
 };
+use torsade_testing::MemoryReactor;
 
 fn shown(endpoint: &Endpoint) -> Vec<String> {
     let addresses = endpoint.places().iter();
@@ -102,7 +105,17 @@ fn options_of_listeners_are_asked_for() {
     let unix = asked("unix:/run/a:mode=0660:backlog=5:lockfile=0");
     assert_eq!((unix.mode, unix.backlog), (Some(0o660), Some(5)));
     assert!(!unix.replace_stale);
-    assert!(asked("unix:/run/a:lockfile=true").replace_stale);
+    for said in ["1", "yes", "true"] {
+        assert!(asked(&format!("unix:a:lockfile={said}")).replace_stale);
+    }
+    for said in ["0", "no", "false"] {
+        assert!(!asked(&format!("unix:a:lockfile={said}")).replace_stale);
+    }
+    // Nothing is said that means nothing.
+    let four = TcpServerEndpoint::new(1).only_v6(false);
+    assert_eq!(four.to_string(), "tcp:1");
+    let mode = UnixServerEndpoint::new("a").mode(0o170_660);
+    assert_eq!(mode.to_string(), "unix:a:mode=660");
     for (text, part) in [
         ("tcp:80:backlog=-1", "-1"),
         ("tcp6:80:v6only=2", "2"),
@@ -112,10 +125,46 @@ fn options_of_listeners_are_asked_for() {
         ("unix:a:mode=", ""),
         ("unix:a:mode=10000", "10000"),
         ("unix:a:lockfile=maybe", "maybe"),
+        ("unix:@", "@"),
+        ("unix::mode=660", ""),
         ("unix:a:backlog=x", "x"),
     ] {
         assert_eq!(wrong(text).1, part, "{text}");
     }
+}
+
+struct Quiet;
+
+impl Protocol for Quiet {
+    fn data_received(&mut self, _: &Transport<Self>, _: &[u8]) {}
+}
+
+#[test]
+fn what_a_clients_text_says_is_done() {
+    let mut reactor = MemoryReactor::new();
+    let there = client("tcp:localhost:80:timeout=0.5").unwrap();
+    let slow = reactor.net().connect(there, Quiet);
+    reactor.advance(Duration::from_millis(500));
+    assert!(slow.try_take().unwrap().is_err());
+
+    // From an IPv4 address, nobody goes to the other one of localhost's.
+    let there = client("tcp:localhost:80:bindAddress=127.0.0.1").unwrap();
+    let bound = reactor.net().connect(there, Quiet);
+    reactor.next_connect().fail(ErrorKind::ConnectionRefused);
+    assert!(bound.try_take().unwrap().is_err());
+
+    for (version, start) in [
+        ("", &b"\r\n\r\n\0\r\nQUIT\n"[..]),
+        ("version=2:", b"\r\n\r\n\0\r\nQUIT\n"),
+        ("version=1:", b"PROXY TCP4 127.0.0.1 127.0.0.1 "),
+    ] {
+        let there = client(&format!("haproxy:{version}tcp:127.0.0.1:80")).unwrap();
+        let _connecting = reactor.net().connect(there, Quiet);
+        let mut far = reactor.next_connect().succeed();
+        assert!(far.take_sent().starts_with(start), "{version}");
+    }
+    let error = client("haproxy:version=3:tcp:127.0.0.1:80").unwrap_err();
+    assert_eq!(error.position(), 16);
 }
 
 #[cfg(unix)]
@@ -244,8 +293,22 @@ fn errors_say_what_and_point_at_it() {
 }
 
 #[test]
+fn the_standard_streams_have_no_arguments() {
+    for parse in [server, client] {
+        let streams = parse("stdio:").unwrap();
+        assert_eq!(streams.places(), [Place::from(Stdio)]);
+        assert_eq!(streams.places()[0].to_string(), "stdio:");
+        assert_eq!(
+            parse("stdio:8007").unwrap_err().fault(),
+            &TextFault::Surplus
+        );
+        assert_eq!(parse("stdio:8007").unwrap_err().position(), 6);
+    }
+}
+
+#[test]
 fn what_is_known_but_not_there_is_told_from_what_is_unknown() {
-    for prefix in ["tls", "ssl", "systemd", "fd", "stdio"] {
+    for prefix in ["tls", "ssl", "systemd", "fd"] {
         let text = format!("{prefix}:");
         let fault = server(&text).unwrap_err().fault().clone();
         assert!(matches!(fault, TextFault::NotSupported { .. }), "{prefix}");

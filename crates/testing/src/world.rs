@@ -357,7 +357,7 @@ impl World {
         }
         let taken = socket.take(limits.turn_datagrams.max(1));
         let arrived = taken.iter().map(|(from, data)| Arrived {
-            from,
+            from: from.clone(),
             data: &data[..data.len().min(limits.datagram)],
             whole: (data.len() > limits.datagram).then_some(data.len()),
         });

@@ -1,5 +1,6 @@
 use std::io::Read;
 use std::net::{Shutdown, UdpSocket};
+use std::process::Command;
 use std::time::Duration;
 
 use crate::program::{Program, hear, hear_all, say};
@@ -84,6 +85,39 @@ fn chat() {
     assert_eq!(hear(&mut ann), "* bob left\r\n");
     assert_eq!(hear(&mut bob), "");
     program.interrupt();
+}
+
+/// Clients in a pipeline: what is typed comes from a program, what is shown goes to one.
+#[test]
+fn stdio_clients() {
+    let client = env!("CARGO_BIN_EXE_stdio_client");
+    let server = Program::start(env!("CARGO_BIN_EXE_line_echo"));
+    let heard = shell(&format!(
+        "printf 'one\\ntwo\\n' | {client} {} | wc -l",
+        server.address
+    ));
+    assert_eq!(heard.trim(), "2");
+    server.interrupt();
+
+    let path = env!("CARGO_BIN_EXE_chat");
+    let room = Program::start(path);
+    let said = format!(
+        "printf 'ann\\nhello\\n/quit\\n' | {path} client {}",
+        room.address
+    );
+    assert_eq!(shell(&said), "your name?\r\n* with you: \r\n");
+    room.interrupt();
+    let nobody = shell(&format!("{client} 127.0.0.1:1 2>&1 < /dev/null"));
+    assert!(
+        nobody.contains("cannot connect to 127.0.0.1:1: "),
+        "{nobody}"
+    );
+}
+
+fn shell(script: &str) -> String {
+    let output = Command::new("sh").args(["-c", script]).output();
+    let output = output.expect("there is a shell");
+    String::from_utf8(output.stdout).expect("it is text")
 }
 
 #[test]

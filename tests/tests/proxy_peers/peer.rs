@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use torsade::service::quote;
@@ -163,8 +163,9 @@ pub(crate) fn free_port() -> u16 {
 
 /// Connect to a program that may not listen yet. The bound is on patience, not on speed.
 pub(crate) fn reach(port: u16) -> TcpStream {
-    const SHORTLY: Duration = Duration::from_millis(2);
-    for _ in 0..10_000 {
+    const PATIENCE: Duration = Duration::from_secs(30);
+    let begun = Instant::now();
+    while begun.elapsed() < PATIENCE {
         match TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], port))) {
             Ok(stream) => {
                 stream
@@ -175,7 +176,7 @@ pub(crate) fn reach(port: u16) -> TcpStream {
             Err(error) if error.kind() == ErrorKind::ConnectionRefused => {}
             Err(error) => panic!("port {port}: {error}"),
         }
-        std::thread::sleep(SHORTLY);
+        std::thread::yield_now();
     }
     panic!("nobody listens at port {port}");
 }

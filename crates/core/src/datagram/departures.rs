@@ -6,10 +6,10 @@ use super::DatagramError;
 use crate::Address;
 
 /// A datagram that came, as a driver tells it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Arrived<'a> {
     /// Who sent it: of the family of the port's own address.
-    pub from: &'a Address,
+    pub from: Address,
     /// What there is of it.
     pub data: &'a [u8],
     /// How long it was, if it was longer than that.

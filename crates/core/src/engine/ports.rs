@@ -120,17 +120,17 @@ impl<S> Engine<S> {
     fn take_datagram(port: &Rc<Port>, one: Arrived<'_>) {
         if let Some(length) = one.whole {
             port.enqueue(Queued::Error(DatagramError::Truncated {
-                from: one.from.clone(),
+                from: one.from,
                 length,
                 received: one.data.into(),
             }));
         } else if port.takes_facts() && port.inbox.borrow().is_empty() {
             port.callback("datagram_received", |talk, port| {
-                talk.datagram(port, one.data, one.from);
+                talk.datagram(port, one.data, &one.from);
             });
         } else {
             let mut inbox = port.inbox.borrow_mut();
-            inbox.push_back((one.from.clone(), one.data.into()));
+            inbox.push_back((one.from, one.data.into()));
         }
     }
 

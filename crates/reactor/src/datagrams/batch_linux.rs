@@ -18,6 +18,7 @@ use socket2::Socket;
 use torsade_core::driver::{Arrived, Departures};
 use torsade_core::{Address, Limits};
 
+pub(crate) use super::name_linux::Family;
 use super::name_linux::{self as name, Name};
 
 /// Messages handed to the kernel at once.
@@ -36,16 +37,10 @@ pub(crate) struct Receiver {
     stride: usize,
     places: usize,
     asks: Asks,
+    /// Each names its place and its name once and for all.
     heads: Box<Heads>,
-    arrived: Vec<Received>,
-}
-
-#[derive(Debug)]
-struct Received {
-    place: usize,
-    from: Address,
-    length: usize,
-    whole: Option<usize>,
+    /// How many places the last receive has filled.
+    came: usize,
 }
 
 /// How many datagrams to ask for: as many as came lately, and some more.
@@ -129,38 +124,69 @@ impl Receiver {
             places: limits.turn_datagrams.clamp(1, MOST),
             asks: Asks::BEGIN,
             heads: Box::default(),
-            arrived: Vec::new(),
+            came: 0,
         }
     }
 
-    /// Receive what there is, as many as fit, for the port at `local`. Returns how many bytes that
-    /// is.
-    pub(crate) fn receive(&mut self, socket: &Socket, local: &Address) -> io::Result<usize> {
-        self.arrived.clear();
+    /// Receive what there is, as many as fit. Returns how many bytes that is.
+    pub(crate) fn receive(&mut self, socket: &Socket) -> io::Result<usize> {
+        self.came = 0;
         if self.room.is_empty() {
-            self.room = vec![0; self.stride * self.places];
+            self.make_room();
         }
-        if self.asks.datagrams == 1 {
-            return self.receive_one(socket, local);
-        }
-        let count = self.fill(socket)?;
-        self.asks.came(count, self.places);
-        let mut bytes = 0;
-        for place in 0..count {
-            let head = &self.heads.heads[place];
-            bytes += self.note(
-                place,
-                head.msg_len as usize,
-                head.msg_hdr.msg_namelen,
-                local,
-            );
-        }
-        Ok(bytes)
+        self.came = match self.asks.datagrams {
+            1 => self.receive_one(socket)?,
+            _ => self.receive_several(socket)?,
+        };
+        self.asks.came(self.came, self.places);
+        let heads = self.heads.heads[..self.came].iter();
+        Ok(heads.map(|it| self.most.min(it.msg_len as usize)).sum())
     }
 
-    fn receive_one(&mut self, socket: &Socket, local: &Address) -> io::Result<usize> {
-        let mut length = size_of::<Name>() as socklen_t;
-        // SAFETY: the first place has so much room, and the name as much as is said; both outlive
+    /// What has come, to a port of this family.
+    pub(crate) fn arrived(&self, family: Family) -> impl Iterator<Item = Arrived<'_>> {
+        (0..self.came).filter_map(move |place| self.in_place(place, family))
+    }
+
+    #[inline(always)]
+    fn in_place(&self, place: usize, family: Family) -> Option<Arrived<'_>> {
+        let head = &self.heads.heads[place];
+        let whole = head.msg_len as usize;
+        let length = whole.min(self.most);
+        Some(Arrived {
+            // What has no address is of nobody whom an answer could reach.
+            from: name::read(&self.heads.names[place], head.msg_hdr.msg_namelen, family)?,
+            data: &self.room[place * self.stride..][..length],
+            whole: (whole > length).then_some(whole),
+        })
+    }
+
+    #[cold]
+    fn make_room(&mut self) {
+        self.room = vec![0; self.stride * self.places];
+        let Heads {
+            names,
+            pieces,
+            heads,
+        } = &mut *self.heads;
+        for (place, room) in self.room.chunks_exact_mut(self.stride).enumerate() {
+            pieces[place] = iovec {
+                iov_base: room.as_mut_ptr().cast(),
+                iov_len: self.most,
+            };
+            let head = &mut heads[place].msg_hdr;
+            head.msg_name = (&raw mut names[place]).cast();
+            head.msg_namelen = NAME;
+            head.msg_iov = &raw mut pieces[place];
+            head.msg_iovlen = 1;
+        }
+    }
+
+    /// Into the first place, as the call for several would.
+    fn receive_one(&mut self, socket: &Socket) -> io::Result<usize> {
+        let head = &mut self.heads.heads[0];
+        head.msg_hdr.msg_namelen = NAME;
+        // SAFETY: the first place has so much room, and its name as much as is said; both outlive
         // the call, and nothing else refers to them meanwhile.
         let whole = unsafe {
             libc::recvfrom(
@@ -168,42 +194,28 @@ impl Receiver {
                 self.room.as_mut_ptr().cast(),
                 self.most,
                 RECEIVE,
-                (&raw mut self.heads.names[0]).cast(),
-                &raw mut length,
+                head.msg_hdr.msg_name.cast(),
+                &raw mut head.msg_hdr.msg_namelen,
             )
         };
-        let whole = usize::try_from(whole).map_err(|_| io::Error::last_os_error())?;
-        self.asks.came(1, self.places);
-        Ok(self.note(0, whole, length, local))
+        head.msg_len = c_uint::try_from(whole).map_err(|_| io::Error::last_os_error())?;
+        Ok(1)
     }
 
-    /// Ask for several. Returns how many came.
-    fn fill(&mut self, socket: &Socket) -> io::Result<usize> {
+    fn receive_several(&mut self, socket: &Socket) -> io::Result<usize> {
         let asks = self.asks.datagrams;
-        let Heads {
-            names,
-            pieces,
-            heads,
-        } = &mut *self.heads;
-        let places = self.room.chunks_mut(self.stride).take(asks);
-        for (place, room) in places.enumerate() {
-            pieces[place] = iovec {
-                iov_base: room.as_mut_ptr().cast(),
-                iov_len: self.most,
-            };
-            let head = &mut heads[place].msg_hdr;
-            head.msg_name = (&raw mut names[place]).cast();
-            head.msg_namelen = size_of::<Name>() as socklen_t;
-            head.msg_iov = &raw mut pieces[place];
-            head.msg_iovlen = 1;
+        for head in &mut self.heads.heads[..asks] {
+            // The kernel has written how long the last name was.
+            head.msg_hdr.msg_namelen = NAME;
         }
         // SAFETY: the first `asks` heads name one piece each, which lies in `room` with so much of
         // its own behind it, and one name with room for an address; no control data. All of them
-        // outlive the call, and nothing else refers to them meanwhile.
+        // live as long as `self` and stay where they are, because neither is ever made anew, and
+        // nothing else refers to them meanwhile.
         let count = unsafe {
             libc::recvmmsg(
                 socket.as_raw_fd(),
-                heads.as_mut_ptr(),
+                self.heads.heads.as_mut_ptr(),
                 asks as c_uint,
                 RECEIVE,
                 ptr::null_mut(),
@@ -211,31 +223,10 @@ impl Receiver {
         };
         usize::try_from(count).map_err(|_| io::Error::last_os_error())
     }
-
-    /// A datagram that was so long is in that place. Returns how much of it there is.
-    #[inline]
-    fn note(&mut self, place: usize, whole: usize, named: socklen_t, local: &Address) -> usize {
-        let length = whole.min(self.most);
-        // What has no address is of nobody whom an answer could reach.
-        if let Some(from) = name::read(&self.heads.names[place], named, local) {
-            self.arrived.push(Received {
-                place,
-                from,
-                length,
-                whole: (whole > length).then_some(whole),
-            });
-        }
-        length
-    }
-
-    pub(crate) fn arrived(&self) -> impl Iterator<Item = Arrived<'_>> {
-        self.arrived.iter().map(|one| Arrived {
-            from: &one.from,
-            data: &self.room[one.place * self.stride..][..one.length],
-            whole: one.whole,
-        })
-    }
 }
+
+/// How much room there is for a name.
+const NAME: socklen_t = size_of::<Name>() as socklen_t;
 
 /// Without a wait, and told of a datagram's length also if it is cut.
 const RECEIVE: c_int = libc::MSG_DONTWAIT | libc::MSG_TRUNC;
@@ -257,7 +248,7 @@ pub(crate) struct Eagerness {
 
 impl Eagerness {
     pub(crate) fn of(socket: &Socket, local: &Address) -> Self {
-        let is_udp = local.unix().is_none();
+        let is_udp = Family::of(local) == Family::Inet;
         let mut size: c_int = 0;
         let mut length = size_of::<c_int>() as socklen_t;
         // SAFETY: the kernel writes at most `length` bytes to `size`, and how many to `length`.

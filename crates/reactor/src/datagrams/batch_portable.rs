@@ -8,6 +8,8 @@ use std::io::{self, ErrorKind};
 use std::mem::MaybeUninit;
 
 use socket2::{SockAddr, Socket};
+#[cfg(unix)]
+use torsade_core::UnixAddress;
 use torsade_core::driver::{Arrived, Departures};
 use torsade_core::{Address, Limits};
 
@@ -19,7 +21,7 @@ pub(crate) struct Receiver {
     /// Room for one more byte than is wanted, which says that a datagram was longer.
     buffer: Vec<u8>,
     most: usize,
-    arrived: Option<(Address, usize)>,
+    arrived: Option<(SockAddr, usize)>,
 }
 
 impl Receiver {
@@ -31,7 +33,7 @@ impl Receiver {
         }
     }
 
-    pub(crate) fn receive(&mut self, socket: &Socket, local: &Address) -> io::Result<usize> {
+    pub(crate) fn receive(&mut self, socket: &Socket) -> io::Result<usize> {
         self.arrived = None;
         self.buffer.resize(self.most + 1, 0);
         let buffer: &mut [u8] = &mut self.buffer;
@@ -45,16 +47,18 @@ impl Receiver {
             }
             received => received?,
         };
-        let from = read(&from, local).ok_or(ErrorKind::WouldBlock)?;
         self.arrived = Some((from, length));
         Ok(length)
     }
 
-    pub(crate) fn arrived(&self) -> impl Iterator<Item = Arrived<'_>> {
-        self.arrived.iter().map(|(from, length)| Arrived {
-            from,
-            data: &self.buffer[..(*length).min(self.most)],
-            whole: (*length > self.most).then_some(*length),
+    /// What has come, to a port of this family.
+    pub(crate) fn arrived(&self, family: Family) -> impl Iterator<Item = Arrived<'_>> {
+        self.arrived.iter().filter_map(move |(from, length)| {
+            Some(Arrived {
+                from: family.read(from)?,
+                data: &self.buffer[..(*length).min(self.most)],
+                whole: (*length > self.most).then_some(*length),
+            })
         })
     }
 }
@@ -103,15 +107,32 @@ impl Sender {
     }
 }
 
-/// An address as the system says it, to a port that has this one.
-fn read(address: &SockAddr, local: &Address) -> Option<Address> {
-    #[cfg(unix)]
-    if local.unix().is_some() {
-        // Who has no name is not even said to be of the family, on some systems.
-        return crate::local::address(address).or(Some(torsade_core::UnixAddress::Unnamed.into()));
+/// Of what kind a port's addresses are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Family {
+    Inet,
+    Unix,
+}
+
+impl Family {
+    pub(crate) fn of(address: &Address) -> Self {
+        match address.unix() {
+            Some(_) => Self::Unix,
+            None => Self::Inet,
+        }
     }
-    let _ = local;
-    address.as_socket().map(Address::from)
+
+    /// An address as the system says it to such a port.
+    fn read(self, address: &SockAddr) -> Option<Address> {
+        match self {
+            // Who has no name is not even said to be of the family, on some systems.
+            #[cfg(unix)]
+            Self::Unix => {
+                Some(crate::local::address(address).unwrap_or_else(|| UnixAddress::Unnamed.into()))
+            }
+            _ => address.as_socket().map(Address::from),
+        }
+    }
 }
 
 /// The same, the other way.

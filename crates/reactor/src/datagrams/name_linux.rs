@@ -30,10 +30,26 @@ const _: () = assert!(
         && offset_of!(sockaddr_in6, sin6_family) == offset_of!(Name, ss_family)
 );
 
-/// An address as the kernel has written it for the port at `local`.
+/// Of what kind a port's addresses are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Family {
+    Inet,
+    Unix,
+}
+
+impl Family {
+    pub(crate) fn of(address: &Address) -> Self {
+        match address.unix() {
+            Some(_) => Self::Unix,
+            None => Self::Inet,
+        }
+    }
+}
+
+/// An address as the kernel has written it for a port of that family.
 #[inline]
-pub(super) fn read(name: &Name, length: socklen_t, local: &Address) -> Option<Address> {
-    if local.unix().is_some() {
+pub(super) fn read(name: &Name, length: socklen_t, family: Family) -> Option<Address> {
+    if family == Family::Unix {
         return Some(read_unix(name, length));
     }
     match c_int::from(name.ss_family) {
@@ -67,7 +83,7 @@ fn read_unix(name: &Name, length: socklen_t) -> Address {
     unsafe { *storage.view_as::<Name>() = *name };
     // SAFETY: the kernel has written an address there that is so long.
     let address = unsafe { SockAddr::new(storage, length) };
-    local::address(&address).unwrap_or(UnixAddress::Unnamed.into())
+    local::address(&address).unwrap_or_else(|| UnixAddress::Unnamed.into())
 }
 
 /// The same, the other way. Returns how much of the room it takes.

@@ -1,5 +1,5 @@
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::io;
 #[cfg(unix)]
 use std::sync::Arc;
@@ -8,8 +8,8 @@ use socket2::Socket;
 use torsade_core::driver::{Departures, Interest, PortSetting};
 use torsade_core::{Address, DatagramOptions, PortId};
 
-pub(crate) use super::batch::Receiver;
 use super::batch::{Eagerness, Sender};
+pub(crate) use super::batch::{Family, Receiver};
 use super::open;
 #[cfg(unix)]
 use crate::local;
@@ -18,7 +18,9 @@ use crate::local;
 /// so it is never left borrowed.
 #[derive(Debug)]
 pub(crate) struct Ports<S> {
-    table: RefCell<HashMap<PortId, Bound<S>>>,
+    /// By their bits. A tree, because it is asked several times for each event and most programs
+    /// have few.
+    table: RefCell<BTreeMap<u64, Bound<S>>>,
     sender: RefCell<Sender>,
 }
 
@@ -76,17 +78,17 @@ impl<S: PortSocket> Ports<S> {
             interest,
             eagerness,
         };
-        self.table.borrow_mut().insert(port, bound);
+        self.table.borrow_mut().insert(port.to_bits(), bound);
         Ok(local)
     }
 
     pub(crate) fn close(&self, port: PortId) {
-        let removed = self.table.borrow_mut().remove(&port);
+        let removed = self.table.borrow_mut().remove(&port.to_bits());
         drop(removed);
     }
 
     pub(crate) fn connect(&self, port: PortId, peer: &Address) -> io::Result<Address> {
-        match self.table.borrow_mut().get_mut(&port) {
+        match self.table.borrow_mut().get_mut(&port.to_bits()) {
             Some(bound) => {
                 if let Some(local) = open::connect(bound.socket.socket(), peer)? {
                     bound.local = local;
@@ -99,14 +101,14 @@ impl<S: PortSocket> Ports<S> {
     }
 
     pub(crate) fn set(&self, port: PortId, setting: &PortSetting) -> io::Result<()> {
-        match self.table.borrow().get(&port) {
+        match self.table.borrow().get(&port.to_bits()) {
             Some(bound) => open::set(bound.socket.socket(), setting),
             None => Err(io::ErrorKind::NotConnected.into()),
         }
     }
 
     pub(crate) fn want(&self, port: PortId, interest: Interest) -> io::Result<()> {
-        match self.table.borrow_mut().get_mut(&port) {
+        match self.table.borrow_mut().get_mut(&port.to_bits()) {
             Some(bound) => {
                 bound.interest = interest;
                 bound.socket.want(port, interest)
@@ -117,28 +119,35 @@ impl<S: PortSocket> Ports<S> {
 
     /// What is wanted of a port, while it is there.
     pub(crate) fn interest(&self, port: PortId) -> Option<Interest> {
-        Some(self.table.borrow().get(&port)?.interest)
+        Some(self.table.borrow().get(&port.to_bits())?.interest)
     }
 
     /// Look at the driver's side of a port.
     #[cfg(all(target_os = "linux", feature = "io-uring"))]
     pub(crate) fn with<R>(&self, port: PortId, look: impl FnOnce(&mut S) -> R) -> Option<R> {
         let mut table = self.table.borrow_mut();
-        Some(look(&mut table.get_mut(&port)?.socket))
+        Some(look(&mut table.get_mut(&port.to_bits())?.socket))
     }
 
-    /// Receive what there is. Returns how many bytes that is, of how many datagrams the receiver
-    /// knows.
-    pub(crate) fn receive(&self, port: PortId, receiver: &mut Receiver) -> io::Result<usize> {
-        match self.table.borrow().get(&port) {
-            Some(bound) => receiver.receive(bound.socket.socket(), &bound.local),
+    /// Receive what there is. Returns how many bytes that is; the datagrams are in the receiver, and
+    /// of that family.
+    pub(crate) fn receive(
+        &self,
+        port: PortId,
+        receiver: &mut Receiver,
+    ) -> io::Result<(usize, Family)> {
+        match self.table.borrow().get(&port.to_bits()) {
+            Some(bound) => {
+                let bytes = receiver.receive(bound.socket.socket())?;
+                Ok((bytes, Family::of(&bound.local)))
+            }
             None => Err(io::ErrorKind::NotConnected.into()),
         }
     }
 
     /// Send what the kernel takes.
     pub(crate) fn send(&self, port: PortId, departures: &mut Departures) {
-        if let Some(bound) = self.table.borrow_mut().get_mut(&port) {
+        if let Some(bound) = self.table.borrow_mut().get_mut(&port.to_bits()) {
             let sender = &mut *self.sender.borrow_mut();
             let socket = bound.socket.socket();
             sender.send(socket, departures, &mut bound.eagerness);

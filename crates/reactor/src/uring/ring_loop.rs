@@ -514,9 +514,9 @@ impl RingLoop {
     fn tell_datagrams(&mut self, port: PortId) {
         let received = self.system.host.ports.receive(port, &mut self.receiver);
         match received {
-            Ok(bytes) => {
+            Ok((bytes, family)) => {
                 self.left = self.left.saturating_sub(bytes);
-                let arrived = self.receiver.arrived();
+                let arrived = self.receiver.arrived(family);
                 self.engine.datagrams(&mut self.system, port, arrived);
             }
             Err(error) if is_nothing(&error) => {}

@@ -17,7 +17,8 @@ use crate::unix::on_each_driver;
 fn has_v6() -> bool {
     let has = TcpListener::bind("[::1]:0").is_ok();
     if !has {
-        writeln!(std::io::stderr(), "SKIPPED: this machine has no IPv6").unwrap();
+        let said = writeln!(std::io::stderr(), "SKIPPED: this machine has no IPv6");
+        said.unwrap();
     }
     has
 }

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use torsade_core::Endpoint;
+use torsade_core::{Endpoint, Stdio, ToEndpoint};
 
 use super::syntax::split;
 use super::{Arguments, PassedSocket, TextError, TextFault, Value, process, systemd, tcp, unix};
@@ -24,11 +24,12 @@ use crate::proxy;
 /// | `unix:/run/app.socket:mode=660:lockfile=0` | (server) the file has this mode; one that a killed server has left is not replaced |
 /// | `systemd:domain=INET:index=0`, `systemd:domain=UNIX:name=web` | (server, [where there are some](Self::with_sockets)) a socket that the service manager made |
 /// | `process:sort:-n` | (client) a program, whose standard input and output are the connection: [`ProcessClientEndpoint`](crate::ProcessClientEndpoint) |
+/// | `stdio:` | the standard streams: [`Stdio`] |
 /// | `haproxy:tcp:8007` | what is wrapped, behind a proxy: [`ProxyProtocol`](crate::ProxyProtocol) |
 /// | `haproxy:trust=10.0.0.0/8,192.0.2.1:tcp:8007` | the same; nobody else is believed |
 /// | `haproxy:tcp:example.org:80`, `haproxy:version=1:tcp:..` | (client) tells whose connection it is: [`SendProxy`](crate::SendProxy) |
 ///
-/// `tls:`, `ssl:`, `systemd:`, `stdio:`, `fd:` are known by name: where no plug-in
+/// `tls:`, `ssl:`, `systemd:`, `fd:` are known by name: where no plug-in
 /// brings them, the error says that this program does not support them. The crate `torsade` brings
 /// those that need files and the environment, `torsade::service::endpoints()`.
 ///
@@ -63,7 +64,6 @@ const NOT_HERE: &[(&str, &str)] = &[
     ("ssl", "no plug-in for TLS is registered"),
     ("systemd", "no plug-in for inherited sockets is registered"),
     ("fd", "no plug-in for inherited sockets is registered"),
-    ("stdio", "no plug-in for standard streams is registered"),
     ("process", "a program is connected to, nobody comes to it"),
 ];
 
@@ -77,9 +77,11 @@ impl Endpoints {
         none.with_server("tcp", |_, arguments| tcp::server(arguments))
             .with_server("tcp6", |_, arguments| tcp::server(arguments))
             .with_server("unix", |_, arguments| unix::server(arguments))
+            .with_server("stdio", |_, arguments| stdio(arguments))
             .with_server("haproxy", proxy::server)
             .with_client("tcp", |_, arguments| tcp::client(arguments))
             .with_client("unix", |_, arguments| unix::client(arguments))
+            .with_client("stdio", |_, arguments| stdio(arguments))
             .with_client("process", |_, arguments| process::client(arguments))
             .with_client("haproxy", proxy::client)
     }
@@ -236,6 +238,13 @@ impl fmt::Debug for Endpoints {
             .field("clients", &self.clients.keys())
             .finish()
     }
+}
+
+/// There is nothing to be said about them.
+fn stdio(arguments: &Arguments<'_>) -> Result<Endpoint, TextError> {
+    Stdio
+        .to_endpoint()
+        .map_err(|error| arguments.refused(error))
 }
 
 /// What this text says to listen on, as Twisted has it; [`Endpoints`] lists what may be said.

@@ -353,7 +353,7 @@ impl Kernel {
         }
         let address = at.address;
         let backlog = options.backlog.and_then(|it| usize::try_from(it).ok());
-        let backlog = backlog.map_or(node.backlog(), |it| it.max(1));
+        let backlog = backlog.unwrap_or_else(|| node.backlog()).max(1);
         node.open += 1;
         node.listening.push(Listening {
             id,

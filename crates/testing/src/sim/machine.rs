@@ -243,7 +243,7 @@ impl Machine {
             }
             let longest = self.limits.datagram;
             let arrived = taken.datagrams.iter().map(|(from, data)| Arrived {
-                from,
+                from: from.clone(),
                 data: &data[..data.len().min(longest)],
                 whole: (data.len() > longest).then_some(data.len()),
             });

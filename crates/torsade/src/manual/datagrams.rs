@@ -105,6 +105,43 @@
 //! # open(reactor.net()).unwrap();
 //! ```
 //!
+//! # Unix sockets
+//! Between programs of one machine: the same protocol with other addresses. It says so once, and
+//! again where it names a transport; UDP's is what is meant otherwise.
+//! ```
+//! use torsade::{DatagramProtocol, DatagramTransport, UnixAddress, UnixListen};
+//!
+//! struct Log;
+//! impl DatagramProtocol<UnixAddress> for Log {
+//!     fn datagram_received(
+//!         &mut self,
+//!         _: &DatagramTransport<Self, UnixAddress>,
+//!         data: &[u8],
+//!         from: &UnixAddress, // `Unnamed` cannot be answered
+//!     ) {
+//!         println!("{from}: {}", data.escape_ascii());
+//!     }
+//! }
+//!
+//! # use torsade::testing::{FarPort, MemoryReactor};
+//! let reactor = MemoryReactor::new();
+//! let at = UnixListen::at("/run/log").mode(0o622).replace_stale();
+//! let log = reactor.net().bind_unix(at, Log)?; // its file goes with it
+//!
+//! // Who only tells needs no name, and who is connected waits for a full queue.
+//! let teller = reactor.net().bind_unix(UnixAddress::Unnamed, Log)?;
+//! teller.connect(UnixAddress::path("/run/log"))?;
+//! teller.write("begun");
+//! # FarPort::open_unix("/run/other"); // settles
+//! assert_eq!(log.received(), 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//! None gets lost on the way: it arrives, or `error_received` says why not. If a queue is full,
+//! whoever is [connected](crate::DatagramPort::connect) to it waits within
+//! [`Limits::datagram_queue`](crate::Limits::datagram_queue); to others it is
+//! [`Unsent`](crate::DatagramError::Unsent) with `WouldBlock`, so that one slow receiver does not
+//! hold up the rest.
+//!
 //! # What you may rely on
 //! - Callbacks never nest (contract C1), also if a port sends to itself, and a port's `call`, `then`
 //!   and `call_later` run with `&mut self` before the next datagram.

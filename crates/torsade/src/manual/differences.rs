@@ -477,6 +477,17 @@
 //! already. An [`Adopted`](crate::Adopted) is the socket itself: the reactor makes it non-blocking
 //! and closes it. Who wants to keep it gives a `try_clone`.
 //!
+//! # Standard streams keep their mode
+//! `StandardIO` sets the descriptors 0 and 1 to non-blocking mode, which is one of the open file:
+//! the shell and the neighbours in a pipeline get it too, and keep it when the program is gone.
+//! [`Stdio`](crate::Stdio) sets none: it opens the streams anew where the system can, and has a
+//! thread for each direction where it cannot, so that regular files work as well. It is an address:
+//! `net.connect(Stdio, protocol)` is the transport, and `net.listen(Stdio, factory)` builds one
+//! protocol. The descriptors stay open until the process ends.
+//!
+//! A pipe that is only written to is noticed to be broken at once (on Linux), as Twisted notices
+//! it; of two pipes as one connection the next write finds out.
+//!
 //! # Reactor and time
 //!
 //! ## Too late is false
@@ -674,4 +685,4 @@
 //!   [`Net`](crate::Net) is passed.
 //!
 //! # Not there yet
-//! Pipes, terminals and the standard streams.
+//! A terminal's raw mode.

@@ -343,6 +343,34 @@
 //! ```
 //! How near a server is to them is said by [`Reactor::counters`](crate::Reactor::counters).
 //!
+//! # As a filter
+//! The standard streams are a connection: [`Stdio`](crate::Stdio) is an address for `connect` and
+//! for `listen`, whatever they are. Who listens there gets one connection, which reads no faster
+//! than its output is taken, as any that is accepted:
+//! ```no_run
+//! # // It would read the test's own input.
+//! use torsade::{Disconnect, Protocol, Reactor, Stdio, Transport, factory};
+//!
+//! /// `printf hello | shout | tac`
+//! struct Shout;
+//! impl Protocol for Shout {
+//!     fn data_received(&mut self, transport: &Transport<Self>, data: &[u8]) {
+//!         transport.write(data.to_ascii_uppercase());
+//!     }
+//!     fn connection_lost(&mut self, transport: &Transport<Self>, _: &Disconnect) {
+//!         transport.net().stop();
+//!     }
+//! }
+//!
+//! let mut reactor = Reactor::new()?;
+//! reactor.net().listen(Stdio, factory(|_| Shout))?;
+//! reactor.run()?; // everything was written when this returns
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//! `examples/stdio_client.rs` is a telnet-like client, and a filter when it stands in a pipeline.
+//! Pipes of the program's own, and FIFOs, are adopted:
+//! [`Adopted::pipes`](crate::Adopted::pipes).
+//!
 //! # What it is doing
 //! [`Net::netstat`](crate::Net::netstat) lists everything that is open: listeners, ports, connects
 //! under way, and each connection with its state, its protocol, its bytes and what it waits for.

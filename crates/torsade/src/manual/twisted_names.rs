@@ -151,6 +151,7 @@
 //! | `TCP4ClientEndpoint`, `TCP6ClientEndpoint` | [`TcpClientEndpoint`](crate::service::TcpClientEndpoint) | or text like `"example.org:80"` |
 //! | `UNIXServerEndpoint` | [`UnixServerEndpoint`](crate::service::UnixServerEndpoint) | |
 //! | `UNIXClientEndpoint` | [`UnixClientEndpoint`](crate::service::UnixClientEndpoint) | |
+//! | `StandardIO`, `StandardIOEndpoint` | [`Stdio`](crate::Stdio) | [modes stay](super::differences#standard-streams-keep-their-mode) |
 //! | `HAProxyServerEndpoint`, `HAProxyWrappingFactory`, `proxyEndpoint` | [`ProxyProtocol`](crate::service::ProxyProtocol) | |
 //! | `IService`, `startService`, `stopService`, `privilegedStartService` | [`Service`](crate::service::Service) | |
 //! | `IServiceCollection` | [`MultiService`](crate::service::MultiService) | |
@@ -226,7 +227,7 @@
 //! | `wantPID`, `checkPID`, `BadFileError` | [`replace_stale`](crate::UnixListen::replace_stale) | [no lock file](super::differences#a-dead-socket-is-found-out-by-asking-it) |
 //! | `sendFileDescriptor` | [`write_with_descriptors`](crate::Connection::write_with_descriptors) | with its bytes in one call |
 //! | `FileDescriptorOverrun` | [`DescriptorError`](crate::DescriptorError) | [told to who sends](super::differences#descriptors-are-pulled) |
-//! | `listenUNIXDatagram`, `connectUNIXDatagram` | later: datagrams | |
+//! | `listenUNIXDatagram`, `connectUNIXDatagram` | [`Net::bind_unix`](crate::Net::bind_unix), then [`DatagramPort::connect`](crate::DatagramPort::connect) | a full queue is waited for, or told; not dropped in silence |
 //!
 //! # Deferred
 //! | Twisted | here | |
