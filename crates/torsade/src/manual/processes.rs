@@ -120,4 +120,5 @@
 //!
 //! # Systems
 //! On Linux from 5.4 on, a descriptor stands for each process (`pidfd`); before, and on FreeBSD and
-//! Apple's systems, a thread waits for each. There are no processes on Windows yet.
+//! Apple's systems, a thread waits for each. There are no processes on Windows, nor on the hosts of a
+//! simulated network: a spawn is refused there, as `Unsupported`.
