@@ -10,7 +10,6 @@ use crate::continuation::Owner;
 use crate::link::Phase;
 use crate::lookup;
 use crate::shared::State;
-use crate::slots::Key;
 use crate::timers::Action;
 use crate::wire::Wire;
 use crate::{ConnectionId, Disconnect, Time};
@@ -295,51 +294,33 @@ impl<S> Engine<S> {
         }
         self.shared.timers.borrow_mut().advance(now);
         // They stay armed until it is their turn, so that an earlier one can move or cancel them.
-        while let Some(key) = self.first_due() {
-            if self.waits_for_input(key) {
-                self.shared.timers.borrow_mut().put_off(key);
-            } else if let Some(action) = self.take_timer(key) {
-                self.run_action(wire, action);
-            }
+        while let Some(action) = self.take_due() {
+            self.run_action(wire, action);
         }
         self.shared.timers.borrow_mut().keep_put_off();
     }
 
-    fn first_due(&self) -> Option<Key> {
-        self.shared.timers.borrow().first_due()
-    }
-
-    fn take_timer(&self, key: Key) -> Option<Action> {
-        self.shared.timers.borrow_mut().remove(key)
-    }
-
-    /// Whether a timer's connection has input that must be delivered before it. Its later timers do
-    /// not pass one that waited for that, whatever happens in between.
-    fn waits_for_input(&mut self, key: Key) -> bool {
-        let timers = self.shared.timers.borrow();
-        let Some(Action::Connection(link, _)) = timers.get(key) else {
-            return false;
-        };
-        let Some(slot) = self.slots.get_mut(link.id().0) else {
-            return false;
-        };
-        if slot.timers_wait == self.number {
-            return true;
+    /// What the next timer does that is due and has no input to wait for.
+    #[inline]
+    fn take_due(&mut self) -> Option<Action> {
+        let mut timers = self.shared.timers.borrow_mut();
+        loop {
+            let key = timers.first_due()?;
+            if let Some(Action::Connection(link, _)) = timers.get(key)
+                && let Some(slot) = self.slots.get_mut(link.id().0)
+                && slot.timer_waits_for_input(self.number, self.facts_left)
+            {
+                timers.put_off(key);
+                continue;
+            }
+            return timers.remove(key);
         }
-        let has_input = slot.more == self.number || slot.inbox.tail() == Tail::Again;
-        let early = planted!("timers_before_input");
-        let waits = link.wants_input() && (self.facts_left || has_input) && !early;
-        if waits {
-            slot.timers_wait = self.number;
-        }
-        waits
     }
 
     fn run_action<W: Wire<S>>(&mut self, wire: &mut W, action: Action) {
         match action {
             Action::Free(f, _) => {
-                let net = self.net.clone();
-                self.user("a timer", || f.run(&net));
+                self.user("a timer", || f.run(&self.net));
             }
             Action::Connection(link, continuation) => {
                 link.waits.leave(&*continuation);
@@ -371,7 +352,9 @@ impl<S> Engine<S> {
             }
             Action::Stop => self.stop_deadline(),
         }
-        self.run_queue(wire);
+        if self.has_queued() {
+            self.run_queue(wire);
+        }
     }
 
     /// Timers set during the turn count from here.
@@ -381,5 +364,22 @@ impl<S> Engine<S> {
             let now: Time = self.shared.host().now();
             timers.settle(now);
         }
+    }
+}
+
+impl<S> Slot<S> {
+    /// Whether there is input that must be delivered before a timer of this connection. Its later
+    /// timers do not pass one that waited for that, whatever happens in between.
+    fn timer_waits_for_input(&mut self, turn: u32, facts_left: bool) -> bool {
+        if self.timers_wait == turn {
+            return true;
+        }
+        let has_input = self.more == turn || self.inbox.tail() == Tail::Again;
+        let early = planted!("timers_before_input");
+        let waits = self.link.wants_input() && (facts_left || has_input) && !early;
+        if waits {
+            self.timers_wait = turn;
+        }
+        waits
     }
 }
