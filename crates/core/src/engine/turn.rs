@@ -191,47 +191,61 @@ impl<S> Engine<S> {
         }
         let room = mem::take(&mut self.settling);
         let mut touched = self.shared.touched.replace(room);
-        // Given back together: that costs less than one by one.
-        let (mut pieces, mut bytes) = (0, 0);
-        for id in touched.drain(..) {
-            match self.send_staged(wire, id) {
-                Some(sent) => {
-                    pieces += usize::from(sent > 0);
-                    bytes += sent;
-                }
-                None => self.settle(wire, id),
-            }
+        let mut left = &touched[..];
+        while let Some((id, rest)) = self.send_staged(wire, left) {
+            self.settle(wire, id);
+            left = rest;
         }
+        touched.clear();
         self.settling = touched;
-        self.shared.release_staged(pieces, bytes);
         self.run_queue(wire);
         if self.shared.is_over_cap() {
             self.shed_output(wire);
         }
     }
 
-    /// The usual case in a room: others wrote to a connection on which everything flows. Returns
-    /// how much went, if that was all and nothing else is to be done.
-    #[inline(always)]
-    fn send_staged<W: Wire<S>>(&mut self, wire: &mut W, id: ConnectionId) -> Option<usize> {
-        let Some(slot) = self.slots.get_mut(id.0) else {
-            return Some(0);
-        };
-        let link = &slot.link;
-        let calm = link.is_only_written_to();
-        link.unlist();
-        let (true, Some(staged), Some(socket)) = (calm, link.staged(), &mut slot.socket) else {
-            return None;
-        };
-        let staging = &self.shared.staging;
-        let sent = wire.send_lent(socket, id, &staging.borrow()[staged.range()]);
-        if sent < staged.len() {
-            link.took_staged(staged, sent);
-            return None;
+    /// The usual case in a room: others wrote to connections on which everything flows. Returns the
+    /// first of which that is not all, and those behind it.
+    #[inline]
+    fn send_staged<'a, W: Wire<S>>(
+        &mut self,
+        wire: &mut W,
+        touched: &'a [ConnectionId],
+    ) -> Option<(ConnectionId, &'a [ConnectionId])> {
+        // Looked at once, and given back together: that costs less than one by one.
+        let buffer = self.shared.staging.borrow();
+        let mut ids = touched.iter();
+        let mut bytes = 0;
+        let mut unsent = None;
+        for &id in ids.by_ref() {
+            let Some(slot) = self.slots.get_mut(id.0) else {
+                continue;
+            };
+            let link = &slot.link;
+            let calm = link.is_only_written_to();
+            link.unlist();
+            let (true, Some(staged), Some(socket)) = (calm, link.staged(), &mut slot.socket) else {
+                unsent = Some((id, None));
+                break;
+            };
+            let sent = wire.send_lent(socket, id, &buffer[staged.range()]);
+            if sent < staged.len() {
+                unsent = Some((id, Some((staged, sent))));
+                break;
+            }
+            link.forget_staged();
+            link.sent_all(sent);
+            bytes += sent;
         }
-        link.forget_staged();
-        link.sent_all(sent);
-        Some(sent)
+        drop(buffer);
+        if bytes > 0 {
+            self.shared.release_staged(bytes);
+        }
+        let (id, part) = unsent?;
+        if let (Some((staged, sent)), Some(slot)) = (part, self.slots.get_mut(id.0)) {
+            slot.link.took_staged(staged, sent);
+        }
+        Some((id, ids.as_slice()))
     }
 
     pub(super) fn deliver_losses<W: Wire<S>>(&mut self, wire: &mut W) {
