@@ -1,8 +1,12 @@
+mod parts;
+mod when;
+
 use std::mem;
 use std::time::Duration;
 
+use self::parts::{Bound, Link, Moment, NOBODY, Node, Passed};
+pub(crate) use self::when::When;
 use crate::Time;
-use crate::grid::Grid;
 use crate::slots::Key;
 
 /// Values that are due at some time, with cheap setting, resetting and removing.
@@ -85,57 +89,6 @@ pub(crate) struct Wheel<T> {
     sorting: Vec<Passed>,
 }
 
-struct Node<T> {
-    moment: Moment,
-    /// Nothing in those that are free.
-    value: Option<T>,
-    generation: u32,
-    /// In which list it is, by its head.
-    list: u32,
-    /// Of its last setting.
-    number: u64,
-}
-
-/// Neighbours in a list.
-#[derive(Clone, Copy)]
-struct Link {
-    before: u32,
-    after: u32,
-}
-
-#[derive(Clone, Copy)]
-enum Moment {
-    /// Counts from the end of the turn.
-    Fresh(When),
-    Settled(Time),
-}
-
-/// When a timer is due, as seen from the end of the turn in which it is set.
-#[derive(Clone, Copy)]
-pub(crate) enum When {
-    After(Duration),
-    /// At the next moment of the grid, so that how long the turn takes does not add up.
-    On(Grid),
-}
-
-/// `NONE` while its list is empty.
-#[derive(Clone, Copy)]
-struct Bound {
-    /// Not later than any deadline in the slot.
-    least: Time,
-    /// Whose deadline it is or was. Nobody's if it is known to be early.
-    of: u32,
-}
-
-/// Ordered as timers that are due run.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Passed {
-    deadline: Time,
-    /// Of its last setting.
-    number: u64,
-    node: u32,
-}
-
 /// No list, by the head that it would have: of nodes that are no timers, and of new ones until the
 /// end of the turn.
 const NOWHERE: u32 = 0;
@@ -153,35 +106,6 @@ const LEVELS: usize = u64::BITS.div_ceil(DIGIT) as usize;
 const DIGIT: u32 = 6;
 /// How many slots a level has.
 const DIGITS: u32 = 1 << DIGIT;
-const NOBODY: u32 = u32::MAX;
-
-impl When {
-    fn seen_from(self, now: Time) -> Time {
-        match self {
-            Self::After(after) if planted!("timer_rounded_down") => {
-                now + Duration::from_millis(after.as_millis() as u64)
-            }
-            Self::After(after) => now + after,
-            Self::On(grid) => grid.next(now),
-        }
-    }
-
-    fn later(self, by: Duration) -> Self {
-        match self {
-            Self::After(after) => Self::After(after.saturating_add(by)),
-            Self::On(grid) => Self::On(Grid {
-                origin: grid.origin + by,
-                ..grid
-            }),
-        }
-    }
-}
-
-impl From<Duration> for When {
-    fn from(after: Duration) -> Self {
-        Self::After(after)
-    }
-}
 
 impl<T> Default for Wheel<T> {
     fn default() -> Self {
@@ -654,33 +578,6 @@ impl<T> Wheel<T> {
         let node = self.nodes.get_mut(key.index as usize)?;
         (node.generation == key.generation).then_some(node)
     }
-}
-
-impl<T> Node<T> {
-    #[inline]
-    fn deadline(&self) -> Option<Time> {
-        match self.moment {
-            Moment::Settled(deadline) => Some(deadline),
-            Moment::Fresh(_) => None,
-        }
-    }
-}
-
-impl Link {
-    /// A list without nodes is a ring of its head.
-    const fn alone(link: u32) -> Self {
-        Self {
-            before: link,
-            after: link,
-        }
-    }
-}
-
-impl Bound {
-    const NONE: Self = Self {
-        least: Time::MAX,
-        of: NOBODY,
-    };
 }
 
 /// Level and slot of a deadline.
