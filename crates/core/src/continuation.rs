@@ -97,8 +97,11 @@ pub(crate) fn call_later<O: Owner, P: 'static>(
     timer
 }
 
-/// What waits on an owner.
-pub(crate) struct Seats<O>(RefCell<Vec<Rc<dyn Continuation<O>>>>);
+/// What waits on an owner. In a box, since on most nothing ever does.
+pub(crate) struct Seats<O>(RefCell<Option<Box<Seated<O>>>>);
+
+/// The continuations, each where its seat says.
+struct Seated<O>(Vec<Rc<dyn Continuation<O>>>);
 
 impl<O> Default for Seats<O> {
     fn default() -> Self {
@@ -108,14 +111,18 @@ impl<O> Default for Seats<O> {
 
 impl<O> Seats<O> {
     pub(crate) fn sit(&self, continuation: Rc<dyn Continuation<O>>) {
-        let mut seats = self.0.borrow_mut();
+        let mut seated = self.0.borrow_mut();
+        let Seated(seats) = &mut **seated.get_or_insert_with(|| Box::new(Seated(Vec::new())));
         continuation.seat().set(seats.len());
         seats.push(continuation);
     }
 
     /// It is not waited for any more. Returns whether it was.
     pub(crate) fn leave(&self, continuation: &dyn Continuation<O>) -> bool {
-        let mut seats = self.0.borrow_mut();
+        let mut seated = self.0.borrow_mut();
+        let Some(Seated(seats)) = seated.as_deref_mut() else {
+            return false;
+        };
         let seat = continuation.seat().replace(usize::MAX);
         if seat >= seats.len() {
             return false;
@@ -130,15 +137,18 @@ impl<O> Seats<O> {
 
     /// What waits for such places leaves.
     pub(crate) fn take(&self, which: impl Fn(Place) -> bool) -> Vec<Rc<dyn Continuation<O>>> {
-        let mut seats = self.0.borrow_mut();
-        let (taken, left) = mem::take(&mut *seats)
+        let mut seated = self.0.borrow_mut();
+        let Some(Seated(seats)) = seated.as_deref_mut() else {
+            return Vec::new();
+        };
+        let (taken, left) = mem::take(seats)
             .into_iter()
             .partition::<Vec<_>, _>(|continuation| which(continuation.place()));
         *seats = left;
         for (seat, continuation) in seats.iter().enumerate() {
             continuation.seat().set(seat);
         }
-        drop(seats);
+        drop(seated);
         for continuation in &taken {
             continuation.seat().set(usize::MAX);
         }

@@ -35,8 +35,17 @@ trait Pool: Any {
 struct PoolOf<F>(RefCell<Places<F>>);
 
 struct Places<F> {
-    closures: Vec<Option<F>>,
-    free: Vec<u32>,
+    places: Vec<Place<F>>,
+    /// How many of them are full.
+    len: usize,
+    /// The first that is free; `GONE` if all are full.
+    free: u32,
+}
+
+enum Place<F> {
+    Full(F),
+    /// And which is the next.
+    Free(u32),
 }
 
 const GONE: u32 = u32::MAX;
@@ -83,8 +92,9 @@ impl Pools {
             Ok(at) => at,
             Err(at) => {
                 let places = Places::<F> {
-                    closures: Vec::new(),
-                    free: Vec::new(),
+                    places: Vec::new(),
+                    len: 0,
+                    free: GONE,
                 };
                 pools.insert(at, (wanted, Rc::new(PoolOf(RefCell::new(places)))));
                 at
@@ -135,29 +145,34 @@ impl<F> PoolOf<F> {
     #[inline]
     fn put(&self, f: F) -> u32 {
         let mut places = self.0.borrow_mut();
-        let Places { closures, free } = &mut *places;
-        if let Some(place) = free.pop()
-            && let Some(room) = closures.get_mut(place as usize)
-        {
-            *room = Some(f);
+        let Places { places, len, free } = &mut *places;
+        *len += 1;
+        let place = *free;
+        if let Some(room @ &mut Place::Free(next)) = places.get_mut(place as usize) {
+            *room = Place::Full(f);
+            *free = next;
             return place;
         }
-        closures.push(Some(f));
+        places.push(Place::Full(f));
         // There are fewer closures than timers, and of those fewer than numbers.
-        closures.len() as u32 - 1
+        places.len() as u32 - 1
     }
 
     #[inline]
     fn take(&self, place: u32) -> Option<F> {
         let mut places = self.0.borrow_mut();
-        let Places { closures, free } = &mut *places;
-        let f = closures.get_mut(place as usize)?.take();
-        free.push(place);
-        if free.len() > KEPT && free.len() == closures.len() {
-            *closures = Vec::new();
-            *free = Vec::new();
+        let Places { places, len, free } = &mut *places;
+        let room = places.get_mut(place as usize)?;
+        let Place::Full(f) = mem::replace(room, Place::Free(*free)) else {
+            return None;
+        };
+        *free = place;
+        *len -= 1;
+        if *len == 0 && places.len() > KEPT {
+            *places = Vec::new();
+            *free = GONE;
         }
-        f
+        Some(f)
     }
 }
 

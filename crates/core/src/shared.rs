@@ -373,10 +373,10 @@ impl Shared {
         self.buffered.get() + self.staging.len()
     }
 
-    /// So many staged pieces, of so many bytes, are not needed any more.
+    /// So many staged bytes are not needed any more.
     #[inline]
-    pub(crate) fn release_staged(&self, pieces: usize, bytes: usize) {
-        self.staging.release(pieces, bytes);
+    pub(crate) fn release_staged(&self, bytes: usize) {
+        self.staging.release(bytes);
         if !self.lending.has_lent() {
             self.staging.rewind();
         }

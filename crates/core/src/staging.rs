@@ -22,7 +22,6 @@ pub(crate) struct Staging {
     buffer: RefCell<Box<[u8]>>,
     /// How much of it is used.
     end: Cell<usize>,
-    pieces: Cell<usize>,
     /// How much of what is used still waits.
     waiting: Cell<usize>,
 }
@@ -60,7 +59,6 @@ impl Staging {
     pub(crate) fn begin(&self, parts: &[&[u8]], len: usize) -> Option<u32> {
         let start = self.end.get();
         self.put(start, parts, len).then(|| {
-            self.pieces.set(self.pieces.get() + 1);
             self.waiting.set(self.waiting.get() + len);
             start as u32
         })
@@ -133,17 +131,16 @@ impl Staging {
         self.buffer.borrow()
     }
 
-    /// So many pieces, of so many bytes, are not needed any more.
+    /// So many bytes are not needed any more.
     #[inline(always)]
-    pub(crate) fn release(&self, pieces: usize, bytes: usize) {
-        self.pieces.set(self.pieces.get() - pieces);
+    pub(crate) fn release(&self, bytes: usize) {
         self.waiting.set(self.waiting.get() - bytes);
     }
 
     /// Begin again, if nobody has anything here: to be called while nothing is lent from here.
     #[inline(always)]
     pub(crate) fn rewind(&self) {
-        if self.pieces.get() == 0 {
+        if self.waiting.get() == 0 {
             self.end.set(0);
         }
     }

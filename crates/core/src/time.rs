@@ -52,7 +52,9 @@ impl Add<Duration> for Time {
     type Output = Self;
 
     fn add(self, duration: Duration) -> Self {
-        let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        // Not by way of 128 bits: every timer that is set comes along here.
+        let nanos = (duration.as_secs().saturating_mul(1_000_000_000))
+            .saturating_add(u64::from(duration.subsec_nanos()));
         Self(self.0.saturating_add(nanos))
     }
 }

@@ -1,5 +1,5 @@
 use std::fmt;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 use std::time::Duration;
 
 use crate::shared::Shared;
@@ -35,14 +35,15 @@ use crate::timers::Action;
 #[doc(alias = "Handle")]
 #[derive(Clone)]
 pub struct Timer {
-    shared: Weak<Shared>,
+    /// What it keeps of an engine that is gone has no timers any more.
+    shared: Rc<Shared>,
     key: Key,
 }
 
 impl Timer {
     pub(crate) fn new(shared: &Rc<Shared>, key: Key) -> Self {
         Self {
-            shared: Rc::downgrade(shared),
+            shared: Rc::clone(shared),
             key,
         }
     }
@@ -51,9 +52,7 @@ impl Timer {
     #[doc(alias = "AlreadyCalled")]
     #[doc(alias = "AlreadyCancelled")]
     pub fn cancel(&self) -> bool {
-        let Some(shared) = self.shared.upgrade() else {
-            return false;
-        };
+        let shared = &self.shared;
         if planted!("cancelled_timer_runs") {
             return self.is_active();
         }
@@ -84,20 +83,16 @@ impl Timer {
     }
 
     fn change(&self, change: impl FnOnce(&Shared) -> bool) -> bool {
-        self.shared.upgrade().is_some_and(|shared| {
-            let armed = change(&shared);
-            shared.timers_changed();
-            armed
-        })
+        let armed = change(&self.shared);
+        self.shared.timers_changed();
+        armed
     }
 
     /// Whether it is still to run.
     #[doc(alias = "active")]
     #[doc(alias = "cancelled")]
     pub fn is_active(&self) -> bool {
-        self.shared
-            .upgrade()
-            .is_some_and(|shared| shared.timers.borrow().get(self.key).is_some())
+        self.shared.timers.borrow().get(self.key).is_some()
     }
 }
 

@@ -1,8 +1,12 @@
+mod parts;
+mod when;
+
 use std::mem;
 use std::time::Duration;
 
+use self::parts::{Bound, Link, Moment, NOBODY, Node, Passed};
+pub(crate) use self::when::When;
 use crate::Time;
-use crate::grid::Grid;
 use crate::slots::Key;
 
 /// Values that are due at some time, with cheap setting, resetting and removing.
@@ -27,38 +31,48 @@ use crate::slots::Key;
 /// the first or the last of one.
 ///
 /// When `seen` moves on, to the present, the slots before its digits are due as a whole; one slot
-/// lies around it and is divided among lower levels, in the order of its list. So a timer moves
-/// down at most ten times in its life, four times if there is a turn every 100 us, and not at all
-/// if it is removed early, as most are.
+/// lies around it and is divided among lower levels. So a timer moves down at most ten times in its
+/// life, four times if there is a turn every 100 us.
+///
+/// # What is seldom due costs little
+/// Most timers are removed or set again long before they are due. So one that has some time is not
+/// put into a slot at once: it joins the *young*, a list of which only the least deadline is known.
+/// When that has come, the young that are due run, and the others are put into slots, each once.
+/// And one that is set again, to a later deadline, stays where it is: when its list is divided, it
+/// goes where it belongs by then. So to reset it is to write down its new deadline.
 ///
 /// # Order
-/// By deadline, and equal deadlines in the order in which they were set. Equal deadlines are
-/// always in one list, since place depends on the deadline and `seen` only, and no step changes
-/// their order in it; so nothing needs to be numbered. What has become due is sorted by deadline
-/// and then by its place in the list it came from.
+/// By deadline, and equal deadlines in the order in which they were set, for which each setting has
+/// its number. What has become due is sorted; no other list has an order.
 ///
 /// # When to wake
-/// Each slot knows its least deadline, and whose it is. If that timer is gone, the slot is looked
-/// through again, unless it holds many: then it goes on to tell the deadline that was. So
-/// [`next_deadline`](Self::next_deadline) may be early, never late. Somebody who wakes too early
-/// divides that slot, at a cost that its timers had ahead of them anyway.
+/// Each slot knows its least deadline, and whose it is; so do the young. If that timer is gone or
+/// has another one, the list is looked through again, unless it holds many: then it goes on to tell
+/// the deadline that was. So [`next_deadline`](Self::next_deadline) may be early, never late.
+/// Somebody who wakes too early divides that list, at a cost that its timers had ahead of them
+/// anyway.
 ///
 /// # The life of a timer
 /// ```text
-///        set, reset              settle                  advance
-///   ------------------> FRESH -----------> a slot ------------------> DUE
-///                                  ^          | delay        put_off  |  ^
-///                                  +----------+                       v  | keep_put_off
-///                                                                   PUT_OFF
+///        set           settle            advance            advance
+///   -----------> fresh ------> the young --------> a slot ----------> DUE
+///                  |                                  ^       put_off  |  ^
+///                  +----------------------------------+                v  | keep_put_off
+///                    settle, if it is due soon                        PUT_OFF
 /// ```
 /// Fresh ones count from the end of the turn, so they have no deadline yet. `remove` takes it out
-/// wherever it is, and `reset` and `delay` move it.
+/// wherever it is. `reset` makes it fresh again, and `delay` moves its deadline: in a slot or with
+/// the young it stays there, and it leaves what is due.
 pub(crate) struct Wheel<T> {
     nodes: Vec<Node<T>>,
     /// The heads of all lists, then a link for each node.
     links: Vec<Link>,
-    /// For each slot of each level, the least deadline in it.
+    /// For each list, the least deadline in it, if it is the young or a slot.
     bounds: Vec<Bound>,
+    /// Those that were set or reset in this turn, perhaps twice, and perhaps removed since.
+    fresh: Vec<u32>,
+    /// The number of the next setting.
+    number: u64,
     /// For each level, which of its slots hold timers.
     slots: [u64; LEVELS],
     /// Which levels hold timers.
@@ -67,7 +81,7 @@ pub(crate) struct Wheel<T> {
     seen: Time,
     /// How many nodes are timers.
     len: usize,
-    /// The others: from this link on, each has the next one after it. Ends with `FREE`.
+    /// The others: from this link on, each has the next one after it. Ends with `NOWHERE`.
     free: u32,
     /// The generation that a new node starts with.
     base: u32,
@@ -75,62 +89,13 @@ pub(crate) struct Wheel<T> {
     sorting: Vec<Passed>,
 }
 
-struct Node<T> {
-    moment: Moment,
-    /// Nothing in those that are free.
-    value: Option<T>,
-    generation: u32,
-    /// In which list it is, by its head.
-    list: u32,
-}
-
-/// Neighbours in a list.
-#[derive(Clone, Copy)]
-struct Link {
-    before: u32,
-    after: u32,
-}
-
-#[derive(Clone, Copy)]
-enum Moment {
-    /// Counts from the end of the turn.
-    Fresh(When),
-    Settled(Time),
-}
-
-/// When a timer is due, as seen from the end of the turn in which it is set.
-#[derive(Clone, Copy)]
-pub(crate) enum When {
-    After(Duration),
-    /// At the next moment of the grid, so that how long the turn takes does not add up.
-    On(Grid),
-}
-
-/// Counts while its slot is not empty.
-#[derive(Clone, Copy)]
-struct Bound {
-    /// Not later than any deadline in the slot.
-    least: Time,
-    /// Whose deadline it is or was. Nobody's if it is known to be early.
-    of: u32,
-}
-
-/// Ordered as timers that are due run.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Passed {
-    deadline: Time,
-    /// Its number among those collected.
-    number: u32,
-    node: u32,
-}
-
-/// The lists that are no slots, by their heads.
-const FRESH: u32 = 0;
+/// No list, by the head that it would have: of nodes that are no timers, and of new ones until the
+/// end of the turn.
+const NOWHERE: u32 = 0;
 const DUE: u32 = 1;
 /// Due, but its connection's input comes first.
 const PUT_OFF: u32 = 2;
-/// Of no list, but of nodes that are no timers.
-const FREE: u32 = 3;
+const YOUNG: u32 = 3;
 /// The first slot of the first level.
 const SLOTS: u32 = 4;
 /// The link of the first node.
@@ -141,47 +106,20 @@ const LEVELS: usize = u64::BITS.div_ceil(DIGIT) as usize;
 const DIGIT: u32 = 6;
 /// How many slots a level has.
 const DIGITS: u32 = 1 << DIGIT;
-const NOBODY: u32 = u32::MAX;
-
-impl When {
-    fn seen_from(self, now: Time) -> Time {
-        match self {
-            Self::After(after) if planted!("timer_rounded_down") => {
-                now + Duration::from_millis(after.as_millis() as u64)
-            }
-            Self::After(after) => now + after,
-            Self::On(grid) => grid.next(now),
-        }
-    }
-
-    fn later(self, by: Duration) -> Self {
-        match self {
-            Self::After(after) => Self::After(after.saturating_add(by)),
-            Self::On(grid) => Self::On(Grid {
-                origin: grid.origin + by,
-                ..grid
-            }),
-        }
-    }
-}
-
-impl From<Duration> for When {
-    fn from(after: Duration) -> Self {
-        Self::After(after)
-    }
-}
 
 impl<T> Default for Wheel<T> {
     fn default() -> Self {
         Self {
             nodes: Vec::new(),
             links: (0..NODES).map(Link::alone).collect(),
-            bounds: vec![Bound::NONE; (NODES - SLOTS) as usize],
+            bounds: vec![Bound::NONE; NODES as usize],
+            fresh: Vec::new(),
+            number: 0,
             slots: [0; LEVELS],
             levels: 0,
             seen: Time::ZERO,
             len: 0,
-            free: FREE,
+            free: NOWHERE,
             base: 0,
             sorting: Vec::new(),
         }
@@ -192,41 +130,58 @@ impl<T> Default for Wheel<T> {
 impl<T> Wheel<T> {
     /// Set a timer whose time counts from the end of this turn.
     pub(crate) fn set(&mut self, when: impl Into<When>, value: T) -> Key {
-        let moment = Moment::Fresh(when.into());
+        if self.free == NOWHERE {
+            self.grow();
+        }
+        let link = self.free;
+        let index = link - NODES;
+        self.free = self.links[link as usize].after;
         self.len += 1;
-        let Some(index) = self.free.checked_sub(NODES) else {
-            return self.set_new(moment, value);
-        };
-        self.free = self.links[self.free as usize].after;
+        self.number += 1;
         let node = &mut self.nodes[index as usize];
-        node.moment = moment;
+        node.moment = Moment::Fresh(when.into());
         node.value = Some(value);
+        node.number = self.number;
         let generation = node.generation;
-        self.append(FRESH, index);
+        self.fresh.push(index);
         Key { index, generation }
     }
 
     /// Set the timer again, from now. Returns whether it was still armed.
+    #[inline]
     pub(crate) fn reset(&mut self, key: Key, when: impl Into<When>) -> bool {
+        self.number += 1;
+        let number = self.number;
         let Some(node) = self.node_mut(key) else {
             return false;
         };
-        node.moment = Moment::Fresh(when.into());
-        self.unlink(NODES + key.index);
-        self.append(FRESH, key.index);
+        let list = node.list;
+        node.number = number;
+        let before = mem::replace(&mut node.moment, Moment::Fresh(when.into()));
+        if let Moment::Settled(_) = before {
+            self.fresh.push(key.index);
+        }
+        self.leave_due(list, key.index);
         true
     }
 
     /// Move the timer's deadline further away. Returns whether it was still armed.
     pub(crate) fn delay(&mut self, key: Key, by: Duration) -> bool {
+        self.number += 1;
+        let (number, seen) = (self.number, self.seen);
         let Some(node) = self.node_mut(key) else {
             return false;
         };
+        node.number = number;
         match node.moment {
             Moment::Fresh(when) => node.moment = Moment::Fresh(when.later(by)),
             Moment::Settled(deadline) => {
-                self.unlink(NODES + key.index);
-                self.put(key.index, deadline + by);
+                let deadline = (deadline + by).max(seen);
+                node.moment = Moment::Settled(deadline);
+                let list = node.list;
+                if self.leave_due(list, key.index) {
+                    self.place(key.index, deadline, seen);
+                }
             }
         }
         true
@@ -236,9 +191,12 @@ impl<T> Wheel<T> {
     pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
         let node = self.node_mut(key)?;
         node.generation = node.generation.wrapping_add(1);
-        node.list = FREE;
+        node.moment = Moment::Settled(Time::MAX);
+        let list = mem::replace(&mut node.list, NOWHERE);
         let value = node.value.take();
-        self.unlink(NODES + key.index);
+        if list != NOWHERE {
+            self.unlink(NODES + key.index);
+        }
         self.links[(NODES + key.index) as usize].after = self.free;
         self.free = NODES + key.index;
         self.len -= 1;
@@ -274,20 +232,29 @@ impl<T> Wheel<T> {
 /// What the engine does, turn by turn.
 impl<T> Wheel<T> {
     pub(crate) fn has_fresh(&self) -> bool {
-        self.links[FRESH as usize].after != FRESH
+        !self.fresh.is_empty()
     }
 
     /// The turn ends at `now`: what was set during it counts from here.
     pub(crate) fn settle(&mut self, now: Time) {
-        let mut next = self.take(FRESH);
-        while let Some(index) = next.checked_sub(NODES) {
-            next = self.links[next as usize].after;
-            let deadline = match self.nodes[index as usize].moment {
-                Moment::Fresh(when) => when.seen_from(now),
-                Moment::Settled(deadline) => deadline,
-            };
-            self.put(index, deadline);
+        let mut fresh = mem::take(&mut self.fresh);
+        for index in fresh.drain(..) {
+            let node = &mut self.nodes[index as usize];
+            if let Moment::Fresh(when) = node.moment {
+                let deadline = when.seen_from(now);
+                node.moment = Moment::Settled(deadline);
+                let list = node.list;
+                if list == NOWHERE {
+                    self.place(index, deadline, now);
+                } else if deadline <= self.bounds[list as usize].least {
+                    // Earlier than its list is looked at.
+                    self.unlink(NODES + index);
+                    self.place(index, deadline, now);
+                }
+            }
         }
+        fresh.shrink_to(Self::KEPT);
+        self.fresh = fresh;
     }
 
     /// When to wake at the latest. That a timer is due then is not certain.
@@ -301,20 +268,44 @@ impl<T> Wheel<T> {
 
     fn next_deadline_of_some(&mut self) -> Option<Time> {
         if let Some(index) = self.links[DUE as usize].after.checked_sub(NODES) {
-            return Some(self.nodes[index as usize].deadline());
+            return self.nodes[index as usize].deadline();
         }
-        if self.levels == 0 {
-            return None;
+        let young = self.least_young();
+        let placed = self.least_placed();
+        match (young, placed) {
+            (Some(young), Some(placed)) => Some(young.min(placed)),
+            (young, placed) => young.or(placed),
         }
-        let level = self.levels.trailing_zeros();
-        let list = slot_of(level, self.slots[level as usize].trailing_zeros());
-        let bound = self.bounds[(list - SLOTS) as usize];
-        match self.nodes.get(bound.of as usize) {
-            Some(node) if node.list != list || node.deadline() != bound.least => {
-                Some(self.look_through(list))
+    }
+
+    fn least_young(&mut self) -> Option<Time> {
+        let bound = self.bounds[YOUNG as usize];
+        if bound.of == NOBODY {
+            return (bound.least < Time::MAX).then_some(bound.least);
+        }
+        match self.holds(YOUNG, bound) {
+            true => Some(bound.least),
+            false => self.look_through_young(),
+        }
+    }
+
+    fn least_placed(&mut self) -> Option<Time> {
+        while self.levels != 0 {
+            let level = self.levels.trailing_zeros();
+            let list = slot_of(level, self.slots[level as usize].trailing_zeros());
+            let bound = self.bounds[list as usize];
+            if bound.of == NOBODY || self.holds(list, bound) || !self.place_again(list) {
+                return Some(bound.least);
             }
-            Some(_) | None => Some(bound.least),
         }
+        None
+    }
+
+    /// Whether that is still the deadline of that timer, and the timer there.
+    #[inline]
+    fn holds(&self, list: u32, bound: Bound) -> bool {
+        let node = self.nodes.get(bound.of as usize);
+        node.is_some_and(|node| node.list == list && node.deadline() == Some(bound.least))
     }
 
     /// It is `now`: what is due by now can be had from [`first_due`](Self::first_due).
@@ -332,6 +323,11 @@ impl<T> Wheel<T> {
                 self.divide(slot_of(level, slot), now, &mut sorting);
             }
         }
+        if self.bounds[YOUNG as usize].least <= now {
+            self.divide(YOUNG, now, &mut sorting);
+        }
+        // What was put off goes on in the order that it has with the others.
+        self.divide(DUE, now, &mut sorting);
         sorting.sort_unstable();
         for passed in sorting.drain(..) {
             self.append(DUE, passed.node);
@@ -369,23 +365,36 @@ impl<T> Wheel<T> {
     /// Room for so many is kept; what a burst of more needed is given back.
     const KEPT: usize = 1024;
 
-    /// A slot with more is not looked through for its least deadline.
+    /// A list with more is not looked through for its least deadline.
     const MANY: usize = 16;
 
+    /// What is due earlier than this goes into its slot at once: if it were young, the others would
+    /// not stay so for long.
+    const SOON: Duration = Duration::from_millis(16);
+
+    /// Make nodes that are free. They are as many as there were, up to a bound, so that this is
+    /// seldom and no more than is used.
     #[cold]
-    fn set_new(&mut self, moment: Moment, value: T) -> Key {
-        // More than 2^32 timers cannot be reached with any memory that exists.
-        let index = self.nodes.len() as u32;
-        let generation = self.base;
-        self.nodes.push(Node {
-            moment,
-            value: Some(value),
-            generation,
-            list: FRESH,
+    fn grow(&mut self) {
+        let first = self.nodes.len();
+        let more = first.clamp(1, Self::KEPT);
+        let end = first + more;
+        let free = Node {
+            moment: Moment::Settled(Time::MAX),
+            value: None,
+            generation: self.base,
+            list: NOWHERE,
+            number: 0,
+        };
+        self.nodes.resize_with(end, || Node {
+            value: None,
+            ..free
         });
-        self.links.push(Link::alone(NODES + index));
-        self.append(FRESH, index);
-        Key { index, generation }
+        // More than 2^32 timers cannot be reached with any memory that exists.
+        let links = (first..end).map(|index| Link::alone(NODES + index as u32 + 1));
+        self.links.extend(links);
+        self.links[NODES as usize + end - 1].after = NOWHERE;
+        self.free = NODES + first as u32;
     }
 
     /// Give the memory of a burst back. New nodes start past every generation given out, so that
@@ -395,51 +404,91 @@ impl<T> Wheel<T> {
         let newest = self.nodes.iter().map(|node| node.generation).max();
         self.base = newest.map_or(0, |generation| generation.wrapping_add(1));
         self.nodes = Vec::new();
+        self.fresh = Vec::new();
         self.links.truncate(NODES as usize);
         self.links.shrink_to_fit();
-        self.free = FREE;
+        self.free = NOWHERE;
     }
 
-    /// Collect what is due in a slot that has begun, and put the rest on lower levels.
+    /// Collect what is due of a list, and put the rest into slots: of lower levels than its own, but
+    /// for what was set again. What is fresh waits for the end of the turn.
     fn divide(&mut self, list: u32, now: Time, passed: &mut Vec<Passed>) {
         let mut next = self.take(list);
-        while let Some(node) = next.checked_sub(NODES) {
+        while let Some(index) = next.checked_sub(NODES) {
             next = self.links[next as usize].after;
-            let deadline = self.nodes[node as usize].deadline();
-            if deadline <= now {
-                let number = passed.len() as u32;
-                passed.push(Passed {
+            let node = &mut self.nodes[index as usize];
+            match node.moment {
+                Moment::Fresh(_) => node.list = NOWHERE,
+                Moment::Settled(deadline) if deadline <= now => passed.push(Passed {
                     deadline,
-                    number,
-                    node,
-                });
-            } else {
-                self.put(node, deadline);
+                    number: node.number,
+                    node: index,
+                }),
+                Moment::Settled(deadline) => self.put(index, deadline),
             }
         }
     }
 
-    /// The timer with the least deadline of a slot is gone: find the next, if they are not many.
-    fn look_through(&mut self, list: u32) -> Time {
+    /// The timer with the least deadline of the young has another one or is gone: find the next, if
+    /// they are not many.
+    fn look_through_young(&mut self) -> Option<Time> {
         let mut found = Bound::NONE;
-        let mut next = self.links[list as usize].after;
+        let mut next = self.links[YOUNG as usize].after;
         for _ in 0..Self::MANY {
             let Some(of) = next.checked_sub(NODES) else {
                 break;
             };
-            let least = self.nodes[of as usize].deadline();
-            if least <= found.least {
+            if let Some(least) = self.nodes[of as usize].deadline()
+                && least <= found.least
+            {
                 found = Bound { least, of };
             }
             next = self.links[next as usize].after;
         }
-        let bound = &mut self.bounds[(list - SLOTS) as usize];
-        if next == list {
+        let bound = &mut self.bounds[YOUNG as usize];
+        if next == YOUNG {
             *bound = found;
-        } else {
-            bound.of = NOBODY;
+            return (found.of != NOBODY).then_some(found.least);
         }
-        bound.least
+        bound.of = NOBODY;
+        Some(bound.least)
+    }
+
+    /// The same of a slot: each of its timers is put where it belongs by now. Returns whether they
+    /// were few.
+    fn place_again(&mut self, list: u32) -> bool {
+        let mut next = self.links[list as usize].after;
+        for _ in 0..Self::MANY {
+            next = self.links[next as usize].after;
+            if next == list {
+                break;
+            }
+        }
+        if next != list {
+            self.bounds[list as usize].of = NOBODY;
+            return false;
+        }
+        next = self.take(list);
+        while let Some(index) = next.checked_sub(NODES) {
+            next = self.links[next as usize].after;
+            let node = &mut self.nodes[index as usize];
+            match node.moment {
+                Moment::Fresh(_) => node.list = NOWHERE,
+                Moment::Settled(deadline) => self.put(index, deadline),
+            }
+        }
+        true
+    }
+
+    /// Put a timer that is in no list to the young or into a slot.
+    #[inline]
+    fn place(&mut self, index: u32, deadline: Time, now: Time) {
+        if deadline > now + Self::SOON {
+            self.bound(YOUNG, deadline, index);
+            self.append(YOUNG, index);
+        } else {
+            self.put(index, deadline);
+        }
     }
 
     /// Put a timer that is in no list into the slot of that deadline. One that has passed counts as
@@ -450,17 +499,22 @@ impl<T> Wheel<T> {
         self.nodes[index as usize].moment = Moment::Settled(deadline);
         let (level, slot) = place_of(deadline, self.seen);
         let list = slot_of(level, slot);
-        let slots = &mut self.slots[level as usize];
-        let bound = &mut self.bounds[(list - SLOTS) as usize];
-        if *slots >> slot & 1 == 0 || deadline < bound.least {
+        self.slots[level as usize] |= 1 << slot;
+        self.levels |= 1 << level;
+        self.bound(list, deadline, index);
+        self.append(list, index);
+    }
+
+    /// A timer with that deadline joins the list.
+    #[inline]
+    fn bound(&mut self, list: u32, deadline: Time, index: u32) {
+        let bound = &mut self.bounds[list as usize];
+        if deadline <= bound.least {
             *bound = Bound {
                 least: deadline,
                 of: index,
             };
         }
-        *slots |= 1 << slot;
-        self.levels |= 1 << level;
-        self.append(list, index);
     }
 
     #[inline]
@@ -473,6 +527,17 @@ impl<T> Wheel<T> {
             before,
             after: list,
         };
+    }
+
+    /// Take a timer of that list out of it if it is due. Returns whether it was.
+    #[inline]
+    fn leave_due(&mut self, list: u32, index: u32) -> bool {
+        let is_due = matches!(list, DUE | PUT_OFF);
+        if is_due {
+            self.unlink(NODES + index);
+            self.nodes[index as usize].list = NOWHERE;
+        }
+        is_due
     }
 
     #[inline]
@@ -498,6 +563,7 @@ impl<T> Wheel<T> {
     /// The list is empty.
     #[inline]
     fn vacate(&mut self, list: u32) {
+        self.bounds[list as usize] = Bound::NONE;
         if let Some(place) = list.checked_sub(SLOTS) {
             let level = (place / DIGITS) as usize;
             self.slots[level] &= !(1 << (place % DIGITS));
@@ -512,34 +578,6 @@ impl<T> Wheel<T> {
         let node = self.nodes.get_mut(key.index as usize)?;
         (node.generation == key.generation).then_some(node)
     }
-}
-
-impl<T> Node<T> {
-    #[inline]
-    fn deadline(&self) -> Time {
-        match self.moment {
-            Moment::Settled(deadline) => deadline,
-            // In no slot, so nobody asks.
-            Moment::Fresh(_) => Time::MAX,
-        }
-    }
-}
-
-impl Link {
-    /// A list without nodes is a ring of its head.
-    const fn alone(link: u32) -> Self {
-        Self {
-            before: link,
-            after: link,
-        }
-    }
-}
-
-impl Bound {
-    const NONE: Self = Self {
-        least: Time::MAX,
-        of: NOBODY,
-    };
 }
 
 /// Level and slot of a deadline.

@@ -11,7 +11,6 @@ use crate::continuation::Owner;
 use crate::link::Phase;
 use crate::lookup;
 use crate::shared::State;
-use crate::slots::Key;
 use crate::timers::Action;
 use crate::wire::Wire;
 use crate::{ConnectionId, Disconnect, Time};
@@ -229,47 +228,61 @@ impl<S> Engine<S> {
         }
         let room = mem::take(&mut self.settling);
         let mut touched = self.shared.touched.replace(room);
-        // Given back together: that costs less than one by one.
-        let (mut pieces, mut bytes) = (0, 0);
-        for id in touched.drain(..) {
-            match self.send_staged(wire, id) {
-                Some(sent) => {
-                    pieces += usize::from(sent > 0);
-                    bytes += sent;
-                }
-                None => self.settle(wire, id),
-            }
+        let mut left = &touched[..];
+        while let Some((id, rest)) = self.send_staged(wire, left) {
+            self.settle(wire, id);
+            left = rest;
         }
+        touched.clear();
         self.settling = touched;
-        self.shared.release_staged(pieces, bytes);
         self.run_queue(wire);
         if self.shared.is_over_cap() {
             self.shed_output(wire);
         }
     }
 
-    /// The usual case in a room: others wrote to a connection on which everything flows. Returns
-    /// how much went, if that was all and nothing else is to be done.
-    #[inline(always)]
-    fn send_staged<W: Wire<S>>(&mut self, wire: &mut W, id: ConnectionId) -> Option<usize> {
-        let Some(slot) = self.slots.get_mut(id.0) else {
-            return Some(0);
-        };
-        let link = &slot.link;
-        let calm = link.is_only_written_to();
-        link.unlist();
-        let (true, Some(staged), Some(socket)) = (calm, link.staged(), &mut slot.socket) else {
-            return None;
-        };
-        let staging = &self.shared.staging;
-        let sent = wire.send_lent(socket, id, &staging.borrow()[staged.range()]);
-        if sent < staged.len() {
-            link.took_staged(staged, sent);
-            return None;
+    /// The usual case in a room: others wrote to connections on which everything flows. Returns the
+    /// first of which that is not all, and those behind it.
+    #[inline]
+    fn send_staged<'a, W: Wire<S>>(
+        &mut self,
+        wire: &mut W,
+        touched: &'a [ConnectionId],
+    ) -> Option<(ConnectionId, &'a [ConnectionId])> {
+        // Looked at once, and given back together: that costs less than one by one.
+        let buffer = self.shared.staging.borrow();
+        let mut ids = touched.iter();
+        let mut bytes = 0;
+        let mut unsent = None;
+        for &id in ids.by_ref() {
+            let Some(slot) = self.slots.get_mut(id.0) else {
+                continue;
+            };
+            let link = &slot.link;
+            let calm = link.is_only_written_to();
+            link.unlist();
+            let (true, Some(staged), Some(socket)) = (calm, link.staged(), &mut slot.socket) else {
+                unsent = Some((id, None));
+                break;
+            };
+            let sent = wire.send_lent(socket, id, &buffer[staged.range()]);
+            if sent < staged.len() {
+                unsent = Some((id, Some((staged, sent))));
+                break;
+            }
+            link.forget_staged();
+            link.sent_all(sent);
+            bytes += sent;
         }
-        link.forget_staged();
-        link.sent_all(sent);
-        Some(sent)
+        drop(buffer);
+        if bytes > 0 {
+            self.shared.release_staged(bytes);
+        }
+        let (id, part) = unsent?;
+        if let (Some((staged, sent)), Some(slot)) = (part, self.slots.get_mut(id.0)) {
+            slot.link.took_staged(staged, sent);
+        }
+        Some((id, ids.as_slice()))
     }
 
     pub(super) fn deliver_losses<W: Wire<S>>(&mut self, wire: &mut W) {
@@ -332,52 +345,35 @@ impl<S> Engine<S> {
         }
         self.shared.timers.borrow_mut().advance(now);
         // They stay armed until it is their turn, so that an earlier one can move or cancel them.
-        while let Some(key) = self.first_due() {
-            if self.waits_for_input(key) {
-                self.shared.timers.borrow_mut().put_off(key);
-            } else if let Some(action) = self.take_timer(key) {
-                self.run_action(wire, action);
-            }
+        while let Some(action) = self.take_due() {
+            self.run_action(wire, action);
         }
         self.shared.timers.borrow_mut().keep_put_off();
     }
 
-    fn first_due(&self) -> Option<Key> {
-        self.shared.timers.borrow().first_due()
-    }
-
-    fn take_timer(&self, key: Key) -> Option<Action> {
-        self.shared.timers.borrow_mut().remove(key)
-    }
-
-    /// Whether a timer's connection has input that must be delivered before it. Its later timers do
-    /// not pass one that waited for that, whatever happens in between.
-    fn waits_for_input(&mut self, key: Key) -> bool {
-        let timers = self.shared.timers.borrow();
-        let Some(Action::Connection(link, _)) = timers.get(key) else {
-            return false;
-        };
-        let Some(slot) = self.slots.get_mut(link.id().0) else {
-            return false;
-        };
-        if slot.timers_wait == self.number {
-            return true;
+    /// What the next timer does that is due and has no input to wait for.
+    #[inline]
+    fn take_due(&mut self) -> Option<Action> {
+        let mut timers = self.shared.timers.borrow_mut();
+        loop {
+            let key = timers.first_due()?;
+            if let Some(Action::Connection(link, _)) = timers.get(key)
+                && let Some(slot) = self.slots.get_mut(link.id().0)
+                && slot.timer_waits_for_input(self.number, self.facts_left)
+            {
+                timers.put_off(key);
+                continue;
+            }
+            return timers.remove(key);
         }
-        let has_input = slot.more == self.number || slot.inbox.tail() == Tail::Again;
-        let early = planted!("timers_before_input");
-        let waits = link.wants_input() && (self.facts_left || has_input) && !early;
-        if waits {
-            slot.timers_wait = self.number;
-        }
-        waits
     }
 
     fn run_action<W: Wire<S>>(&mut self, wire: &mut W, action: Action) {
         match action {
             Action::Free(f, site) => {
-                let (net, place) = (self.net.clone(), "a timer");
+                let place = "a timer";
                 self.shared.note_call(place, || Whose::Site(site));
-                self.guard(place, || f.run(&net));
+                self.guard(place, || f.run(&self.net));
             }
             Action::Connection(link, continuation) => {
                 link.waits.leave(&*continuation);
@@ -419,7 +415,9 @@ impl<S> Engine<S> {
             }
             Action::Stop => self.stop_deadline(),
         }
-        self.run_queue(wire);
+        if self.has_queued() {
+            self.run_queue(wire);
+        }
     }
 
     /// Timers set during the turn count from here.
@@ -429,5 +427,22 @@ impl<S> Engine<S> {
             let now: Time = self.shared.host().now();
             timers.settle(now);
         }
+    }
+}
+
+impl<S> Slot<S> {
+    /// Whether there is input that must be delivered before a timer of this connection. Its later
+    /// timers do not pass one that waited for that, whatever happens in between.
+    fn timer_waits_for_input(&mut self, turn: u32, facts_left: bool) -> bool {
+        if self.timers_wait == turn {
+            return true;
+        }
+        let has_input = self.more == turn || self.inbox.tail() == Tail::Again;
+        let early = planted!("timers_before_input");
+        let waits = self.link.wants_input() && (facts_left || has_input) && !early;
+        if waits {
+            self.timers_wait = turn;
+        }
+        waits
     }
 }

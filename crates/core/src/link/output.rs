@@ -168,7 +168,7 @@ impl Link {
         if let Some(staged) = self.staged() {
             self.keep_unsent(staged, 0);
             self.forget_staged();
-            self.shared.release_staged(1, staged.len());
+            self.shared.release_staged(staged.len());
         }
     }
 
@@ -192,7 +192,7 @@ impl Link {
             self.keep_unsent(staged, sent);
         }
         self.forget_staged();
-        self.shared.release_staged(1, staged.len());
+        self.shared.release_staged(staged.len());
         self.sent_some(sent);
     }
 

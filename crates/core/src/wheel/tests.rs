@@ -51,15 +51,10 @@ impl Model {
         number.checked_rem(self.timers.len())
     }
 
-    /// Sets the timer again, behind all others; those of this turn count from its end.
+    /// Sets the timer again, behind all others.
     fn set_again(&mut self, at: usize, moment: Moment) {
         let (key, _) = self.timers.remove(at);
-        let is_fresh = |moment: &Moment| matches!(moment, Moment::Fresh(_));
-        let mut end = self.timers.len();
-        if !is_fresh(&moment) {
-            end = self.timers.partition_point(|(_, other)| !is_fresh(other));
-        }
-        self.timers.insert(end, (key, moment));
+        self.timers.push((key, moment));
     }
 
     fn settle(&mut self, now: Time) {
@@ -130,7 +125,7 @@ fn compare(steps: Vec<Step>) {
                     assert!(wheel.delay(key, by));
                     match moment {
                         Moment::Fresh(when) => {
-                            model.timers[at].1 = Moment::Fresh(when.later(by));
+                            model.set_again(at, Moment::Fresh(when.later(by)));
                         }
                         Moment::Settled(deadline) => {
                             let deadline = (deadline + by).max(wheel.seen);
