@@ -7,7 +7,7 @@
 //! Twisted's networking core is held together by rules that its tests check. We wrote down 62 of
 //! them, R1 to R62, in `tests/rules.txt` of the repository, each with the test that shows what
 //! became of it here. A number in brackets below is one of those. What is not on this page is as
-//! in Twisted, or does not exist yet ([the last section](#not-there-yet)).
+//! in Twisted.
 //!
 //! # The words
 //! | Twisted | asyncio | here |
