@@ -686,6 +686,3 @@
 //!   run until something is known is [`run_until`](crate::Reactor::run_until).
 //! - Nothing needs a running loop to be made, and there is no current one: a
 //!   [`Net`](crate::Net) is passed.
-//!
-//! # Not there yet
-//! A terminal's raw mode.
