@@ -8,6 +8,7 @@ mod terminal;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::process::ExitCode;
 use std::rc::Rc;
 
 use torsade::wire::{LineProtocol, Lines};
@@ -75,7 +76,7 @@ impl LineProtocol for Member {
     }
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     env_logger::init();
     let mut arguments = std::env::args().skip(1).peekable();
     let is_client = arguments.next_if(|it| it == "client").is_some();
@@ -83,9 +84,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = address.unwrap_or_else(|| "127.0.0.1:8007".to_owned());
     let mut reactor = Reactor::new()?;
     if is_client {
-        terminal::talk(reactor.net(), address);
-        reactor.stop_on_signals()?;
-        return Ok(reactor.run()?);
+        return Ok(terminal::run(&mut reactor, address)?);
     }
     let room = Room::default();
     let listener = reactor
@@ -93,7 +92,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .listen(address, factory(move |_| Member::new(&room)))?;
     reactor.stop_on_signals()?;
     println!("listening on {}", listener.address());
-    Ok(reactor.run()?)
+    reactor.run()?;
+    Ok(ExitCode::SUCCESS)
 }
 
 #[cfg(test)]

@@ -3,23 +3,24 @@
 //! Run `cargo run --bin line_echo` in one terminal and `cargo run --bin stdio_client
 //! 127.0.0.1:8007` in another one. It is a filter as well: `printf 'hello\n' | stdio_client
 //! 127.0.0.1:8007 | wc -c`. The address may be any that a client's [text] can say, with or without
-//! `tcp:` in front. Ctrl-D ends what is typed, Ctrl-C everything.
+//! `tcp:` in front. Ctrl-D ends what is typed, Ctrl-C everything. If it cannot
+//! connect, or the connection breaks, it says why on standard error and exits with 1.
 //!
 //! [text]: torsade::service::Endpoints
 #![forbid(unsafe_code)]
 
 mod terminal;
 
+use std::process::ExitCode;
+
 use torsade::{Endpoint, Reactor, ToEndpoint, service};
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     env_logger::init();
     let to = std::env::args().nth(1);
     let to = read(to.as_deref().unwrap_or("127.0.0.1:8007"))?;
     let mut reactor = Reactor::new()?;
-    terminal::talk(reactor.net(), to);
-    reactor.stop_on_signals()?;
-    Ok(reactor.run()?)
+    Ok(terminal::run(&mut reactor, to)?)
 }
 
 /// An address, or an endpoint as Twisted writes it.

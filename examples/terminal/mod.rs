@@ -8,17 +8,34 @@
 #[cfg(test)]
 mod tests;
 
-use torsade::{Connection, Disconnect, Net, Protocol, Stdio, ToEndpoint, Transport};
+use std::cell::Cell;
+use std::io;
+use std::process::ExitCode;
+use std::rc::Rc;
 
-/// Talk with who is there, over the standard streams. The reactor stops when that is over.
-pub(crate) fn talk(net: &Net, to: impl ToEndpoint + 'static) {
+use torsade::{Connection, Disconnect, Net, Protocol, Reactor, Stdio, ToEndpoint, Transport};
+
+/// Talk with who is there, until that is over or a signal ends it. What the program is to exit with
+/// is returned: 1 if there was nobody, or if the connection was lost otherwise than by a close.
+pub(crate) fn run(reactor: &mut Reactor, to: impl ToEndpoint + 'static) -> io::Result<ExitCode> {
+    let exit = talk(reactor.net(), to);
+    reactor.stop_on_signals()?;
+    reactor.run()?;
+    Ok(exit.get())
+}
+
+/// The reactor stops when it is over; what to exit with is known then.
+fn talk(net: &Net, to: impl ToEndpoint + 'static) -> Rc<Cell<ExitCode>> {
+    let exit = Rc::new(Cell::new(ExitCode::SUCCESS));
     let to = Box::new(to);
     let terminal = Terminal {
         to: Some(to),
         network: None,
         last: 0,
+        exit: Rc::clone(&exit),
     };
     net.connect(Stdio, terminal).detach();
+    exit
 }
 
 /// The side of the person.
@@ -27,6 +44,7 @@ struct Terminal {
     network: Option<Connection>,
     /// What was read last.
     last: u8,
+    exit: Rc<Cell<ExitCode>>,
 }
 
 impl Protocol for Terminal {
@@ -82,6 +100,7 @@ impl Protocol for Terminal {
         if !reason.is_clean() {
             // Standard output may be what is broken.
             eprintln!("{reason}");
+            self.exit.set(ExitCode::FAILURE);
         }
         transport.net().stop();
     }

@@ -182,6 +182,8 @@ mod socket;
 mod stdio;
 mod system;
 mod teller;
+#[cfg(unix)]
+mod terminal;
 mod threads;
 mod token;
 mod transfer;
@@ -199,6 +201,8 @@ pub use self::counters::Counters;
 pub use self::driver::{Driver, DriverUnavailable, UnknownDriver};
 pub use self::reactor::Reactor;
 pub use self::several::{ReactorThreads, Reactors, ReactorsError};
+#[cfg(unix)]
+pub use self::terminal::{Terminal, TerminalMode};
 pub use self::threads::{
     AsCompleted, BlockOn, BlockOnError, Executor, JobError, Mapped, Shutdown, Submitted, Until,
     Waited, as_completed, wait,

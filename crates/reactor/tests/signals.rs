@@ -7,18 +7,20 @@
 
 use std::cell::RefCell;
 use std::fs::File;
-use std::io::ErrorKind;
-use std::net::TcpStream;
-use std::os::fd::AsRawFd;
+use std::io::{ErrorKind, pipe};
+use std::net::{Shutdown, TcpStream};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::rc::Rc;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGPIPE, SIGTERM};
 use signal_hook::low_level::raise;
-use torsade_core::{Disconnect, Net, Protocol, Signal, Transport, factory};
+use torsade_core::{Adopted, Disconnect, Net, Protocol, Signal, Transport, factory};
 use torsade_deferred::Deferred;
-use torsade_reactor::Reactor;
+use torsade_reactor::{Driver, Reactor};
 
 fn one_at_a_time() -> MutexGuard<'static, ()> {
     static SIGNALS: Mutex<()> = Mutex::new(());
@@ -256,4 +258,64 @@ fn a_reactor_takes_its_handlers_and_descriptors_with_it() {
         drop(left);
     }
     assert_eq!(last_of_many(), before);
+}
+
+/// Not even to a program that hears it: the system is asked for an error and no signal.
+#[test]
+fn writes_to_sockets_whose_peer_is_gone_raise_no_signal() {
+    let _lock = one_at_a_time();
+    let raised = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(SIGPIPE, Arc::clone(&raised)).unwrap();
+    let drivers = [
+        Driver::Polling,
+        #[cfg(target_os = "linux")]
+        Driver::Epoll,
+        #[cfg(all(target_os = "linux", feature = "io-uring"))]
+        Driver::IoUring,
+    ];
+    for driver in drivers {
+        let mut reactor = Reactor::builder().driver(driver).build().unwrap();
+        for is_shut in [false, true] {
+            let (ours, theirs) = UnixStream::pair().unwrap();
+            if is_shut {
+                // The reactor cannot know: its own half is what is closed.
+                ours.shutdown(Shutdown::Write).unwrap();
+            }
+            let log: Rc<RefCell<Vec<String>>> = Rc::default();
+            let stubborn = Stubborn(Rc::clone(&log));
+            let adopted = Adopted::new(OwnedFd::from(ours));
+            let made = reactor.net().connect(adopted, stubborn);
+            let transport = reactor.run_until(made).unwrap().unwrap();
+            transport.pause_reading();
+            if !is_shut {
+                drop(theirs);
+            }
+            transport.write("is anybody there?");
+            while log.borrow().is_empty() {
+                reactor.turn(Some(Duration::from_millis(1))).unwrap();
+            }
+            assert_eq!(*log.borrow(), ["lost: reset by the peer"]);
+        }
+    }
+    assert!(!raised.load(Ordering::SeqCst));
+}
+
+/// A pipe has no way to ask for that. That the signal is ignored, or heard, is what keeps it from
+/// being the end of the process.
+#[test]
+fn writes_to_pipes_whose_reader_is_gone_are_survived() {
+    let _lock = one_at_a_time();
+    let mut reactor = Reactor::new().unwrap();
+    let (theirs, output) = pipe().unwrap();
+    let (input, _held) = pipe().unwrap();
+    let log: Rc<RefCell<Vec<String>>> = Rc::default();
+    let adopted = Adopted::pipes(Some(input.into()), Some(output.into()));
+    let made = reactor.net().connect(adopted, Stubborn(Rc::clone(&log)));
+    let transport = reactor.run_until(made).unwrap().unwrap();
+    drop(theirs);
+    transport.write("is anybody there?");
+    while log.borrow().is_empty() {
+        reactor.turn(Some(Duration::from_millis(1))).unwrap();
+    }
+    assert_eq!(*log.borrow(), ["lost: reset by the peer"]);
 }

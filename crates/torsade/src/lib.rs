@@ -109,7 +109,9 @@ pub use torsade_deferred::{
     gather, list, race,
 };
 #[cfg(unix)]
-pub use torsade_reactor::{ActivatedSocket, Watch, Watcher, activated_sockets};
+pub use torsade_reactor::{
+    ActivatedSocket, Terminal, TerminalMode, Watch, Watcher, activated_sockets,
+};
 pub use torsade_reactor::{
     BlockOn, Counters, Driver, DriverUnavailable, Reactor, ReactorBuilder, ReactorThreads,
     Reactors, ReactorsError, UnknownDriver,

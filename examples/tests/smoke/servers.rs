@@ -93,7 +93,7 @@ fn stdio_clients() {
     let client = env!("CARGO_BIN_EXE_stdio_client");
     let server = Program::start(env!("CARGO_BIN_EXE_line_echo"));
     let heard = shell(&format!(
-        "printf 'one\\ntwo\\n' | {client} {} | wc -l",
+        "{{ printf 'one\\ntwo\\n' | {client} {} || echo failed; }} | wc -l",
         server.address
     ));
     assert_eq!(heard.trim(), "2");
@@ -107,11 +107,17 @@ fn stdio_clients() {
     );
     assert_eq!(shell(&said), "your name?\r\n* with you: \r\n");
     room.interrupt();
-    let nobody = shell(&format!("{client} 127.0.0.1:1 2>&1 < /dev/null"));
-    assert!(
-        nobody.contains("cannot connect to 127.0.0.1:1: "),
-        "{nobody}"
-    );
+    for client in [client.to_owned(), format!("{path} client")] {
+        let script = format!("{client} 127.0.0.1:1 2>&1 < /dev/null; echo exits with $?");
+        let nobody = shell(&script);
+        let lines: Vec<&str> = nobody.lines().collect();
+        assert_eq!(lines.len(), 2, "{nobody}");
+        assert!(
+            lines[0].starts_with("cannot connect to 127.0.0.1:1: "),
+            "{nobody}"
+        );
+        assert_eq!(lines[1], "exits with 1");
+    }
 }
 
 fn shell(script: &str) -> String {

@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 use std::thread;
 
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::{OFlags, fcntl_getfl};
 use rustix::io::Errno;
 
 /// Has all a pipe's room for a write says: so many bytes go at once.
@@ -29,6 +30,9 @@ pub(super) fn start(stream: OwnedFd) -> io::Result<OwnedFd> {
 /// Read no more than the pipe has room for: what it has not, others can still read when the
 /// connection is over.
 fn read(stream: &OwnedFd, mut pipe: PipeWriter) -> io::Result<()> {
+    if fcntl_getfl(stream)? & OFlags::RWMODE == OFlags::WRONLY {
+        return Err(Errno::BADF.into());
+    }
     let mut buffer = [0; PIECE];
     while has_room(&pipe)? && has_input(stream, &pipe)? {
         match rustix::io::read(stream, &mut buffer) {

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use rustix::event::{PollFd, PollFlags};
+use rustix::fs::{OFlags, fcntl_getfl};
 use rustix::io::Errno;
 
 use super::inlet::wait;
@@ -93,6 +94,12 @@ pub(super) fn start(stream: OwnedFd) -> io::Result<(OwnedFd, Arc<Outlet>)> {
         state: AtomicU8::new(OPEN),
         broke: AtomicI32::new(0),
     });
+    if fcntl_getfl(&stream)? & OFlags::RWMODE == OFlags::RDONLY {
+        // A wait for room might never end. The first write to the pipe finds out.
+        let number = Errno::BADF.raw_os_error();
+        outlet.broke.store(number, Ordering::Release);
+        return Ok((ours.into(), outlet));
+    }
     let known = Arc::clone(&outlet);
     let thread = thread::Builder::new().name("torsade-stdout".into());
     let thread = thread.spawn(move || {

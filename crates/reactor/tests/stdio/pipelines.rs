@@ -9,10 +9,11 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio as Streams};
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{OFlags, fcntl_getfl};
-use torsade_core::{Disconnect, Protocol, Stdio, Transport, factory};
+use torsade_core::{Disconnect, Net, Protocol, Stdio, Transport, factory};
 use torsade_reactor::Reactor;
 
 pub(crate) fn main() {
@@ -28,50 +29,79 @@ pub(crate) fn main() {
 enum Habit {
     /// Sends back what comes, in capitals.
     Shout,
-    /// Writes a lot at the end, and aborts.
+    /// Writes a lot, and aborts when that is stuck.
     Abort,
     /// Closes after the first line.
     FirstLine,
+    /// The same, and the process stays.
+    Stay,
     /// Writes as fast as it may, whatever comes.
     Yes,
 }
 
-struct Filter(Habit);
+struct Filter {
+    habit: Habit,
+    is_paused: bool,
+}
 
 impl Protocol for Filter {
     fn connection_made(&mut self, transport: &Transport<Self>) {
-        match self.0 {
+        match self.habit {
             Habit::Yes => self.resume_writing(transport),
-            Habit::Abort => {
-                transport.write(vec![b'a'; 1 << 20]);
-                transport.abort();
-            }
-            Habit::Shout | Habit::FirstLine => {}
+            Habit::Abort => transport.write(vec![b'a'; 1 << 20]),
+            Habit::Shout | Habit::FirstLine | Habit::Stay => {}
         }
     }
 
     fn data_received(&mut self, transport: &Transport<Self>, data: &[u8]) {
+        if self.is_paused {
+            eprintln!("read though nobody takes the output");
+        }
         transport.write(data.to_ascii_uppercase());
-        if self.0 == Habit::FirstLine && data.contains(&b'\n') {
+        let ends = matches!(self.habit, Habit::FirstLine | Habit::Stay);
+        if ends && data.contains(&b'\n') {
             transport.close();
         }
     }
 
-    fn pause_writing(&mut self, _: &Transport<Self>) {
-        if self.0 == Habit::Shout {
-            eprintln!("paused");
-        }
+    fn pause_writing(&mut self, transport: &Transport<Self>) {
+        self.is_paused = true;
+        let transport = transport.clone();
+        let habit = self.habit;
+        // What there is was moved by then as far as it goes.
+        after_turns(&transport.net(), 3, move |_| match habit {
+            Habit::Shout => eprintln!("paused"),
+            Habit::Abort => transport.abort(),
+            _ => {}
+        });
     }
 
     fn resume_writing(&mut self, transport: &Transport<Self>) {
-        while self.0 == Habit::Yes && transport.wants_output() {
+        self.is_paused = false;
+        while self.habit == Habit::Yes && transport.wants_output() {
             transport.write([b'y'; 1024]);
         }
     }
 
     fn connection_lost(&mut self, transport: &Transport<Self>, reason: &Disconnect) {
         eprintln!("lost: {reason}");
-        transport.net().stop();
+        if self.habit != Habit::Stay {
+            transport.net().stop();
+        }
+    }
+}
+
+fn after_turns(net: &Net, turns: usize, f: impl FnOnce(&Net) + 'static) {
+    net.call_later(Duration::ZERO, move |net| match turns {
+        0 => f(net),
+        _ => after_turns(net, turns - 1, f),
+    });
+}
+
+fn with(habit: Habit) -> Filter {
+    Filter {
+        habit,
+        is_paused: false,
     }
 }
 
@@ -80,15 +110,16 @@ fn filter(habit: &str) {
         "shout" => Habit::Shout,
         "abort" => Habit::Abort,
         "first-line" => Habit::FirstLine,
+        "stay" => Habit::Stay,
         _ => Habit::Yes,
     };
     let mut reactor = Reactor::new().unwrap();
     // Both sides have it, and who listens is throttled without a word.
     if habit == Habit::Shout {
-        let listened = reactor.net().listen(Stdio, factory(move |_| Filter(habit)));
+        let listened = reactor.net().listen(Stdio, factory(move |_| with(habit)));
         drop(listened.unwrap());
     } else {
-        reactor.net().connect(Stdio, Filter(habit)).detach();
+        reactor.net().connect(Stdio, with(habit)).detach();
     }
     reactor.run().unwrap();
 }
@@ -119,6 +150,12 @@ const CHECKS: &[(&str, Check)] = &[
     ),
     ("an_abort_waits_for_nobody", an_abort_waits_for_nobody),
     ("input_goes_on_to_the_next", input_goes_on_to_the_next),
+    ("who_closed_reads_no_more", who_closed_reads_no_more),
+    ("a_stream_the_wrong_way", a_stream_the_wrong_way),
+    (
+        "a_reader_that_is_gone_kills_nobody",
+        a_reader_that_is_gone_kills_nobody,
+    ),
 ];
 
 /// Each on each driver that can be had.
@@ -337,7 +374,14 @@ fn stays(bench: &Bench, streams: [OwnedFd; 2], mut ours: impl Write, mut theirs:
 
 /// Nobody reads what it writes: it reads no more, and holds no more than its marks.
 fn a_slow_reader_bounds_the_memory(bench: &Bench) {
-    let (mut theirs, output) = pipe().unwrap();
+    let (theirs, output) = pipe().unwrap();
+    bounds(bench, output.into(), theirs);
+    // What cannot be opened anew has a thread.
+    let (output, theirs) = UnixStream::pair().unwrap();
+    bounds(bench, output.into(), theirs);
+}
+
+fn bounds(bench: &Bench, output: OwnedFd, mut theirs: impl Read) {
     let mut child = bench
         .filter("shout")
         .stdin(Streams::piped())
@@ -345,7 +389,7 @@ fn a_slow_reader_bounds_the_memory(bench: &Bench) {
         .stderr(Streams::piped())
         .spawn()
         .unwrap();
-    let (mut stdin, stderr) = (child.stdin.take().unwrap(), child.stderr.take().unwrap());
+    let (mut stdin, mut stderr) = (child.stdin.take().unwrap(), child.stderr.take().unwrap());
     rustix::io::ioctl_fionbio(&stdin, true).unwrap();
     let piece = vec![b'a'; 64 * 1024];
     let (mut taken, mut is_paused) = (0, false);
@@ -370,6 +414,9 @@ fn a_slow_reader_bounds_the_memory(bench: &Bench) {
     theirs.read_to_end(&mut all).unwrap();
     assert_eq!(all.len(), taken);
     assert!(child.wait().unwrap().success());
+    let mut said = String::new();
+    stderr.read_to_string(&mut said).unwrap();
+    assert!(!said.contains("read though"), "{said}");
 }
 
 /// Nobody reads, and it ends all the same.
@@ -401,4 +448,63 @@ fn input_goes_on_to_the_next(bench: &Bench) {
     let one = "{ printf 'one\\n'; read x < go; printf 'two\\n'; }";
     let script = format!("mkfifo go; {one} | {{ $F first-line; echo x > go; cat; }}");
     bench.check(&script, "ONE\ntwo", "lost: closed here");
+}
+
+/// Another process has the same stream, and reads on when the connection is over; the thread that
+/// read it, because it cannot be opened anew, is told.
+fn who_closed_reads_no_more(bench: &Bench) {
+    let (stdin, mut ours) = UnixStream::pair().unwrap();
+    let mut next = stdin.try_clone().unwrap();
+    let mut filter = bench.filter("stay");
+    let mut child = filter
+        .stdin(OwnedFd::from(stdin))
+        .stdout(Streams::null())
+        .stderr(Streams::piped())
+        .spawn()
+        .unwrap();
+    ours.write_all(b"one\n").unwrap();
+    let mut said = [0; "lost: closed here".len()];
+    let stderr = child.stderr.as_mut().unwrap();
+    stderr.read_exact(&mut said).unwrap();
+    // Only so that a broken one fails the test instead of hanging it.
+    next.set_read_timeout(Some(Duration::from_secs(10)))
+        .unwrap();
+    for _ in 0..100 {
+        ours.write_all(b"two\n").unwrap();
+        let mut line = [0; 4];
+        next.read_exact(&mut line).unwrap();
+        assert_eq!(&line, b"two\n");
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+/// Its permissions would allow both, but what was passed on to us does not.
+fn a_stream_the_wrong_way(bench: &Bench) {
+    let output = "{ printf hello; read x < go; } | { $F shout 1<&0; echo x > go; }";
+    let output = bench.shell(&format!("mkfifo go; {output}"));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.contains("lost: input/output error: Bad file"),
+        "{said:?}"
+    );
+    let input = "{ $F shout 0>&1; echo x > go; } | { read x < go; cat; }";
+    bench.check(&format!("{input}; rm go"), "", ENDED);
+}
+
+/// By no signal: Rust's programs ignore the one for writes that nobody reads.
+fn a_reader_that_is_gone_kills_nobody(bench: &Bench) {
+    for kind in ["pipe", "socket"] {
+        let output: OwnedFd = match kind {
+            "pipe" => pipe().unwrap().1.into(),
+            _ => UnixStream::pair().unwrap().0.into(),
+        };
+        // Silent, and open.
+        let (input, _held) = pipe().unwrap();
+        let mut filter = bench.filter("yes");
+        let ended = filter.stdin(input).stdout(output).output().unwrap();
+        let said = String::from_utf8(ended.stderr).unwrap();
+        assert!(ended.status.success(), "{kind}: {:?}", ended.status);
+        assert_eq!(said.trim(), "lost: reset by the peer", "{kind}");
+    }
 }

@@ -27,6 +27,8 @@ mod progress;
 mod running;
 mod several;
 mod support;
+#[cfg(target_os = "linux")]
+mod terminal;
 mod unix;
 mod unix_datagrams;
 #[cfg(target_os = "linux")]

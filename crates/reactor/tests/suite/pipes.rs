@@ -1,10 +1,11 @@
 //! Pipes as connections, where they differ from sockets.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 
 use rustix::fs::{CWD, FileType, Mode, OFlags, fcntl_getfl, mknodat};
+use rustix::io::{FdFlags, fcntl_setfd};
 use torsade_core::{Address, Adopted, ConnectError, Connection, Transport, factory};
 use torsade_deferred::Failure;
 use torsade_reactor::Reactor;
@@ -55,6 +56,30 @@ fn two_pipes_are_one_connection() {
         drive(reactor, || reactor_closed(&log));
         other.input.read_to_end(&mut rest).unwrap();
         assert!(rest.is_empty());
+    });
+}
+
+#[test]
+fn the_end_of_output_is_not_the_end_of_input() {
+    on_each_driver(|reactor| {
+        let (adopted, mut other) = pair();
+        let log = Log::default();
+        let noted = log.clone();
+        let script = Script::new("ours", &log)
+            .data(move |_, data| noted.note(String::from_utf8_lossy(data)));
+        let transport = connect(reactor, adopted, script);
+        transport.write("the last line");
+        transport.close_write();
+        // If it were not told the end, it would wait for ever.
+        rustix::io::ioctl_fionbio(&other.input, true).unwrap();
+        let mut heard = Vec::new();
+        drive(reactor, || other.input.read_to_end(&mut heard).is_ok());
+        assert_eq!(heard, b"the last line");
+        other.output.write_all(b"an answer").unwrap();
+        drive(reactor, || log.has("an answer"));
+        drop(other.output);
+        drive(reactor, || reactor_closed(&log));
+        assert_eq!(log.lines()[1..3], ["an answer", "ours eof"]);
     });
 }
 
@@ -144,27 +169,34 @@ fn the_end_of_what_is_only_written_is_the_end_of_all() {
 #[test]
 fn what_came_before_the_reader_went_is_received_and_nothing_else() {
     on_each_driver(|reactor| {
-        let (adopted, mut other) = pair();
+        let (adopted, other) = pair();
+        let mut begin = other.output.try_clone().unwrap();
+        let Other { mut output, input } = other;
         let log = Log::default();
         let noted = log.clone();
-        let script = Script::new("ours", &log)
-            .data(move |t, data| noted.note(format!("{} bytes, {}", data.len(), t.buffered())));
-        let transport = connect(reactor, adopted, script);
-        drop(other.input);
-        // Their last words, and after them they go on for ever.
-        other.output.write_all(b"last words").unwrap();
-        transport.write("too late");
-        drive(reactor, || {
-            other.output.write_all(b"more").unwrap_or_default();
-            reactor_closed(&log)
+        let mut input = Some(input);
+        let script = Script::new("ours", &log).data(move |t, data| {
+            noted.note(String::from_utf8_lossy(data));
+            // Their last words are in the pipe when our write fails; after those they go on for
+            // ever.
+            let words = match input.take() {
+                Some(_) => "last words",
+                None => "more",
+            };
+            output.write_all(words.as_bytes()).unwrap();
+            t.write("too late");
         });
-        let lines = log.lines();
-        assert_eq!(lines[0], "ours made");
-        assert_eq!(lines.last().unwrap(), "ours lost: reset by the peer");
-        assert!(lines.len() <= 4, "{lines:?}");
-        assert!(
-            lines[1].starts_with("10 bytes") || lines[1].starts_with("14"),
-            "{lines:?}"
+        connect(reactor, adopted, script);
+        begin.write_all(b"a question").unwrap();
+        drive(reactor, || reactor_closed(&log));
+        assert_eq!(
+            log.lines(),
+            [
+                "ours made",
+                "a question",
+                "last words",
+                "ours lost: reset by the peer"
+            ]
         );
     });
 }
@@ -214,6 +246,9 @@ fn a_fifo_has_many_writers_one_after_the_other() {
         mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
         let fifo = File::options().read(true).write(true).open(&path).unwrap();
         let flags = fifo.try_clone().unwrap();
+        // As a descriptor is that was passed on to this process.
+        fcntl_setfd(&fifo, FdFlags::empty()).unwrap();
+        let number = fifo.as_raw_fd();
         let log = Log::default();
         let noted = log.clone();
         let script = Script::new("ours", &log)
@@ -225,6 +260,15 @@ fn a_fifo_has_many_writers_one_after_the_other() {
                 .unwrap()
                 .contains(OFlags::NONBLOCK)
         );
+        if cfg!(target_os = "linux") {
+            let info = fs::read_to_string(format!("/proc/self/fdinfo/{number}")).unwrap();
+            let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
+            let flags = u32::from_str_radix(flags.unwrap().trim(), 8).unwrap();
+            assert!(
+                flags & OFlags::CLOEXEC.bits() != 0,
+                "it goes on to children"
+            );
+        }
         for line in ["one", "two"] {
             let mut writer = File::options().write(true).open(&path).unwrap();
             writer.write_all(line.as_bytes()).unwrap();

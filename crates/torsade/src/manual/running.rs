@@ -371,6 +371,33 @@
 //! Pipes of the program's own, and FIFOs, are adopted:
 //! [`Adopted::pipes`](crate::Adopted::pipes).
 //!
+//! At a terminal the system gives lines, when they are finished, and shows what is typed. Who wants
+//! keys says so; the mode ends with the value, and a panic ends it too:
+//! ```no_run
+//! # // It would change the terminal that the tests are run at.
+//! # #[cfg(unix)]
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # use torsade::{Protocol, Transport};
+//! use torsade::{Reactor, Stdio, Terminal};
+//!
+//! # struct Game;
+//! # impl Protocol for Game {
+//! #     fn data_received(&mut self, _: &Transport<Self>, _: &[u8]) {}
+//! # }
+//! let mut reactor = Reactor::new()?;
+//! reactor.stop_on_signals()?; // or Ctrl-C would leave the terminal as it is
+//! let terminal = Terminal::new(&std::io::stdin())?;
+//! let _keys = terminal.cbreak()?; // or `raw`, or `no_echo` for a password
+//! reactor.net().connect(Stdio, Game).detach();
+//! let _watch = terminal.on_resize(reactor.net(), |_, size| println!("{} lines", size.rows))?;
+//! reactor.run()?;
+//! # Ok(())
+//! # }
+//! # #[cfg(not(unix))]
+//! # fn main() {}
+//! ```
+//! What gives it back, and what leaves it, is said at `Terminal`.
+//!
 //! # What it is doing
 //! [`Net::netstat`](crate::Net::netstat) lists everything that is open: listeners, ports, connects
 //! under way, and each connection with its state, its protocol, its bytes and what it waits for.
