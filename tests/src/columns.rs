@@ -134,6 +134,55 @@ pub const PIPES_POLLING: Column = Column {
     ..PIPES
 };
 
+/// The column of processes: the standard streams of a child are a connection, on the driver that a
+/// reactor takes by itself. The far ends are taken from the child by way of Linux's `/proc`.
+pub const PROCESS: Column = Column {
+    name: "process",
+    make: |limits| {
+        Box::new(SocketHarness::of(
+            Family::Process,
+            DEFAULT,
+            limits,
+            Dress::Nothing,
+        ))
+    },
+    elsewhere: Some(elsewhere),
+    cannot: &[(
+        "connect_that_is_refused_is_rejected_and_its_protocol_dropped",
+        "a program that cannot be started is known to be so at once, not in a later turn",
+    )],
+};
+
+/// The same on io_uring.
+#[cfg(target_os = "linux")]
+pub const PROCESS_IO_URING: Column = Column {
+    name: "process/uring",
+    make: |limits| {
+        Box::new(SocketHarness::of(
+            Family::Process,
+            Driver::IoUring,
+            limits,
+            Dress::Nothing,
+        ))
+    },
+    ..PROCESS
+};
+
+/// The same on the driver that every system has.
+#[cfg(target_os = "linux")]
+pub const PROCESS_POLLING: Column = Column {
+    name: "process/polling",
+    make: |limits| {
+        Box::new(SocketHarness::of(
+            Family::Process,
+            Driver::Polling,
+            limits,
+            Dress::Nothing,
+        ))
+    },
+    ..PROCESS
+};
+
 /// What a reactor takes by itself.
 const DEFAULT: Driver = if cfg!(target_os = "linux") {
     Driver::Epoll

@@ -10,6 +10,8 @@
 #![forbid(unsafe_code)]
 
 #[cfg(unix)]
+mod children;
+#[cfg(unix)]
 pub mod columns;
 pub mod fuzz;
 #[cfg(unix)]

@@ -1,18 +1,22 @@
 //! The raw ends of the harness on real sockets and pipes: the peers, in the hands of the cells.
 
 use std::io::{self, ErrorKind, PipeReader, PipeWriter, Read, Write};
+use std::mem;
 use std::net::Shutdown;
 
 use rustix::event::{PollFd, PollFlags};
 use socket2::Socket;
 use torsade_testing::conformance::{Seat, Seen};
 
+use crate::children::Child;
 use crate::sockets::prepare;
 use crate::tls::FarTls;
 
 /// One raw end.
 pub(crate) struct Raw {
     pub(crate) socket: RawSocket,
+    /// Whose standard streams it has, and who is to live as long.
+    child: Option<Child>,
     /// The probe at the other end, if there is one.
     pub(crate) probe: Seat,
     pub(crate) reads: bool,
@@ -31,6 +35,7 @@ impl Raw {
     pub(crate) fn new(socket: RawSocket, probe: Seat) -> Self {
         Self {
             socket,
+            child: None,
             probe,
             reads: true,
             received: Vec::new(),
@@ -74,6 +79,8 @@ impl Raw {
 
 pub(crate) enum RawSocket {
     Waiting(Socket),
+    /// Nobody has started it yet, or its streams were not taken yet.
+    Unborn(Child),
     Open(Line),
     Gone,
 }
@@ -120,17 +127,41 @@ impl Raw {
         let accepted = self.accept();
         let wrote = self.write();
         let read = self.reads && self.read(usize::MAX) > 0;
-        accepted || wrote || read
+        let left = self.leave();
+        accepted || wrote || read || left
+    }
+
+    /// A child with both of its streams closed exits.
+    fn leave(&mut self) -> bool {
+        let RawSocket::Open(Line::Pipes { output: None, .. }) = self.socket else {
+            return false;
+        };
+        if self.seen == Seen::Open {
+            return false;
+        }
+        let Some(mut child) = self.child.take() else {
+            return false;
+        };
+        child.leave();
+        true
     }
 
     fn accept(&mut self) -> bool {
-        let RawSocket::Waiting(listener) = &self.socket else {
-            return false;
+        let line = match &mut self.socket {
+            RawSocket::Waiting(listener) => match listener.accept() {
+                Ok((socket, _)) => Line::Socket(prepare(socket)),
+                Err(_) => return false,
+            },
+            RawSocket::Unborn(child) => match child.take() {
+                Some(line) => line,
+                None => return false,
+            },
+            RawSocket::Open(_) | RawSocket::Gone => return false,
         };
-        let Ok((socket, _)) = listener.accept() else {
-            return false;
-        };
-        self.socket = RawSocket::Open(Line::Socket(prepare(socket)));
+        let before = mem::replace(&mut self.socket, RawSocket::Open(line));
+        if let RawSocket::Unborn(child) = before {
+            self.child = Some(child);
+        }
         true
     }
 
@@ -155,7 +186,7 @@ impl Raw {
             }
         }
         let may_finish = self.far.as_ref().is_none_or(FarTls::has_finished);
-        if self.unsent.is_empty() && may_finish && std::mem::take(&mut self.finishes) {
+        if self.unsent.is_empty() && may_finish && mem::take(&mut self.finishes) {
             stream.finish();
             moved = true;
         }

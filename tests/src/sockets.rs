@@ -16,11 +16,14 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::ioctl_fionbio;
 use socket2::{Domain, SockAddr, Socket, Type};
-use torsade_core::{Address, Adopted, Endpoint, Limits, Listener, Net, Peer, UnixAddress, factory};
+use torsade_core::{
+    Address, Adopted, Command, Endpoint, Limits, Listener, Net, Peer, Place, UnixAddress, factory,
+};
 use torsade_reactor::{Driver, Reactor};
 use torsade_testing::conformance::{End, Far, Harness, Probe, Role, Seat, Seen, not_here};
 use torsade_testing::{Clock, Xor};
 
+use crate::children::Child;
 use crate::logged;
 use crate::raw::{Line, Raw, RawSocket};
 use crate::tls::{self, FarTls};
@@ -34,7 +37,7 @@ const RECEIVE_BUFFER: usize = 64 * 1024;
 const QUIET_ROUNDS: usize = 3;
 
 /// What is under way on loopback and does not come within this time never will.
-const PATIENCE: Timespec = Timespec {
+pub(crate) const PATIENCE: Timespec = Timespec {
     tv_sec: 30,
     tv_nsec: 0,
 };
@@ -70,6 +73,15 @@ pub(crate) enum Family {
     Unix,
     /// No sockets: two pipes crosswise.
     Pipes,
+    /// The two of a child that are its standard input and output.
+    Process,
+}
+
+impl Family {
+    /// Whether a connection is two pipes.
+    fn is_of_pipes(self) -> bool {
+        matches!(self, Self::Pipes | Self::Process)
+    }
 }
 
 impl SocketHarness {
@@ -104,9 +116,9 @@ impl SocketHarness {
         End(self.raw.len() - 1)
     }
 
-    /// This address, through the harness's filter if it has one.
-    fn filtered(&self, address: Address, role: Role) -> Endpoint {
-        let endpoint = Endpoint::new([address]);
+    /// This place, through the harness's filter if it has one.
+    fn filtered(&self, place: impl Into<Place>, role: Role) -> Endpoint {
+        let endpoint = Endpoint::new([place]);
         match self.dress {
             Dress::Nothing => endpoint,
             Dress::Xor(key) => endpoint.filter(move |_| Xor::new(key)),
@@ -190,15 +202,15 @@ impl Harness for SocketHarness {
     fn open(&mut self, role: Role, probe: Probe) -> End {
         let seat = probe.seat();
         let end = match role {
-            _ if self.family == Family::Pipes => {
-                let (adopted, line) = pipes();
-                let made = self.net.connect(adopted, probe);
+            _ if self.family.is_of_pipes() => {
+                let (place, end) = self.door();
+                let made = self.net.connect(place, probe);
                 // Nobody accepts pipes, but a protocol of who does so is throttled.
                 let throttle = role == Role::Accepted;
                 made.map(move |probe| probe.throttle_input(throttle))
                     .detach();
                 self.settle();
-                self.add(RawSocket::Open(line), Seat::default())
+                end
             }
             Role::Accepted => {
                 let mut probe = Some(probe);
@@ -212,9 +224,9 @@ impl Harness for SocketHarness {
                 end
             }
             Role::Connecting => {
-                let (address, end) = self.door();
+                let (place, end) = self.door();
                 self.undress(end, role);
-                let endpoint = self.filtered(address, role);
+                let endpoint = self.filtered(place, role);
                 self.net.connect(endpoint, probe).detach();
                 self.settle();
                 end
@@ -233,41 +245,49 @@ impl Harness for SocketHarness {
         self.add(RawSocket::Open(line), Seat::default())
     }
 
-    fn door(&mut self) -> (Address, End) {
-        if self.family == Family::Pipes {
-            let (adopted, line) = pipes();
-            return (
-                adopted.into(),
-                self.add(RawSocket::Open(line), Seat::default()),
-            );
-        }
-        let (socket, address) = self.bound();
-        need(socket.listen(1), "a listener");
-        need(socket.set_nonblocking(true), "an option");
-        (
-            address,
-            self.add(RawSocket::Waiting(socket), Seat::default()),
-        )
+    fn door(&mut self) -> (Place, End) {
+        let (place, socket) = match self.family {
+            Family::Inet | Family::Unix => {
+                let (socket, address) = self.bound();
+                need(socket.listen(1), "a listener");
+                need(socket.set_nonblocking(true), "an option");
+                (address.into(), RawSocket::Waiting(socket))
+            }
+            Family::Pipes => {
+                let (adopted, line) = pipes();
+                (adopted.into(), RawSocket::Open(line))
+            }
+            Family::Process => {
+                let (command, child) = Child::awaited();
+                (command.into(), RawSocket::Unborn(child))
+            }
+        };
+        (place, self.add(socket, Seat::default()))
     }
 
-    fn closed_door(&mut self) -> Address {
-        if self.family == Family::Pipes {
-            // Somebody had them before.
-            let (adopted, _) = pipes();
-            drop(adopted.take());
-            return adopted.into();
+    fn closed_door(&mut self) -> Place {
+        match self.family {
+            Family::Inet | Family::Unix => {
+                // Bound, so that nobody else gets it, but not listening.
+                let (socket, address) = self.bound();
+                self.closed_doors.push(socket);
+                address.into()
+            }
+            Family::Pipes => {
+                // Somebody had them before.
+                let (adopted, _) = pipes();
+                drop(adopted.take());
+                adopted.into()
+            }
+            Family::Process => Command::new("/dev/null/no program").into(),
         }
-        // Bound, so that nobody else gets it, but not listening.
-        let (socket, address) = self.bound();
-        self.closed_doors.push(socket);
-        address
     }
 
     fn anywhere(&self) -> Address {
         match self.family {
             Family::Inet => SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into(),
             Family::Unix => unix_place().into(),
-            Family::Pipes => not_here(NO_DOORS),
+            Family::Pipes | Family::Process => not_here(NO_DOORS),
         }
     }
 
@@ -275,7 +295,7 @@ impl Harness for SocketHarness {
         match self.family {
             Family::Inet => Seen::Reset,
             // There is nothing that could be said with an end.
-            Family::Unix | Family::Pipes => Seen::Ended,
+            Family::Unix | Family::Pipes | Family::Process => Seen::Ended,
         }
     }
 
@@ -303,7 +323,9 @@ impl Harness for SocketHarness {
         match self.family {
             Family::Inet => {}
             Family::Unix => not_here("a Unix socket's peer has no reset to send"),
-            Family::Pipes => not_here("whoever has the other ends of pipes has no reset to send"),
+            Family::Pipes | Family::Process => {
+                not_here("whoever has the other ends of pipes has no reset to send")
+            }
         }
         let raw = &mut self.raw[end.0];
         let socket = std::mem::replace(&mut raw.socket, RawSocket::Gone);
@@ -467,7 +489,7 @@ fn small_socket(family: Family) -> Socket {
     let domain = match family {
         Family::Inet => Domain::IPV4,
         Family::Unix => Domain::UNIX,
-        Family::Pipes => not_here(NO_DOORS),
+        Family::Pipes | Family::Process => not_here(NO_DOORS),
     };
     let socket = need(Socket::new(domain, Type::STREAM, None), "a socket");
     need(socket.set_recv_buffer_size(RECEIVE_BUFFER), "an option");
@@ -524,7 +546,7 @@ fn system(address: &Address) -> SockAddr {
 }
 
 #[track_caller]
-fn need<T, E: std::fmt::Display>(result: Result<T, E>, what: &str) -> T {
+pub(crate) fn need<T, E: std::fmt::Display>(result: Result<T, E>, what: &str) -> T {
     match result {
         Ok(value) => value,
         Err(error) => panic!("the system gave no {what}: {error}"),

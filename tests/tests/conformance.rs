@@ -39,6 +39,12 @@ fn main() -> io::Result<ExitCode> {
         torsade_tests::columns::PIPES_IO_URING,
         #[cfg(target_os = "linux")]
         torsade_tests::columns::PIPES_POLLING,
+        #[cfg(target_os = "linux")]
+        torsade_tests::columns::PROCESS,
+        #[cfg(target_os = "linux")]
+        torsade_tests::columns::PROCESS_IO_URING,
+        #[cfg(target_os = "linux")]
+        torsade_tests::columns::PROCESS_POLLING,
         with_threads(FILTERED_STRING),
         #[cfg(unix)]
         torsade_tests::columns::FILTERED_TCP,

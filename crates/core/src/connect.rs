@@ -484,8 +484,9 @@ impl Connecting {
     }
 
     /// What the connection is to know from its beginning.
-    pub(crate) fn tell(&self, link: &Link) {
+    pub(crate) fn tell(&self, link: &Rc<Link>) {
         if let Some(process) = self.process.take() {
+            process::streams_through(&process, link);
             link.watches.learn(Rc::new(process));
         }
     }

@@ -106,7 +106,8 @@ pub struct Limits {
     /// Bytes of datagrams that one port queues for sending, each datagram with 64 for itself. Past
     /// it the newest is dropped and counted (contract C18). 4 MiB.
     pub datagram_queue: usize,
-    /// Datagrams taken from one port in one turn. 64.
+    /// Datagrams taken from one port in one turn; more if the port
+    /// [coalesces](crate::DatagramOptions::coalesce). 64.
     pub turn_datagrams: usize,
     /// A callback that takes longer is logged as a warning, with its name and whose it is, and
     /// counted: [`Net::slow_callbacks`](crate::Net::slow_callbacks). That costs a look at the clock

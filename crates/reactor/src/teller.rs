@@ -157,8 +157,11 @@ impl<P: Poller> Teller<P> {
         }
         match self.system.host.ports.receive(port, &mut self.receiver) {
             Ok((bytes, family)) => {
-                let arrived = self.receiver.arrived(family);
-                self.engine.datagrams(&mut self.system, port, arrived);
+                let (engine, system) = (&mut self.engine, &mut self.system);
+                match self.receiver.is_coalesced() {
+                    false => engine.datagrams(system, port, self.receiver.arrived(family)),
+                    true => engine.datagrams(system, port, self.receiver.coalesced(family)),
+                }
                 bytes
             }
             Err(error) if is_nothing(&error) => 0,

@@ -2,8 +2,8 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io;
 
-use torsade_core::Descriptor;
-use torsade_core::driver::{Chunk, Close, Interest};
+use torsade_core::driver::{Chunk, Close, Engine, Interest, Wire};
+use torsade_core::{ConnectionId, Descriptor};
 
 /// One end of a made-up connection: what a kernel would hold for it.
 ///
@@ -75,6 +75,23 @@ pub(crate) enum Fact {
     InputEnded,
     Failed(io::Error),
     Writable,
+}
+
+impl Fact {
+    /// Tell it.
+    pub(crate) fn tell<S>(self, engine: &mut Engine<S>, wire: &mut impl Wire<S>, id: ConnectionId) {
+        match self {
+            Self::Received(piece) => {
+                if !piece.descriptors.is_empty() {
+                    engine.descriptors_received(id, piece.descriptors);
+                }
+                engine.received(wire, id, &piece.bytes);
+            }
+            Self::InputEnded => engine.input_ended(wire, id),
+            Self::Failed(error) => engine.failed(wire, id, error),
+            Self::Writable => engine.writable(wire, id),
+        }
+    }
 }
 
 impl End {
@@ -219,6 +236,14 @@ impl End {
             Side::Ended => Some(Fact::InputEnded),
             Side::Reset => Some(Fact::Failed(io::ErrorKind::ConnectionReset.into())),
         }
+    }
+
+    /// Whether there is such a thing.
+    pub(crate) fn has_fact(&self) -> bool {
+        let wanted = self.interest.get();
+        let has_input = self.waiting() > 0 || self.input.get() != Side::Open;
+        self.open.get()
+            && ((wanted.writable && self.is_writable()) || (wanted.readable && has_input))
     }
 
     /// Whether a poller would say so: there is room, or sending fails.

@@ -17,7 +17,9 @@ use crate::world;
 
 /// A process that the program has spawned: the test is what runs in it.
 ///
-/// From [`MemoryReactor::next_process`](crate::MemoryReactor::next_process). It reads what the
+/// From [`MemoryReactor::next_process`](crate::MemoryReactor::next_process), or from a simulated
+/// [`Host`](crate::sim::Host::next_process), where nothing of it happens before the network runs. It
+/// reads what the
 /// program writes, writes what the program reads, and exits when the test says so. Signals are
 /// noted, and do nothing by themselves. Dropping it changes nothing: a process that is silent.
 ///
@@ -192,6 +194,12 @@ pub(crate) struct Started {
 impl Programs {
     pub(crate) fn refuse(&self, kind: io::ErrorKind) {
         self.refused.set(Some(kind));
+    }
+
+    /// Whoever spawned them is gone: so is what nobody has asked for.
+    pub(crate) fn forget(&self) {
+        let (started, pipes) = (self.started.take(), self.pipes.take());
+        drop((started, pipes));
     }
 
     pub(crate) fn next(&self) -> Option<Rc<Started>> {

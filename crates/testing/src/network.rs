@@ -130,6 +130,12 @@ impl Network {
         self.watched.borrow().clone()
     }
 
+    /// Whether one of them has something to tell.
+    pub(crate) fn has_facts(&self) -> bool {
+        let watched = self.watched.borrow();
+        watched.iter().any(|(_, end)| end.has_fact())
+    }
+
     /// Forget the ends that the engine is done with.
     pub(crate) fn forget_closed(&self) {
         self.watched.borrow_mut().retain(|(_, end)| end.is_open());

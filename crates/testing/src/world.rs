@@ -18,7 +18,7 @@ use torsade_deferred::queue::Turn;
 
 use crate::Clock;
 use crate::connects::{Connects, Policy, Waiting};
-use crate::end::{End, Fact};
+use crate::end::End;
 use crate::fake_process::Programs;
 use crate::joint::{self, Joint};
 use crate::leaks::{self, Made, Origin};
@@ -309,17 +309,7 @@ impl World {
         let wire = &mut self.wire();
         engine.begin(wire);
         for (id, fact) in facts {
-            match fact {
-                Fact::Received(piece) => {
-                    if !piece.descriptors.is_empty() {
-                        engine.descriptors_received(id, piece.descriptors);
-                    }
-                    engine.received(wire, id, &piece.bytes);
-                }
-                Fact::InputEnded => engine.input_ended(wire, id),
-                Fact::Failed(error) => engine.failed(wire, id, error),
-                Fact::Writable => engine.writable(wire, id),
-            }
+            fact.tell(&mut engine, wire, id);
         }
         self.accept_queued(&mut engine);
         for socket in sockets {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use torsade_core::{
     ChildFd, Command, Disconnect, ExitStatus, OutputError, Process, ProcessEnd, ProcessProtocol,
-    ProcessTransport, Protocol, Signal, TerminalSize, Transport,
+    ProcessTransport, Protocol, Signal, TerminalSize, Timeout, Transport,
 };
 use torsade_deferred::{Deferred, Failure};
 use torsade_testing::{Leaks, MemoryReactor};
@@ -351,4 +351,57 @@ fn a_reactor_that_goes_tells_every_process() {
         assert_eq!(lines[0], "made");
         assert_eq!(lines.last().unwrap(), "ended: let go while it ran");
     }
+}
+
+/// Takes what comes, and leaves its side open at the end.
+struct Listening(Log);
+
+impl Protocol for Listening {
+    fn data_received(&mut self, _: &Transport<Self>, data: &[u8]) {
+        let text = String::from_utf8_lossy(data).into_owned();
+        self.0.borrow_mut().push(text);
+    }
+
+    fn connection_lost(&mut self, _: &Transport<Self>, reason: &Disconnect) {
+        self.0.borrow_mut().push(reason.to_string());
+    }
+}
+
+/// A connection of the standard streams, which a grandchild holds: cut when that was silent for so
+/// long, and the end of the process waits for it.
+#[test]
+fn a_grandchild_does_not_hold_a_connection() {
+    let (mut reactor, log) = (MemoryReactor::new(), Log::default());
+    let command = Command::new("daemon").after_exit_timeout(Duration::from_secs(3));
+    let connecting = reactor.net().connect(command, Listening(Rc::clone(&log)));
+    let mut daemon = reactor.next_process();
+    let transport = connecting.try_take().unwrap().unwrap();
+    let ended = transport.fact::<Process>().unwrap().ended();
+    daemon.pipe(2).end();
+    daemon.exit_and_leave_pipes(ExitStatus::Code(0));
+    reactor.advance(Duration::from_secs(2));
+    daemon.feed("still here");
+    reactor.advance(Duration::from_secs(2));
+    assert_eq!(log.take(), ["still here"]);
+    reactor.advance(Duration::from_secs(3));
+    let held = Disconnect::TimedOut(Timeout::AfterExit).to_string();
+    assert_eq!(log.take(), [held]);
+    let cut = ProcessEnd::Cut(ExitStatus::Code(0));
+    assert_eq!(ended.try_take().unwrap(), Ok(cut));
+}
+
+/// Without one the end of the process is that of the connection.
+#[test]
+fn a_process_ends_with_its_connection() {
+    let (reactor, log) = (MemoryReactor::new(), Log::default());
+    let connecting = reactor
+        .net()
+        .connect(Command::new("sort"), Listening(Rc::clone(&log)));
+    let mut sort = reactor.next_process();
+    let transport = connecting.try_take().unwrap().unwrap();
+    let ended = transport.fact::<Process>().unwrap().ended();
+    sort.exit(ExitStatus::Code(0));
+    assert_eq!(log.take(), ["closed by the peer"]);
+    let exited = ProcessEnd::Exited(ExitStatus::Code(0));
+    assert_eq!(ended.try_take().unwrap(), Ok(exited));
 }

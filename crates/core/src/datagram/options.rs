@@ -21,6 +21,7 @@ pub struct DatagramOptions {
     broadcast: bool,
     receive_buffer: Option<usize>,
     send_buffer: Option<usize>,
+    coalesce: bool,
     file: ListenOptions,
 }
 
@@ -41,6 +42,7 @@ impl DatagramOptions {
             broadcast: false,
             receive_buffer: None,
             send_buffer: None,
+            coalesce: false,
             file: ListenOptions {
                 mode: None,
                 replace_stale: false,
@@ -92,6 +94,24 @@ impl DatagramOptions {
         self
     }
 
+    /// `UDP_GRO`, on Linux: the kernel may hand over several datagrams of one sender as one packet,
+    /// which is cut where they begin. Protocols are told of each by itself, in order, as ever. For
+    /// ports that are flooded with long datagrams by a network card, or by a sender on the same
+    /// machine that [sends several at once](crate::DatagramPort::send_to), for a third of the
+    /// system's time. Off by default, and without effect elsewhere:
+    ///
+    /// - One that comes alone costs about a hundred instructions more.
+    /// - A turn takes a packet whole, so it may take more of them than `Limits::turn_datagrams`: 64
+    ///   KiB for the last packet, and for each of the first ones that come.
+    /// - The room for a datagram is 64 KiB, however short `Limits::datagram` says that they are.
+    /// - From the first such socket on, the kernel looks for the socket of every UDP packet that
+    ///   comes from a network card, whoever it is for.
+    #[doc(alias = "UDP_GRO")]
+    pub const fn coalesce(mut self, on: bool) -> Self {
+        self.coalesce = on;
+        self
+    }
+
     pub(crate) fn file(mut self, file: ListenOptions) -> Self {
         self.file = file;
         self
@@ -128,6 +148,11 @@ impl DatagramOptions {
     /// Of a Unix socket's file: what [`UnixListen`](crate::UnixListen) says.
     pub const fn file_options(&self) -> &ListenOptions {
         &self.file
+    }
+
+    /// See [`coalesce`](Self::coalesce).
+    pub const fn coalesces(&self) -> bool {
+        self.coalesce
     }
 
     /// See [`send_buffer`](Self::send_buffer).

@@ -402,6 +402,8 @@ impl<S> Engine<S> {
                 break;
             }
         }
+        // Whatever holds input back or lets it on has the engine come by here, so messages that take
+        // the short way leave the account as it is.
         if slot.link.watches.minds_input() {
             slot.link.note_input();
         }

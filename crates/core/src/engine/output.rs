@@ -55,7 +55,6 @@ impl<S> Slot<S> {
         };
         self.interest == READS
             && self.inbox.tail() == Tail::Empty
-            && !self.link.watches.minds_input()
             && !self.link.watches.passes()
             && self.takes_short_way(wire)
     }

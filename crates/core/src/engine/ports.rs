@@ -117,6 +117,7 @@ impl<S> Engine<S> {
     }
 
     /// Deliver one that came, or keep it if it is not its turn.
+    #[inline(always)]
     fn take_datagram(port: &Rc<Port>, one: Arrived<'_>) {
         if let Some(length) = one.whole {
             port.enqueue(Queued::Error(DatagramError::Truncated {

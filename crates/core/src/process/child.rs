@@ -19,6 +19,7 @@ use super::{
 use crate::continuation::{Continuation, Owner, Seats};
 use crate::guard::{self, Caught};
 use crate::layer::Place;
+use crate::link::Link;
 use crate::shared::{Ready, Shared};
 use crate::slots::Key;
 use crate::timers::Action;
@@ -40,6 +41,8 @@ pub(crate) struct Child {
     /// Not here while a callback runs.
     protocol: Cell<Option<Box<dyn Talk>>>,
     channels: RefCell<BTreeMap<u32, Channel>>,
+    /// Its standard streams, while they are a connection that has a protocol of its own.
+    stream: RefCell<Option<Connection>>,
     /// Whether it has a terminal, which is one channel for several descriptors.
     has_terminal: bool,
     /// What holds back the input of each descriptor until the process is made.
@@ -160,6 +163,7 @@ fn begin<P: ProcessProtocol>(
         control: RefCell::new(Some(control)),
         protocol: Cell::new(Some(protocol)),
         channels: RefCell::new(channels.collect()),
+        stream: RefCell::default(),
         has_terminal: command.terminal_size().is_some(),
         held: RefCell::default(),
         queued: RefCell::default(),
@@ -314,6 +318,22 @@ impl Child {
         self.make_if_open();
     }
 
+    /// Its standard streams are this connection.
+    pub(crate) fn streams_through(self: &Rc<Self>, link: &Rc<Link>) {
+        let connection = Connection(Rc::clone(link));
+        let closed = connection.closed();
+        self.stream.replace(Some(connection));
+        let child = Rc::downgrade(self);
+        closed.finish(move |_| {
+            if let Some(child) = child.upgrade() {
+                let before = child.stream.take();
+                drop(before);
+                // It may have waited for nothing else.
+                child.enqueue(Queued::Nothing);
+            }
+        });
+    }
+
     fn make_if_open(self: &Rc<Self>) {
         let is_opening = self.channels.borrow().values().any(Channel::is_opening);
         if self.phase.get() == Phase::Opening && !is_opening {
@@ -367,7 +387,7 @@ impl Child {
     fn connections(&self) -> Vec<Connection> {
         let channels = self.channels.borrow();
         let open = channels.values().filter_map(Channel::connection);
-        open.cloned().collect()
+        open.cloned().chain(self.stream.borrow().clone()).collect()
     }
 }
 
@@ -462,6 +482,7 @@ impl Child {
         self.phase.get() == Phase::Exited
             && !self.is_queued()
             && self.channels.borrow().values().all(Channel::is_lost)
+            && (self.stream.borrow().is_none() || self.outcome.get() == Outcome::LetGo)
     }
 
     /// `process_ended`, and nothing after it.

@@ -290,8 +290,9 @@ impl Command {
     }
 
     /// After the exit, how long a descriptor that somebody else holds may be silent before it is
-    /// closed here, and the process [ended](crate::ProcessEnd::Cut). `Limits::after_exit_timeout`
-    /// unless said otherwise; `Duration::MAX` waits for ever, as Twisted does.
+    /// closed here, and the process [ended](crate::ProcessEnd::Cut); the connection that its standard
+    /// streams may be is one. `Limits::after_exit_timeout` unless said otherwise; `Duration::MAX`
+    /// waits for ever, as Twisted does.
     #[must_use]
     pub fn after_exit_timeout(mut self, timeout: Duration) -> Self {
         self.after_exit = Some(timeout);

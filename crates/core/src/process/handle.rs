@@ -7,6 +7,7 @@ use std::rc::Rc;
 use torsade_deferred::Deferred;
 
 use super::{Child, ExitStatus, ProcessEnd, Signal, SignalError, TerminalSize};
+use crate::link::Link;
 use crate::{Connection, Net, ProcessId};
 
 /// A child process: the untyped part of a [`ProcessTransport`](crate::ProcessTransport), for those
@@ -17,6 +18,11 @@ use crate::{Connection, Net, ProcessId};
 #[doc(alias = "SubprocessTransport")]
 #[derive(Clone)]
 pub struct Process(pub(super) Rc<Child>);
+
+/// Its standard streams are this connection.
+pub(crate) fn streams_through(process: &Process, link: &Rc<Link>) {
+    process.0.streams_through(link);
+}
 
 /// A handle of it.
 pub(crate) fn handle(child: Rc<Child>) -> Process {

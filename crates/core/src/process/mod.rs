@@ -18,7 +18,7 @@ pub(crate) use self::child::{Child, spawn, stream};
 pub use self::command::{ChildFd, Command, TerminalSize};
 pub use self::error::{OutputError, SignalError, SpawnError};
 pub use self::handle::Process;
-pub(crate) use self::handle::handle;
+pub(crate) use self::handle::{handle, streams_through};
 pub use self::output::ProcessOutput;
 pub use self::protocol::ProcessProtocol;
 pub use self::signal::{Signal, UnknownSignal};

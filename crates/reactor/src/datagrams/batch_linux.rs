@@ -8,6 +8,7 @@
 use std::ffi::{c_int, c_uint, c_void};
 use std::fmt;
 use std::io::{self, ErrorKind};
+use std::iter;
 use std::mem::{self, offset_of};
 use std::os::fd::AsRawFd;
 use std::ptr;
@@ -18,8 +19,10 @@ use socket2::Socket;
 use torsade_core::driver::{Arrived, Departures};
 use torsade_core::{Address, Limits};
 
+use super::asks_linux::Asks;
 pub(crate) use super::name_linux::Family;
 use super::name_linux::{self as name, Name};
+use super::packet_linux::{Packet, Segment};
 
 /// Messages handed to the kernel at once.
 const MOST: usize = 64;
@@ -32,6 +35,8 @@ pub(crate) struct Receiver {
     room: Vec<u8>,
     /// How long a datagram may be.
     most: usize,
+    /// How much room each has: as much, or what a packet of several datagrams takes.
+    each: usize,
     /// From one place to the next. No power of two, or all of them fell into the same few lines of
     /// a processor's cache.
     stride: usize,
@@ -41,56 +46,10 @@ pub(crate) struct Receiver {
     heads: Box<Heads>,
     /// How many places the last receive has filled.
     came: usize,
-}
-
-/// How many datagrams to ask for: as many as came lately, and some more.
-///
-/// The call for one costs the kernel less than that for several does when one has come, so those
-/// who get them one by one ask for one, and for several only now and then.
-///
-/// ```text
-///            one came                     `times` ones came
-///   Several ----------> One{times: 1, 2 .. 8} ----------> Several
-/// ```
-#[derive(Clone, Copy, Debug)]
-struct Asks {
-    /// How many at once. If it is 1, only so many `times` more.
-    datagrams: usize,
-    times: u32,
-    /// What `times` begins with when one comes alone.
-    patience: u32,
-}
-
-impl Asks {
-    const BEGIN: Self = Self {
-        datagrams: 1,
-        times: 1,
-        patience: 1,
-    };
-    /// At least so many are asked for, if it is not one.
-    const FEW: usize = 4;
-    const MOST_PATIENCE: u32 = 8;
-
-    /// So many came of those that were asked for.
-    fn came(&mut self, datagrams: usize, places: usize) {
-        if self.datagrams == 1 {
-            self.times -= 1;
-            if self.times == 0 {
-                self.datagrams = Self::FEW.min(places);
-                self.times = 1;
-            }
-        } else if datagrams <= 1 {
-            self.patience = (2 * self.patience).min(Self::MOST_PATIENCE);
-            self.times = self.patience;
-            self.datagrams = 1;
-        } else {
-            self.patience = 1;
-            self.datagrams = match datagrams == self.datagrams {
-                true => (2 * datagrams).min(places),
-                false => (2 * datagrams).max(Self::FEW).min(places),
-            };
-        }
-    }
+    /// How long the datagrams of each packet are, if the last receive was of a socket that is
+    /// handed several as one. There once there is such a socket.
+    segments: Vec<Segment>,
+    coalesced: bool,
 }
 
 /// What the kernel is handed for several datagrams.
@@ -116,21 +75,28 @@ impl fmt::Debug for Heads {
 
 impl Receiver {
     pub(crate) fn new(limits: &Limits) -> Self {
-        let most = limits.datagram.clamp(1, u16::MAX as usize);
+        let most = limits.datagram.clamp(1, LONGEST_PACKET);
         Self {
             room: Vec::new(),
             most,
-            stride: most.next_multiple_of(64) + 3 * 64,
+            each: most,
+            stride: stride(most),
             places: limits.turn_datagrams.clamp(1, MOST),
             asks: Asks::BEGIN,
             heads: Box::default(),
             came: 0,
+            segments: Vec::new(),
+            coalesced: false,
         }
     }
 
     /// Receive what there is, as many as fit. Returns how many bytes that is.
-    pub(crate) fn receive(&mut self, socket: &Socket) -> io::Result<usize> {
+    pub(crate) fn receive(&mut self, socket: &Socket, coalesced: bool) -> io::Result<usize> {
         self.came = 0;
+        self.coalesced = coalesced;
+        if coalesced {
+            return self.receive_packets(socket);
+        }
         if self.room.is_empty() {
             self.make_room();
         }
@@ -143,9 +109,35 @@ impl Receiver {
         Ok(heads.map(|it| self.most.min(it.msg_len as usize)).sum())
     }
 
-    /// What has come, to a port of this family.
+    /// What has come, to a port of this family, if it is not [coalesced](Self::is_coalesced).
     pub(crate) fn arrived(&self, family: Family) -> impl Iterator<Item = Arrived<'_>> {
         (0..self.came).filter_map(move |place| self.in_place(place, family))
+    }
+
+    /// Whether what has come may be packets of several. They are told apart because to look costs
+    /// some instructions for each datagram.
+    pub(crate) fn is_coalesced(&self) -> bool {
+        self.coalesced
+    }
+
+    /// What has come, if it may be packets of several.
+    pub(crate) fn coalesced(&self, family: Family) -> impl Iterator<Item = Arrived<'_>> {
+        let mut packet: Option<Packet<'_>> = None;
+        let mut places = 0..self.came;
+        iter::from_fn(move || {
+            loop {
+                if let Some(next) = packet.as_mut().and_then(|it| it.next(self.most)) {
+                    return Some(next);
+                }
+                let place = places.next()?;
+                packet = self.packet(place, family);
+                if packet.is_none()
+                    && let Some(single) = self.in_place(place, family)
+                {
+                    return Some(single);
+                }
+            }
+        })
     }
 
     #[inline(always)]
@@ -161,6 +153,18 @@ impl Receiver {
         })
     }
 
+    /// What is at that place, if it is several.
+    fn packet(&self, place: usize, family: Family) -> Option<Packet<'_>> {
+        let length = self.segments[place].length()?;
+        let head = &self.heads.heads[place];
+        let bytes = (head.msg_len as usize).min(self.each);
+        Some(Packet {
+            from: name::read(&self.heads.names[place], head.msg_hdr.msg_namelen, family)?,
+            rest: &self.room[place * self.stride..][..bytes],
+            length,
+        })
+    }
+
     #[cold]
     fn make_room(&mut self) {
         self.room = vec![0; self.stride * self.places];
@@ -172,7 +176,7 @@ impl Receiver {
         for (place, room) in self.room.chunks_exact_mut(self.stride).enumerate() {
             pieces[place] = iovec {
                 iov_base: room.as_mut_ptr().cast(),
-                iov_len: self.most,
+                iov_len: self.each,
             };
             let head = &mut heads[place].msg_hdr;
             head.msg_name = (&raw mut names[place]).cast();
@@ -192,7 +196,7 @@ impl Receiver {
             libc::recvfrom(
                 socket.as_raw_fd(),
                 self.room.as_mut_ptr().cast(),
-                self.most,
+                self.each,
                 RECEIVE,
                 head.msg_hdr.msg_name.cast(),
                 &raw mut head.msg_hdr.msg_namelen,
@@ -203,14 +207,56 @@ impl Receiver {
     }
 
     fn receive_several(&mut self, socket: &Socket) -> io::Result<usize> {
-        let asks = self.asks.datagrams;
-        for head in &mut self.heads.heads[..asks] {
+        for head in &mut self.heads.heads[..self.asks.datagrams] {
             // The kernel has written how long the last name was.
             head.msg_hdr.msg_namelen = NAME;
         }
+        self.receive_into_heads(socket)
+    }
+
+    /// The same of a socket that is handed several datagrams as one packet, which the call for one
+    /// datagram would not say.
+    #[inline(never)]
+    fn receive_packets(&mut self, socket: &Socket) -> io::Result<usize> {
+        if self.segments.is_empty() {
+            // A packet that is cut would be datagrams lost.
+            self.each = LONGEST_PACKET;
+            self.stride = stride(self.each);
+            self.make_room();
+            self.segments = vec![Segment::EMPTY; self.places];
+        }
+        let asks = self.asks.datagrams;
+        for (head, segment) in self.heads.heads[..asks].iter_mut().zip(&mut self.segments) {
+            *segment = Segment::EMPTY;
+            head.msg_hdr.msg_namelen = NAME;
+            head.msg_hdr.msg_control = ptr::from_mut(segment).cast();
+            head.msg_hdr.msg_controllen = size_of::<Segment>();
+        }
+        let received = self.receive_into_heads(socket);
+        for head in &mut self.heads.heads[..asks] {
+            head.msg_hdr.msg_controllen = 0;
+        }
+        self.came = received?;
+        let (mut bytes, mut datagrams) = (0, 0);
+        for place in 0..self.came {
+            let length = self.heads.heads[place].msg_len as usize;
+            bytes += length;
+            datagrams += length
+                .div_ceil(self.segments[place].length().unwrap_or(length).max(1))
+                .max(1);
+        }
+        // As few packets as make a turn's datagrams, as long as they come so.
+        let packets = (self.places * self.came / datagrams.max(1)).max(1);
+        self.asks.came(self.came, packets);
+        Ok(bytes)
+    }
+
+    fn receive_into_heads(&mut self, socket: &Socket) -> io::Result<usize> {
+        let asks = self.asks.datagrams;
         // SAFETY: the first `asks` heads name one piece each, which lies in `room` with so much of
-        // its own behind it, and one name with room for an address; no control data. All of them
-        // live as long as `self` and stay where they are, because neither is ever made anew, and
+        // its own behind it, one name with room for an address, and no control data or one of
+        // `segments` with its length. All of them live as long as `self` and stay where they are:
+        // the room is made anew only together with all that points there, the others never. And
         // nothing else refers to them meanwhile.
         let count = unsafe {
             libc::recvmmsg(
@@ -223,6 +269,30 @@ impl Receiver {
         };
         usize::try_from(count).map_err(|_| io::Error::last_os_error())
     }
+}
+
+/// No packet is longer, of one datagram or of several.
+const LONGEST_PACKET: usize = u16::MAX as usize;
+
+const fn stride(each: usize) -> usize {
+    each.next_multiple_of(64) + 3 * 64
+}
+
+/// Let the kernel hand over several datagrams of one sender as one packet (UDP_GRO, from Linux 5.0
+/// on). Returns whether it will.
+pub(super) fn coalesce(socket: &Socket) -> bool {
+    let on: c_int = 1;
+    // SAFETY: the kernel reads one number of that length.
+    let set = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_UDP,
+            libc::UDP_GRO,
+            (&raw const on).cast(),
+            size_of::<c_int>() as socklen_t,
+        )
+    };
+    set == 0
 }
 
 /// How much room there is for a name.
@@ -488,34 +558,4 @@ fn is_told_of_room(socket: &Socket, departures: &Departures, is_udp: bool) -> bo
     let mut room = [PollFd::new(socket, PollFlags::OUT)];
     // An error says nothing of room: it is waited for.
     !matches!(poll(&mut room, Some(&Timespec::default())), Ok(1..))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn asked(came: &[usize]) -> Vec<usize> {
-        let mut asks = Asks::BEGIN;
-        let mut asked = Vec::new();
-        for waiting in came {
-            asked.push(asks.datagrams);
-            asks.came(asks.datagrams.min(*waiting), 64);
-        }
-        asked
-    }
-
-    #[test]
-    fn those_who_get_them_one_by_one_ask_for_one_and_seldom_for_more() {
-        let asked = asked(&[1; 1000]);
-        let several = asked.iter().filter(|asks| **asks > 1).count();
-        assert!((100..=130).contains(&several), "{several}");
-    }
-
-    #[test]
-    fn a_flood_is_taken_in_ever_larger_pieces() {
-        assert_eq!(asked(&[1000; 7]), [1, 4, 8, 16, 32, 64, 64]);
-        assert_eq!(asked(&[1, 9, 9, 9, 9, 9]), [1, 4, 8, 16, 18, 18]);
-        // After a lull the size is soon there again.
-        assert_eq!(asked(&[1, 1, 1, 1, 64, 64]), [1, 4, 1, 1, 4, 8]);
-    }
 }

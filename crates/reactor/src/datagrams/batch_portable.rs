@@ -33,7 +33,7 @@ impl Receiver {
         }
     }
 
-    pub(crate) fn receive(&mut self, socket: &Socket) -> io::Result<usize> {
+    pub(crate) fn receive(&mut self, socket: &Socket, _: bool) -> io::Result<usize> {
         self.arrived = None;
         self.buffer.resize(self.most + 1, 0);
         let buffer: &mut [u8] = &mut self.buffer;
@@ -51,6 +51,15 @@ impl Receiver {
         Ok(length)
     }
 
+    /// Nothing comes as a packet of several here.
+    pub(crate) fn is_coalesced(&self) -> bool {
+        false
+    }
+
+    pub(crate) fn coalesced(&self, family: Family) -> impl Iterator<Item = Arrived<'_>> {
+        self.arrived(family)
+    }
+
     /// What has come, to a port of this family.
     pub(crate) fn arrived(&self, family: Family) -> impl Iterator<Item = Arrived<'_>> {
         self.arrived.iter().filter_map(move |(from, length)| {
@@ -61,6 +70,11 @@ impl Receiver {
             })
         })
     }
+}
+
+/// No system but Linux hands over several datagrams as one packet.
+pub(super) fn coalesce(_: &Socket) -> bool {
+    false
 }
 
 /// What is to be known of a socket for sending: nothing.

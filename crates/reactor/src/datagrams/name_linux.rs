@@ -131,3 +131,22 @@ fn write_unix(name: &mut Name, address: &UnixAddress) -> socklen_t {
     }
     address.len()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The kernel never tells a flow label, nor sends one that is not asked for: so only here is it
+    /// seen that all of an address is kept.
+    #[test]
+    fn an_address_of_ipv6_keeps_its_flow_label_and_its_scope() {
+        // SAFETY: as where rooms for names are made, all of it is integers.
+        let mut name: Name = unsafe { std::mem::zeroed() };
+        let ip = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 7);
+        let address = Address::Inet(SocketAddrV6::new(ip, 0x1234, 0xa_bcde, 0x0102_0304).into());
+        let length = write(&mut name, &address);
+        assert_eq!(read(&name, length, Family::Inet), Some(address));
+        // What is cut is none.
+        assert_eq!(read(&name, length - 1, Family::Inet), None);
+    }
+}

@@ -8,7 +8,7 @@ use socket2::Socket;
 use torsade_core::driver::{Departures, Interest, PortSetting};
 use torsade_core::{Address, DatagramOptions, PortId};
 
-use super::batch::{Eagerness, Sender};
+use super::batch::{self, Eagerness, Sender};
 pub(crate) use super::batch::{Family, Receiver};
 use super::open;
 #[cfg(unix)]
@@ -35,6 +35,8 @@ struct Bound<S> {
     local: Address,
     interest: Interest,
     eagerness: Eagerness,
+    /// Whether several datagrams may come as one packet.
+    coalesced: bool,
 }
 
 /// A socket as a driver watches it.
@@ -64,6 +66,7 @@ impl<S: PortSocket> Ports<S> {
         let door = open::open(wanted, options)?;
         let (socket, local) = (door.socket, door.address);
         let eagerness = Eagerness::of(&socket, &local);
+        let coalesced = options.coalesces() && batch::coalesce(&socket);
         let interest = Interest {
             readable: true,
             writable: false,
@@ -77,6 +80,7 @@ impl<S: PortSocket> Ports<S> {
             local: local.clone(),
             interest,
             eagerness,
+            coalesced,
         };
         self.table.borrow_mut().insert(port.to_bits(), bound);
         Ok(local)
@@ -138,7 +142,7 @@ impl<S: PortSocket> Ports<S> {
     ) -> io::Result<(usize, Family)> {
         match self.table.borrow().get(&port.to_bits()) {
             Some(bound) => {
-                let bytes = receiver.receive(bound.socket.socket())?;
+                let bytes = receiver.receive(bound.socket.socket(), bound.coalesced)?;
                 Ok((bytes, Family::of(&bound.local)))
             }
             None => Err(io::ErrorKind::NotConnected.into()),

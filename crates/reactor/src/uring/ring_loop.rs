@@ -516,8 +516,11 @@ impl RingLoop {
         match received {
             Ok((bytes, family)) => {
                 self.left = self.left.saturating_sub(bytes);
-                let arrived = self.receiver.arrived(family);
-                self.engine.datagrams(&mut self.system, port, arrived);
+                let (engine, system) = (&mut self.engine, &mut self.system);
+                match self.receiver.is_coalesced() {
+                    false => engine.datagrams(system, port, self.receiver.arrived(family)),
+                    true => engine.datagrams(system, port, self.receiver.coalesced(family)),
+                }
             }
             Err(error) if is_nothing(&error) => {}
             Err(error) => self.engine.datagram_failed(&mut self.system, port, error),

@@ -8,6 +8,8 @@
 mod accepting;
 mod adopting;
 mod closing;
+#[cfg(target_os = "linux")]
+mod coalesced;
 mod connecting;
 mod drivers;
 mod echo;

@@ -189,6 +189,12 @@ fn what_is_written_at_once_waits_for_the_process() {
     });
 }
 
+/// Runs a program that a hangup ends, though whoever started this test may have hangups ignored:
+/// that is inherited.
+fn hangs_up() -> Command {
+    Command::new("env").arg("--default-signal=HUP")
+}
+
 #[test]
 fn an_exit_is_a_code_or_a_signal() {
     on_each_driver(|reactor| {
@@ -197,7 +203,7 @@ fn an_exit_is_a_code_or_a_signal() {
             assert_eq!(ran.end, ProcessEnd::Exited(ExitStatus::Code(code)));
         }
         for signal in [Signal::Kill, Signal::Term, Signal::Hup, Signal::Usr1] {
-            let ran = run_with(reactor, &Command::new("cat"), move |transport| {
+            let ran = run_with(reactor, &hangs_up().arg("cat"), move |transport| {
                 transport.signal_process(signal).unwrap();
             });
             let status = ExitStatus::Signal {
@@ -471,8 +477,8 @@ fn on_a_terminal_it_has_one_and_is_told_of_its_size() {
 #[test]
 fn closing_a_terminal_hangs_up() {
     on_each_driver(|reactor| {
-        let command = Command::new("sleep")
-            .arg("1000")
+        let command = hangs_up()
+            .args(["sleep", "1000"])
             .terminal(TerminalSize::default());
         let ran = run_with(reactor, &command, |transport| transport.close());
         let status = ExitStatus::Signal {

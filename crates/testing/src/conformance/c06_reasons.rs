@@ -5,8 +5,8 @@ use std::io;
 use std::rc::Rc;
 
 use torsade_core::{
-    Address, ConnectError, Disconnect, EndpointError, Factory, IoFailure, Limit, Listener, Peer,
-    Timeout, factory,
+    Address, ConnectError, Disconnect, Endpoint, EndpointError, Factory, IoFailure, Limit,
+    Listener, Peer, Timeout, factory,
 };
 use torsade_deferred::Failure;
 
@@ -263,7 +263,7 @@ fn connect_that_is_refused_is_rejected_and_its_protocol_dropped(stage: Stage) {
         let refused = matches!(
             result,
             Err(Failure::Error(ConnectError::Failed { attempts }))
-                if attempts.len() == 1 && attempts[0].place.address() == Some(&nobody)
+                if attempts.len() == 1 && attempts[0].place == nobody
         );
         notes.note(format!("refused {refused}"));
     });
@@ -280,9 +280,9 @@ fn connect_tries_the_next_address(stage: Stage) {
     let nobody = h.closed_door();
     let (address, end) = h.door();
     let notes = log.clone();
-    let addresses = [nobody.clone(), nobody, address];
+    let places = Endpoint::new([nobody.clone(), nobody, address]);
     h.net()
-        .connect(&addresses[..], Probe::new("a", &log))
+        .connect(places, Probe::new("a", &log))
         .finish(move |result| notes.note(format!("connected {}", result.is_ok())));
     h.settle();
     log.expect(&["a made", "connected true"]);

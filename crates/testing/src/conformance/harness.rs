@@ -2,7 +2,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::panic;
 use std::time::Duration;
 
-use torsade_core::{Address, Limits, Listener, Net};
+use torsade_core::{Address, Limits, Listener, Net, Place};
 
 use super::Probe;
 
@@ -57,12 +57,12 @@ pub trait Harness {
     /// Connect a raw end to a listener of this harness.
     fn dial(&mut self, listener: &Listener) -> End;
 
-    /// An address that a raw end listens on, for one connection: its other end is the returned
-    /// one, once the connection is made.
-    fn door(&mut self) -> (Address, End);
+    /// A place that a raw end waits at, for one connection: its other end is the returned one, once
+    /// the connection is made.
+    fn door(&mut self) -> (Place, End);
 
-    /// An address that nobody listens on.
-    fn closed_door(&mut self) -> Address;
+    /// A place at which nobody waits.
+    fn closed_door(&mut self) -> Place;
 
     /// The peer sends these bytes.
     fn send(&mut self, end: End, data: &[u8]);

@@ -3,7 +3,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
-use torsade_core::{Address, Connection, Disconnect, Limits, Listener, Net, Protocol, Transport};
+use torsade_core::{Connection, Disconnect, Limits, Listener, Net, Place, Protocol, Transport};
 
 use super::{Column, End, Harness, Probe, Role, Seen, not_here};
 use crate::Pump;
@@ -132,11 +132,11 @@ impl Harness for PumpHarness {
         not_here("a pump joins two protocols without a listener")
     }
 
-    fn door(&mut self) -> (Address, End) {
+    fn door(&mut self) -> (Place, End) {
         not_here("a pump joins two protocols without a listener")
     }
 
-    fn closed_door(&mut self) -> Address {
+    fn closed_door(&mut self) -> Place {
         SocketAddr::from((Ipv4Addr::LOCALHOST, 1)).into()
     }
 

@@ -2,7 +2,7 @@ use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use torsade_core::{Address, Endpoint, Limits, Listener, Net, Peer, factory};
+use torsade_core::{Endpoint, Limits, Listener, Net, Peer, Place, factory};
 
 use super::{Column, End, Far, Harness, Probe, Role, Seen};
 use crate::ledger;
@@ -168,12 +168,12 @@ impl Harness for SimulatedHarness {
         self.add(need(raw, "a descriptor"))
     }
 
-    fn door(&mut self) -> (Address, End) {
+    fn door(&mut self) -> (Place, End) {
         let (address, raw) = need(Raw::door(&self.sim, HOST).ok(), "a free port");
         (address.into(), self.add(raw))
     }
 
-    fn closed_door(&mut self) -> Address {
+    fn closed_door(&mut self) -> Place {
         SocketAddr::from((Ipv4Addr::LOCALHOST, 1)).into()
     }
 

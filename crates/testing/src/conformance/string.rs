@@ -2,7 +2,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
-use torsade_core::{Address, Limits, Listener, Net};
+use torsade_core::{Limits, Listener, Net, Place};
 
 use super::{Column, End, Far, Harness, Probe, Role, Seen};
 use crate::end::{self, Side};
@@ -139,12 +139,12 @@ impl Harness for StringHarness {
         self.add(end, None)
     }
 
-    fn door(&mut self) -> (Address, End) {
+    fn door(&mut self) -> (Place, End) {
         let end = Rc::new(end::End::new(usize::MAX));
         (self.world.door(&end).into(), self.add(end, None))
     }
 
-    fn closed_door(&mut self) -> Address {
+    fn closed_door(&mut self) -> Place {
         SocketAddr::from((Ipv4Addr::LOCALHOST, 1)).into()
     }
 

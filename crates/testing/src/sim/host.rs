@@ -1,4 +1,5 @@
 use std::fmt;
+use std::io::ErrorKind;
 use std::net::IpAddr;
 use std::rc::Rc;
 
@@ -6,6 +7,7 @@ use torsade_core::driver::signalled;
 use torsade_core::{Net, Signal};
 
 use super::machine::Machine;
+use crate::FakeProcess;
 
 /// A host of a [`Sim`](super::Sim): a machine with an address and programs.
 ///
@@ -88,6 +90,56 @@ impl Host {
     /// ```
     pub fn boot(&self, program: impl Fn(&Net) + 'static) {
         self.0.boot(Rc::new(program));
+    }
+
+    /// The oldest process that its program has spawned and the test has not asked for yet: the test
+    /// is what runs in it. Here, what is done to it takes effect as soon as the network runs.
+    ///
+    /// Processes belong to the host: after a [kill](super::Sim::kill) or a
+    /// [crash](super::Sim::crash) their pipes are cut, nobody waits for them, and what the
+    /// test has not asked for is gone.
+    ///
+    /// ```
+    /// use torsade_core::{Command, ExitStatus};
+    /// use torsade_testing::sim::Sim;
+    ///
+    /// let mut net = Sim::new(1);
+    /// let host = net.host("server");
+    /// let date = host.net().get_process_output(&Command::new("date"));
+    /// net.settle();
+    /// let mut process = host.next_process();
+    /// process.feed("Thu Jan  1 00:00:00 UTC 1970\n");
+    /// net.settle();
+    /// process.exit(ExitStatus::Code(0));
+    /// net.settle();
+    /// assert_eq!(date.try_take().unwrap().unwrap(), b"Thu Jan  1 00:00:00 UTC 1970\n");
+    /// ```
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn next_process(&self) -> FakeProcess {
+        match self.0.next_process() {
+            Some(process) => process,
+            None => panic!("the program has spawned no process that was not asked for yet"),
+        }
+    }
+
+    /// From now on its program can spawn no process, for this reason; one that is started again
+    /// after a [kill](super::Sim::kill) can.
+    ///
+    /// ```
+    /// use std::io::ErrorKind;
+    /// use torsade_core::{Command, ProcessProtocol, SpawnError};
+    /// # struct Quiet;
+    /// # impl ProcessProtocol for Quiet {}
+    /// let net = torsade_testing::sim::Sim::new(1);
+    /// let host = net.host("server");
+    /// host.refuse_processes(ErrorKind::NotFound);
+    /// let refused = host.net().spawn_process(&Command::new("sort"), Quiet);
+    /// assert!(matches!(refused, Err(SpawnError::NotFound { .. })));
+    /// ```
+    pub fn refuse_processes(&self, kind: ErrorKind) {
+        self.0.refuse_processes(kind);
     }
 
     /// This signal comes to the program's process. Returns whether the program hears it, by

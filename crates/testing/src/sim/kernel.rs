@@ -1,6 +1,6 @@
 use std::cell::RefCell;
 use std::cmp::{Ordering, Reverse};
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
@@ -52,6 +52,8 @@ pub(super) struct Kernel {
     /// Datagrams on their way, by number.
     pub(super) flights: BTreeMap<u64, Flight>,
     pub(super) launched: u64,
+    /// Hosts whose programs have spawned processes.
+    pub(super) spawners: BTreeSet<u32>,
     pub(super) trace: Trace,
 }
 
@@ -146,6 +148,7 @@ impl Kernel {
             flows: 0,
             flights: BTreeMap::new(),
             launched: 0,
+            spawners: BTreeSet::new(),
             trace: Trace::new(keeps),
         }
     }
@@ -280,6 +283,11 @@ impl Kernel {
     }
 
     /// A host has something to do.
+    /// A host whose processes are to be heard.
+    pub(super) fn has_processes(&mut self, host: u32) {
+        self.spawners.insert(host);
+    }
+
     pub(super) fn list(&mut self, host: u32) {
         let node = &mut self.nodes[host as usize];
         if !node.listed && node.power == Power::On {

@@ -13,7 +13,9 @@ use super::slab::Key;
 use super::socket::{SimHost, SimWire, Socket, peer_of};
 use super::trace::What;
 use crate::Clock;
+use crate::fake_process::FakeProcess;
 use crate::leaks::{self, Made, Origin};
+use crate::network::{EndWire, Socket as EndSocket};
 
 /// A host with its engine and its programs.
 pub(super) struct Machine {
@@ -93,6 +95,7 @@ impl Machine {
         SimWire {
             kernel: Rc::clone(&self.kernel),
             host: self.number,
+            pipes: EndWire(Rc::clone(&self.host.borrow().pipes)),
         }
     }
 
@@ -134,6 +137,7 @@ impl Machine {
         {
             engine.shut_down(&mut self.wire());
         }
+        self.host.borrow().programs.forget();
     }
 
     /// Take one turn with what there is to tell.
@@ -180,6 +184,7 @@ impl Machine {
             let read = self.tell(engine, wire, key, buffer);
             left = left.saturating_sub(read);
         }
+        self.tell_pipes(&host, engine, wire);
         self.tell_ports(engine, wire);
         self.accept(engine, wire);
         engine.end(wire);
@@ -215,7 +220,7 @@ impl Machine {
         };
         let read = match reads {
             true => engine.readable(wire, id, buffer, |socket, buffer| {
-                self.kernel.borrow_mut().receive(socket.key, buffer)
+                socket.receive(&self.kernel, buffer)
             }),
             false => None,
         };
@@ -223,6 +228,31 @@ impl Machine {
         // Level-triggered: what is left is said again.
         self.kernel.borrow_mut().note(key);
         read
+    }
+
+    /// Tell the engine of the pipes of its processes.
+    fn tell_pipes(&self, host: &SimHost, engine: &mut Engine<Socket>, wire: &mut SimWire) {
+        for (id, end) in host.pipes.watched() {
+            if let Some(fact) = end.fact() {
+                fact.tell(engine, wire, id);
+            }
+        }
+        host.pipes.forget_closed();
+    }
+
+    /// Whether it is to take a turn for one of them.
+    pub(super) fn hears_of_processes(&self) -> bool {
+        self.host.borrow().hears_of_processes()
+    }
+
+    /// The oldest process that nobody has asked for.
+    pub(super) fn next_process(&self) -> Option<FakeProcess> {
+        let started = self.host.borrow().programs.next()?;
+        Some(FakeProcess::new(started, &self.limits))
+    }
+
+    pub(super) fn refuse_processes(&self, kind: std::io::ErrorKind) {
+        self.host.borrow().programs.refuse(kind);
     }
 
     /// Tell the engine of datagrams.
@@ -255,6 +285,11 @@ impl Machine {
         match answer {
             Answer::Resolved(lookup, result) => driver::resolved(engine.net(), lookup, result),
             Answer::Failed(attempt, error) => engine.connect_failed(wire, attempt, error),
+            Answer::Piped(attempt, end, peer) => {
+                let origin = Origin::of_attempt(engine, attempt);
+                let id = engine.connected(wire, attempt, Socket::Pipe(EndSocket(end)), peer);
+                self.origins.note(id, origin);
+            }
             Answer::Connected(attempt, key) => {
                 let Some(peer) = peer_of(&self.kernel, key) else {
                     let reset = std::io::ErrorKind::ConnectionReset.into();
@@ -326,18 +361,25 @@ impl Machine {
     /// Do the rare things that the engine asks for.
     fn carry_out(&self, engine: &mut Engine<Socket>) {
         let mut kernel = self.kernel.borrow_mut();
+        let host = self.host.borrow();
         while let Some(op) = engine.poll_op() {
             match op {
                 Op::Connect {
                     attempt,
                     address,
                     local,
-                } => match kernel.unix.place(&address) {
-                    Ok(place) => {
+                } => match (
+                    host.programs.take_pipe(&address),
+                    kernel.unix.place(&address),
+                ) {
+                    (Some((end, peer)), _) => {
+                        kernel.answer(self.number, Answer::Piped(attempt, end, peer));
+                    }
+                    (None, Ok(place)) => {
                         let local = local.and_then(|local| local.inet());
                         kernel.connect(self.number, Some(attempt), (place, local));
                     }
-                    Err(error) => kernel.refuse_family(self.number, attempt, error),
+                    (None, Err(error)) => kernel.refuse_family(self.number, attempt, error),
                 },
                 Op::Resolve { lookup, name } => kernel.resolve(self.number, lookup, &name),
                 Op::CancelResolve { lookup } => kernel.cancel_resolve(self.number, lookup),
@@ -421,12 +463,7 @@ fn start(
     limits: &Limits,
     woken: &Woken,
 ) -> (Engine<Socket>, Rc<SimHost>) {
-    let host = Rc::new(SimHost {
-        kernel: Rc::clone(kernel),
-        host: number,
-        in_turn: Cell::new(false),
-        alive: Cell::new(true),
-    });
+    let host = Rc::new(SimHost::new(kernel, number));
     let waker = Waker::from(Arc::new(WakeHost(woken.clone(), number)));
     let engine = Engine::new(Rc::<SimHost>::clone(&host), waker, limits.clone());
     (engine, host)

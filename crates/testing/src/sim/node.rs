@@ -1,14 +1,16 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::rc::Rc;
 use std::time::Duration;
 
-use torsade_core::{AttemptId, ListenerId, LookupId, ResolveError, Time};
+use torsade_core::{AttemptId, ListenerId, LookupId, Peer, ResolveError, Time};
 
 use super::datagrams::Port;
 use super::lookups::Question;
 use super::slab::Key;
 use super::weather::EVEN;
+use crate::end::End;
 
 /// What the kernel of one host has, but for the ends of its connections.
 #[derive(Debug)]
@@ -70,6 +72,8 @@ pub(super) struct Listening {
 #[derive(Debug)]
 pub(super) enum Answer {
     Connected(AttemptId, Key),
+    /// To a pipe of a process.
+    Piped(AttemptId, Rc<End>, Peer),
     Failed(AttemptId, io::Error),
     Resolved(LookupId, Result<Vec<IpAddr>, ResolveError>),
 }

@@ -332,14 +332,8 @@ impl Sim {
     /// Do one thing, if there is one before `until`.
     fn step(&self, until: Option<Time>) -> bool {
         self.follow_power();
-        let woken = self.woken.take();
-        let ready = {
-            let mut kernel = self.kernel.borrow_mut();
-            for host in woken {
-                kernel.list(host);
-            }
-            kernel.next_ready()
-        };
+        self.list_woken();
+        let ready = self.kernel.borrow_mut().next_ready();
         if let Some(host) = ready {
             let machine = self.machine(host);
             match self.buffer.try_borrow_mut() {
@@ -367,11 +361,22 @@ impl Sim {
         }
     }
 
-    /// Whether anything is to happen that does not wait for a timer.
-    fn is_busy(&self) -> bool {
+    /// Hosts with something to do that came from outside of the network.
+    fn list_woken(&self) {
         for host in self.woken.take() {
             self.kernel.borrow_mut().list(host);
         }
+        let spawners = self.kernel.borrow().spawners.clone();
+        for host in spawners {
+            if self.machine(host).hears_of_processes() {
+                self.kernel.borrow_mut().list(host);
+            }
+        }
+    }
+
+    /// Whether anything is to happen that does not wait for a timer.
+    fn is_busy(&self) -> bool {
+        self.list_woken();
         let kernel = self.kernel.borrow();
         kernel.has_ready()
             || kernel.under_way > 0

@@ -3,36 +3,55 @@ use std::io;
 use std::rc::Rc;
 
 use torsade_core::driver::{
-    Caught, Chunk, Close, Closing, Departures, Host, Interest, PortSetting, Sending, Wire,
+    Caught, Chunk, Close, Closing, Departures, Host, Interest, PortSetting, Sending, Spawned, Wire,
 };
 use torsade_core::{
-    Address, ConnectionId, DatagramOptions, Descriptor, ListenOptions, ListenerId, Net, Peer,
-    PortId, Signal, Time, UnixAddress,
+    Address, Command, ConnectionId, DatagramOptions, Descriptor, ListenOptions, ListenerId, Net,
+    Peer, PortId, Signal, Time, UnixAddress,
 };
 
 use super::kernel::Shared;
 use super::slab::Key;
 use super::trace::What;
+use crate::fake_process::Programs;
 use crate::ledger;
+use crate::network::{EndWire, Network, Socket as EndSocket};
 use crate::{Clock, signals};
+
+/// What an engine has of a connection.
+#[derive(Debug)]
+pub(super) enum Socket {
+    /// An end on the network.
+    Held(Held),
+    /// A pipe to a process of the same host, which is no part of the network.
+    Pipe(EndSocket),
+}
 
 /// An engine's hold on an end: closed when it is dropped, as a socket is.
 #[derive(Debug)]
-pub(super) struct Socket {
+pub(super) struct Held {
     kernel: Shared,
-    pub(super) key: Key,
+    key: Key,
 }
 
 impl Socket {
     pub(super) fn new(kernel: &Shared, key: Key) -> Self {
-        Self {
+        Self::Held(Held {
             kernel: Rc::clone(kernel),
             key,
+        })
+    }
+
+    /// What has arrived on the network: pipes are told of by themselves.
+    pub(super) fn receive(&self, kernel: &Shared, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Held(held) => kernel.borrow_mut().receive(held.key, buffer),
+            Self::Pipe(_) => Err(io::ErrorKind::WouldBlock.into()),
         }
     }
 }
 
-impl Drop for Socket {
+impl Drop for Held {
     fn drop(&mut self) {
         // Nothing, if it was closed.
         self.kernel.borrow_mut().close(self.key, Close::Plain);
@@ -44,17 +63,23 @@ impl Drop for Socket {
 pub(super) struct SimWire {
     pub(super) kernel: Shared,
     pub(super) host: u32,
+    /// That of the pipes.
+    pub(super) pipes: EndWire,
 }
 
 impl Wire<Socket> for SimWire {
-    fn send(&mut self, socket: &mut Socket, _: ConnectionId, mut chunk: Box<Chunk>) -> Sending {
-        let sent = self.kernel.borrow_mut().send(socket.key, chunk.pieces());
+    fn send(&mut self, socket: &mut Socket, id: ConnectionId, mut chunk: Box<Chunk>) -> Sending {
+        let key = match socket {
+            Socket::Held(held) => held.key,
+            Socket::Pipe(pipe) => return self.pipes.send(pipe, id, chunk),
+        };
+        let sent = self.kernel.borrow_mut().send(key, chunk.pieces());
         match sent {
             Ok(sent) => {
                 let descriptors = chunk.take_descriptors(sent);
                 if !descriptors.is_empty() {
                     let mut kernel = self.kernel.borrow_mut();
-                    kernel.pass(socket.key, sent, descriptors);
+                    kernel.pass(key, sent, descriptors);
                 }
                 chunk.advance(sent);
                 Sending::Done(chunk)
@@ -63,9 +88,14 @@ impl Wire<Socket> for SimWire {
         }
     }
 
-    fn send_lent(&mut self, socket: &mut Socket, _: ConnectionId, bytes: &[u8]) -> usize {
-        let mut kernel = self.kernel.borrow_mut();
-        kernel.send(socket.key, std::iter::once(bytes)).unwrap_or(0)
+    fn send_lent(&mut self, socket: &mut Socket, id: ConnectionId, bytes: &[u8]) -> usize {
+        match socket {
+            Socket::Held(held) => {
+                let mut kernel = self.kernel.borrow_mut();
+                kernel.send(held.key, std::iter::once(bytes)).unwrap_or(0)
+            }
+            Socket::Pipe(pipe) => self.pipes.send_lent(pipe, id, bytes),
+        }
     }
 
     fn receive(
@@ -74,27 +104,43 @@ impl Wire<Socket> for SimWire {
         buffer: &mut [u8],
         descriptors: &mut Vec<Descriptor>,
     ) -> io::Result<usize> {
+        let key = match socket {
+            Socket::Held(held) => held.key,
+            Socket::Pipe(pipe) => return self.pipes.receive(pipe, buffer, descriptors),
+        };
         let mut kernel = self.kernel.borrow_mut();
-        let received = kernel.receive(socket.key, buffer);
-        if let Some(end) = kernel.ends.get_mut(socket.key) {
+        let received = kernel.receive(key, buffer);
+        if let Some(end) = kernel.ends.get_mut(key) {
             descriptors.append(&mut end.arrived);
         }
         received
     }
 
     fn interest(&mut self, socket: &mut Socket, id: ConnectionId, interest: Interest) {
-        self.kernel
-            .borrow_mut()
-            .set_interest(socket.key, id, interest);
+        match socket {
+            Socket::Held(held) => {
+                let mut kernel = self.kernel.borrow_mut();
+                kernel.set_interest(held.key, id, interest);
+            }
+            Socket::Pipe(pipe) => self.pipes.interest(pipe, id, interest),
+        }
     }
 
-    fn shutdown(&mut self, socket: &mut Socket, _: ConnectionId) {
-        self.kernel.borrow_mut().shutdown(socket.key);
+    fn shutdown(&mut self, socket: &mut Socket, id: ConnectionId) {
+        match socket {
+            Socket::Held(held) => self.kernel.borrow_mut().shutdown(held.key),
+            Socket::Pipe(pipe) => self.pipes.shutdown(pipe, id),
+        }
     }
 
-    fn close(&mut self, socket: Socket, _: ConnectionId, how: Close) -> Closing {
-        self.kernel.borrow_mut().close(socket.key, how);
-        Closing::Closed
+    fn close(&mut self, socket: Socket, id: ConnectionId, how: Close) -> Closing {
+        match socket {
+            Socket::Held(held) => {
+                self.kernel.borrow_mut().close(held.key, how);
+                Closing::Closed
+            }
+            Socket::Pipe(pipe) => self.pipes.close(pipe, id, how),
+        }
     }
 
     fn accept(&mut self, listener: ListenerId) -> Option<(Socket, Peer)> {
@@ -114,8 +160,10 @@ impl Wire<Socket> for SimWire {
     }
 
     fn unsent(&mut self, socket: &Socket) -> Option<usize> {
-        let kernel = self.kernel.borrow();
-        Some(kernel.ends.get(socket.key)?.out.len())
+        match socket {
+            Socket::Held(held) => Some(self.kernel.borrow().ends.get(held.key)?.out.len()),
+            Socket::Pipe(pipe) => self.pipes.unsent(pipe),
+        }
     }
 }
 
@@ -131,7 +179,6 @@ pub(super) fn peer_of(kernel: &Shared, key: Key) -> Option<Peer> {
 }
 
 /// Answers what a host's engine must know at once.
-#[derive(Debug)]
 pub(super) struct SimHost {
     pub(super) kernel: Shared,
     pub(super) host: u32,
@@ -139,6 +186,27 @@ pub(super) struct SimHost {
     pub(super) in_turn: Cell<bool>,
     /// Whether its program still runs.
     pub(super) alive: Cell<bool>,
+    /// The processes that the program has spawned.
+    pub(super) programs: Programs,
+    pub(super) pipes: Rc<Network>,
+}
+
+impl SimHost {
+    pub(super) fn new(kernel: &Shared, host: u32) -> Self {
+        Self {
+            kernel: Rc::clone(kernel),
+            host,
+            in_turn: Cell::new(false),
+            alive: Cell::new(true),
+            programs: Programs::default(),
+            pipes: Rc::default(),
+        }
+    }
+
+    /// Whether a process has something to tell.
+    pub(super) fn hears_of_processes(&self) -> bool {
+        self.pipes.has_facts()
+    }
 }
 
 impl Host for SimHost {
@@ -194,6 +262,12 @@ impl Host for SimHost {
 
     fn set_port(&self, port: PortId, setting: &PortSetting) -> io::Result<()> {
         self.kernel.borrow_mut().set_port(self.host, port, setting)
+    }
+
+    fn spawn(&self, _: &Net, command: &Command) -> io::Result<Spawned> {
+        let spawned = self.programs.spawn(command)?;
+        self.kernel.borrow_mut().has_processes(self.host);
+        Ok(spawned)
     }
 
     fn seed(&self) -> u64 {

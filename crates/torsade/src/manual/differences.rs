@@ -655,7 +655,10 @@
 //! its caller repeat it. A program that cannot be run is always an
 //! [error of the spawn](crate::SpawnError), where Twisted tells of it by exit code 1 on some paths.
 //! Descriptors are closed on `exec`, as all are that Rust opens; what this process was started with
-//! and left open for others is passed on, where Twisted closes every number.
+//! and left open for others is passed on, where Twisted closes every number. So is it with signals
+//! that this process ignores, because somebody started it with `nohup` for instance: the child
+//! ignores them, too, where Twisted gives it the usual ones. `env --default-signal` in front of a
+//! program does that.
 //!
 //! ## The end of a process waits for nobody who is silent
 //! (R100) `process_exited` and [`process_ended`](crate::ProcessProtocol::process_ended) are as they

@@ -104,7 +104,9 @@
 //! # }
 //! # Ok::<(), std::io::Error>(())
 //! ```
-//! What such a program writes to its standard error goes to the log.
+//! What such a program writes to its standard error goes to the log. A grandchild that keeps the
+//! streams does not keep the connection: silent for
+//! [`after_exit_timeout`](crate::Command::after_exit_timeout) after the exit, it is cut as a pipe is.
 //!
 //! # Who waits for whom
 //! Only the processes that a reactor started are waited for, each by itself: no handler of `SIGCHLD`
@@ -120,5 +122,5 @@
 //!
 //! # Systems
 //! On Linux from 5.4 on, a descriptor stands for each process (`pidfd`); before, and on FreeBSD and
-//! Apple's systems, a thread waits for each. There are no processes on Windows, nor on the hosts of a
-//! simulated network: a spawn is refused there, as `Unsupported`.
+//! Apple's systems, a thread waits for each. There are no processes on Windows: a spawn is refused
+//! there, as `Unsupported`.

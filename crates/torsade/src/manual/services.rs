@@ -32,7 +32,7 @@
 //!
 //! let there = client("tls:example.org:443:timeout=5:trustRoots=/etc/ours/roots");
 //! # let wrong = there.unwrap_err();
-//! # assert_eq!(wrong.position(), 42);
+//! # assert_eq!(wrong.position(), 41);
 //! let wrong = server("ssl:443:privateKey=/nowhere/key.pem:certKey=/nowhere/cert.pem").unwrap_err();
 //! assert!(wrong.to_string().starts_with("`certKey` cannot be used: "));
 //! # }
