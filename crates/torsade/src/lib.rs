@@ -86,6 +86,13 @@
 //! - `tls`: the module [`tls`]; `tls-throw-away`: certificates made on the spot, for tests.
 //! - `testing`: the module `testing` with the fakes. Turn it on in `[dev-dependencies]`.
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    not(feature = "tls"),
+    allow(
+        rustdoc::broken_intra_doc_links,
+        reason = "the manual's tables name what the feature brings"
+    )
+)]
 
 pub mod contracts;
 pub mod manual;

@@ -90,6 +90,9 @@ pub(crate) fn docs(workspace: &Workspace) -> Result<Outcome, String> {
         let mut command = workspace.cargo(&["doc", "--workspace", "--no-deps", "--all-features"]);
         run(command.args(more).env("RUSTDOCFLAGS", "-D warnings"))?;
     }
+    // And with what is on by default: links to what a feature brings are not there then.
+    let mut command = workspace.cargo(&["doc", "-p", "torsade", "--no-deps"]);
+    run(command.env("RUSTDOCFLAGS", "-D warnings"))?;
     Ok(Outcome::default())
 }
 
