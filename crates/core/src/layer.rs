@@ -78,6 +78,8 @@ pub(crate) struct Layers {
     far: OnceCell<Box<RefCell<Far>>>,
     /// Whether a signal was sent that no layer has taken, nor the engine acted on.
     signalled: Cell<bool>,
+    /// Whether there may be a signal at any boundary: the only look that a layer takes as a rule.
+    any_signal: Cell<bool>,
 }
 
 /// What few connections have.
@@ -209,19 +211,32 @@ impl Layers {
         if let Some(boundary) = depth.checked_sub(1) {
             self.boundary(boundary, |boundary| boundary.signal.set(signal.get()));
             self.signalled.set(true);
+            self.any_signal.set(true);
         }
     }
 
     /// What the layer of this depth was told from inside.
     #[inline]
     pub(crate) fn take_signal(&self, depth: u16) -> Option<NonZeroUsize> {
-        let signal = match self.near.get(usize::from(depth)) {
-            Some(near) => NonZeroUsize::new(near.signal.get()),
-            None => self.boundary(depth, |far| NonZeroUsize::new(far.signal.get()))?,
-        }?;
-        self.boundary(depth, |boundary| boundary.signal.set(0));
+        if !self.any_signal.get() {
+            return None;
+        }
+        self.take_some_signal(depth)
+    }
+
+    #[cold]
+    fn take_some_signal(&self, depth: u16) -> Option<NonZeroUsize> {
+        let signal = self.boundary(depth, |boundary| boundary.signal.take());
+        self.any_signal.set(self.has_signals());
+        let signal = NonZeroUsize::new(signal?)?;
         self.signalled.set(false);
         Some(signal)
+    }
+
+    fn has_signals(&self) -> bool {
+        let has_one = |boundary: &Boundary| boundary.signal.get() != 0;
+        let in_far = |far: &RefCell<Far>| far.borrow().boundaries.iter().any(has_one);
+        self.near.iter().any(has_one) || self.far.get().is_some_and(|far| in_far(far))
     }
 
     /// Whether a layer was told something since the engine last asked, and has not looked.

@@ -115,13 +115,17 @@ impl<P: LineProtocol> Protocol for Lines<P> {
     fn data_received(&mut self, transport: &Transport<Self>, data: &[u8]) {
         let inner = transport.inner();
         let mut rest = data;
-        while let Some(used) = self.step(transport, &inner, rest) {
-            rest = &rest[used..];
+        if let Some(signal) = transport.take_signal() {
+            self.change_mode(signal.into());
+        }
+        if self.mode == Mode::Lines && transport.is_undisturbed() {
+            // The usual case.
+            rest = self.lines(transport, &inner, rest);
             if rest.is_empty() && transport.is_undisturbed() {
                 return;
             }
         }
-        transport.unread(rest.len());
+        self.go_on(transport, &inner, rest);
     }
 
     fn eof_received(&mut self, transport: &Transport<Self>) {
@@ -147,9 +151,17 @@ impl<P: LineProtocol> Layered for Lines<P> {
 }
 
 impl<P: LineProtocol> Lines<P> {
+    /// Do what can be done with `rest`, one thing after the other.
+    #[inline(never)]
+    fn go_on(&mut self, transport: &Transport<Self>, inner: &Transport<P>, mut rest: &[u8]) {
+        while let Some(used) = self.step(transport, inner, rest) {
+            rest = &rest[used..];
+        }
+        transport.unread(rest.len());
+    }
+
     /// Do the next thing with the front of `rest` and say how much of it that used; `None` if
     /// there is nothing to do with it, now or before more has come.
-    #[inline]
     fn step(
         &mut self,
         transport: &Transport<Self>,
@@ -162,11 +174,14 @@ impl<P: LineProtocol> Lines<P> {
         if rest.is_empty() || !transport.wants_input() {
             return None;
         }
-        if self.mode == Mode::Lines {
-            return self.lines(transport, inner, rest);
-        }
         match self.mode {
-            Mode::Lines => None,
+            Mode::Lines => {
+                let left = self.lines(transport, inner, rest);
+                match rest.len() - left.len() {
+                    0 => self.unfinished(inner, rest),
+                    used => Some(used),
+                }
+            }
             Mode::Raw => Some(self.raw(transport, inner, rest)),
             Mode::Skipping => self.skip(rest, Mode::Lines),
             Mode::SkippingToRaw => self.skip(rest, Mode::Raw),
@@ -188,44 +203,33 @@ impl<P: LineProtocol> Lines<P> {
     }
 
     /// Deliver line after line, for as long as nothing is said that changes what comes next.
-    fn lines(
+    /// Returns what is left: searched, if there is no line in it.
+    #[inline(always)]
+    fn lines<'a>(
         &mut self,
         transport: &Transport<Self>,
         inner: &Transport<P>,
-        rest: &[u8],
-    ) -> Option<usize> {
-        let mut line = rest;
+        mut rest: &'a [u8],
+    ) -> &'a [u8] {
         let mut searched = mem::take(&mut self.searched);
-        while let Some(length) = find(P::DELIMITER, line, mem::take(&mut searched)) {
+        while let Some(length) = find(P::DELIMITER, rest, searched) {
+            searched = 0;
             if length <= self.max_length {
-                self.protocol.line_received(inner, &line[..length]);
+                self.protocol.line_received(inner, &rest[..length]);
             } else {
                 self.protocol.line_length_exceeded(inner, length);
             }
-            line = &line[length + P::DELIMITER.len()..];
-            if !transport.is_undisturbed() {
-                if let Some(signal) = transport.take_signal() {
-                    self.change_mode(signal.into());
-                    return Some(rest.len() - line.len());
-                }
-                if !transport.wants_input() {
-                    return Some(rest.len() - line.len());
-                }
+            rest = &rest[length + P::DELIMITER.len()..];
+            if rest.is_empty() || !transport.is_undisturbed() {
+                return rest;
             }
         }
-        if line.is_empty() {
-            return Some(rest.len());
-        }
-        let used = rest.len() - line.len();
-        match self.unfinished(inner, line) {
-            Some(skipped) => Some(used + skipped),
-            None => (used > 0).then_some(used),
-        }
+        self.searched = rest.len();
+        rest
     }
 
-    /// There is no delimiter in `rest`: wait for one, unless the line is too long already.
+    /// There is no delimiter in `rest`, all of which is searched: wait for one, unless the line is too long already.
     fn unfinished(&mut self, inner: &Transport<P>, rest: &[u8]) -> Option<usize> {
-        self.searched = rest.len();
         if rest.len() <= self.max_length {
             return None;
         }

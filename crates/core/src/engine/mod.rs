@@ -507,9 +507,14 @@ impl<S> Engine<S> {
 
     #[inline]
     fn in_turn(&self) {
-        if self.shared.state() != State::InTurn {
+        if !self.is_in_turn() {
             outside_a_turn();
         }
+    }
+
+    #[inline]
+    fn is_in_turn(&self) -> bool {
+        self.shared.state() == State::InTurn
     }
 }
 

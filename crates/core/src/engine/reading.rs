@@ -23,7 +23,7 @@ impl<S> Engine<S> {
         buffer: &mut [u8],
         read: impl FnOnce(&mut S, &mut [u8]) -> io::Result<usize>,
     ) -> Option<usize> {
-        self.in_turn();
+        debug_assert!(self.is_in_turn(), "a fact was told outside a turn");
         let slot = self.slots.get_mut(id.0)?;
         let socket = slot.socket.as_mut()?;
         if !slot.link.is_calm() {
