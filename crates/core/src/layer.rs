@@ -71,6 +71,8 @@ fn step<P: Layered>(outer: &mut dyn Any) -> Option<&mut dyn Any> {
 pub(crate) struct Layers {
     /// How many switches took effect.
     epoch: Cell<u32>,
+    /// The boundaries up to this one, it not included, whose way inward is known.
+    known: Cell<u16>,
     /// A bit for each layer that is an [`AnyProtocol`](crate::AnyProtocol).
     opens: Cell<u32>,
     /// Two are common enough not to pay an allocation for.
@@ -134,6 +136,7 @@ impl Layers {
         far.switches.push((depth, epoch));
         self.opens
             .set(self.opens.get() & !(u32::MAX << depth.min(31)));
+        self.known.set(self.known.get().min(depth));
         let first = usize::from(depth);
         for near in self.near.iter().skip(first) {
             near.step.set(None);
@@ -162,14 +165,21 @@ impl Layers {
 }
 
 impl Layers {
-    /// Remember how to go inward from `depth`, whose layer is a `P`.
+    /// Whether it is known how to go inward from `depth`.
     #[inline]
+    pub(crate) fn knows(&self, depth: u16) -> bool {
+        depth < self.known.get()
+    }
+
+    /// Remember how to go inward from `depth`, whose layer is a `P`.
     pub(crate) fn learn<P: Layered>(&self, depth: u16) {
         self.learn_step(depth, step::<P>);
     }
 
-    #[inline]
     fn learn_step(&self, depth: u16, step: Step) {
+        if depth == self.known.get() {
+            self.known.set(depth + 1);
+        }
         match self.near.get(usize::from(depth)) {
             Some(near) => near.step.set(Some(step)),
             None => self.learn_far(usize::from(depth) - self.near.len(), step),

@@ -115,17 +115,29 @@ impl<P: LineProtocol> Protocol for Lines<P> {
     fn data_received(&mut self, transport: &Transport<Self>, data: &[u8]) {
         let inner = transport.inner();
         let mut rest = data;
-        if let Some(signal) = transport.take_signal() {
-            self.change_mode(signal.into());
-        }
-        if self.mode == Mode::Lines && transport.is_undisturbed() {
-            // The usual case.
-            rest = self.lines(transport, &inner, rest);
-            if rest.is_empty() && transport.is_undisturbed() {
-                return;
+        loop {
+            if let Some(signal) = transport.take_signal() {
+                self.change_mode(signal.into());
             }
+            if rest.is_empty() || !transport.wants_input() {
+                break;
+            }
+            let used = if self.mode == Mode::Lines {
+                let left = self.lines(transport, &inner, rest);
+                if left.is_empty() && transport.is_undisturbed() {
+                    return;
+                }
+                match rest.len() - left.len() {
+                    0 => self.unfinished(&inner, rest),
+                    used => Some(used),
+                }
+            } else {
+                self.other(transport, &inner, rest)
+            };
+            let Some(used) = used else { break };
+            rest = &rest[used..];
         }
-        self.go_on(transport, &inner, rest);
+        transport.unread(rest.len());
     }
 
     fn eof_received(&mut self, transport: &Transport<Self>) {
@@ -151,37 +163,17 @@ impl<P: LineProtocol> Layered for Lines<P> {
 }
 
 impl<P: LineProtocol> Lines<P> {
-    /// Do what can be done with `rest`, one thing after the other.
+    /// Do the next thing with what is no line and say how much of it that used; `None` if there is
+    /// nothing to do before more has come.
     #[inline(never)]
-    fn go_on(&mut self, transport: &Transport<Self>, inner: &Transport<P>, mut rest: &[u8]) {
-        while let Some(used) = self.step(transport, inner, rest) {
-            rest = &rest[used..];
-        }
-        transport.unread(rest.len());
-    }
-
-    /// Do the next thing with the front of `rest` and say how much of it that used; `None` if
-    /// there is nothing to do with it, now or before more has come.
-    fn step(
+    fn other(
         &mut self,
         transport: &Transport<Self>,
         inner: &Transport<P>,
         rest: &[u8],
     ) -> Option<usize> {
-        if let Some(signal) = transport.take_signal() {
-            self.change_mode(signal.into());
-        }
-        if rest.is_empty() || !transport.wants_input() {
-            return None;
-        }
         match self.mode {
-            Mode::Lines => {
-                let left = self.lines(transport, inner, rest);
-                match rest.len() - left.len() {
-                    0 => self.unfinished(inner, rest),
-                    used => Some(used),
-                }
-            }
+            Mode::Lines => Some(0),
             Mode::Raw => Some(self.raw(transport, inner, rest)),
             Mode::Skipping => self.skip(rest, Mode::Lines),
             Mode::SkippingToRaw => self.skip(rest, Mode::Raw),
@@ -211,9 +203,8 @@ impl<P: LineProtocol> Lines<P> {
         inner: &Transport<P>,
         mut rest: &'a [u8],
     ) -> &'a [u8] {
-        let mut searched = mem::take(&mut self.searched);
-        while let Some(length) = find(P::DELIMITER, rest, searched) {
-            searched = 0;
+        let mut found = find(P::DELIMITER, rest, mem::take(&mut self.searched));
+        while let Some(length) = found {
             if length <= self.max_length {
                 self.protocol.line_received(inner, &rest[..length]);
             } else {
@@ -223,6 +214,7 @@ impl<P: LineProtocol> Lines<P> {
             if rest.is_empty() || !transport.is_undisturbed() {
                 return rest;
             }
+            found = find(P::DELIMITER, rest, 0);
         }
         self.searched = rest.len();
         rest

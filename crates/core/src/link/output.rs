@@ -89,6 +89,20 @@ impl Link {
         }
     }
 
+    /// The same for a message and what is before or behind it. Their slice is made only where
+    /// somebody looks at it.
+    #[inline(always)]
+    pub(crate) fn write_two(self: &Rc<Self>, first: &[u8], second: &[u8]) {
+        if !(self.gate.is(hold::RUNNING) && self.lend_copy(&[first, second])) {
+            self.write_two_anyhow(first, second);
+        }
+    }
+
+    #[inline(never)]
+    fn write_two_anyhow(self: &Rc<Self>, first: &[u8], second: &[u8]) {
+        self.write_anyhow(&[first, second]);
+    }
+
     /// Write whatever the connection is at.
     #[inline(never)]
     fn write_anyhow(self: &Rc<Self>, parts: &[&[u8]]) {
