@@ -1,4 +1,4 @@
-use std::cell::{Cell, Ref, RefCell};
+use std::cell::{Cell, Ref, RefCell, RefMut};
 use std::ops::Range;
 
 /// Output of many connections in one buffer, for the short time between the callbacks that write
@@ -63,6 +63,18 @@ impl Staging {
             self.waiting.set(self.waiting.get() + len);
             start as u32
         })
+    }
+
+    /// Begin a piece of `len` bytes, if there is room: where it begins, and the place for them.
+    #[inline(always)]
+    pub(crate) fn room(&self, len: usize) -> Option<(u32, RefMut<'_, [u8]>)> {
+        let start = self.end.get();
+        let buffer = self.buffer.borrow_mut();
+        let room = RefMut::filter_map(buffer, |buffer| buffer.get_mut(start..)?.get_mut(..len));
+        let room = room.ok()?;
+        self.end.set(start + len);
+        self.waiting.set(self.waiting.get() + len);
+        Some((start as u32, room))
     }
 
     /// Add bytes to the piece that ends here, if it is the last one and there is room.
