@@ -76,13 +76,14 @@ impl fmt::Debug for Heads {
 impl Receiver {
     pub(crate) fn new(limits: &Limits) -> Self {
         let most = limits.datagram.clamp(1, LONGEST_PACKET);
+        let places = limits.turn_datagrams.clamp(1, MOST);
         Self {
             room: Vec::new(),
             most,
             each: most,
             stride: stride(most),
-            places: limits.turn_datagrams.clamp(1, MOST),
-            asks: Asks::BEGIN,
+            places,
+            asks: Asks::begin(places),
             heads: Box::default(),
             came: 0,
             segments: Vec::new(),
