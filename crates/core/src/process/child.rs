@@ -11,6 +11,7 @@ use torsade_deferred::{Resolver, queue};
 
 use super::channel::{Channel, Early, PipeEnd};
 use super::complaints::Complaints;
+use super::passed::Passed;
 use super::talk::{Talk, Talking};
 use super::{
     ChildControl, Command, ExitStatus, Process, ProcessEnd, ProcessProtocol, ProcessTransport,
@@ -23,7 +24,9 @@ use crate::link::Link;
 use crate::shared::{Ready, Shared};
 use crate::slots::Key;
 use crate::timers::Action;
-use crate::{Address, Connection, Disconnect, Endpoint, Gone, Net, ProcessId, Timeout};
+use crate::{
+    Address, Connection, ConnectionId, Disconnect, Endpoint, Gone, Net, ProcessId, Timeout,
+};
 
 /// What the handles of a process, its descriptors and the engine share.
 ///
@@ -32,6 +35,8 @@ pub(crate) struct Child {
     shared: Rc<Shared>,
     pub(crate) id: ProcessId,
     pid: u32,
+    /// For people.
+    pub(crate) program: Box<str>,
     phase: Cell<Phase>,
     outcome: Cell<Outcome>,
     /// Whether a descriptor was closed because others held it.
@@ -157,6 +162,7 @@ fn begin<P: ProcessProtocol>(
         shared: Rc::clone(shared),
         id,
         pid,
+        program: command.program().to_string_lossy().into(),
         phase: Cell::new(Phase::Opening),
         outcome: Cell::new(Outcome::Awaited),
         cut: Cell::new(false),
@@ -201,7 +207,7 @@ impl Child {
         Net(Rc::clone(&self.shared))
     }
 
-    pub(super) fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.pid
     }
 
@@ -209,14 +215,14 @@ impl Child {
         self.phase.get()
     }
 
-    pub(super) fn status(&self) -> Option<ExitStatus> {
+    pub(crate) fn status(&self) -> Option<ExitStatus> {
         match self.outcome.get() {
             Outcome::Known(status) => Some(status),
             Outcome::Awaited | Outcome::LetGo => None,
         }
     }
 
-    pub(super) fn is_running(&self) -> bool {
+    pub(crate) fn is_running(&self) -> bool {
         self.outcome.get() == Outcome::Awaited
     }
 
@@ -384,29 +390,22 @@ impl Child {
         }
     }
 
+    /// The numbers of its descriptors, with what each is connected to here.
+    pub(crate) fn descriptors(&self) -> Vec<(u32, ConnectionId)> {
+        let channels = self.channels.borrow();
+        let open = channels.iter().filter_map(|(fd, channel)| {
+            let connection = channel.connection()?;
+            Some((*fd, connection.id()))
+        });
+        let stream = self.stream.borrow();
+        let standard = stream.iter().flat_map(|it| [(0, it.id()), (1, it.id())]);
+        standard.chain(open).collect()
+    }
+
     fn connections(&self) -> Vec<Connection> {
         let channels = self.channels.borrow();
         let open = channels.values().filter_map(Channel::connection);
         open.cloned().chain(self.stream.borrow().clone()).collect()
-    }
-}
-
-/// What descriptors have done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Passed {
-    bytes: u64,
-    /// For how long we did not read: who is not read is not silent.
-    held: Duration,
-}
-
-impl Passed {
-    fn of(connections: &[Connection]) -> Self {
-        let mut passed = Self::default();
-        for connection in connections {
-            passed.bytes += connection.bytes_received() + connection.bytes_sent();
-            passed.held += connection.input_held();
-        }
-        passed
     }
 }
 
