@@ -1,11 +1,14 @@
-//! Child processes in the listing of what is open, on every driver.
+//! Child processes in the listing of what is open, and as somebody else, on every driver.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use rustix::process::{getgid, getuid};
 use torsade_core::{
     ChildFd, Command, ExitStatus, Netstat, NetstatState, ProcessProtocol, ProcessTransport,
+    SpawnError,
 };
+use torsade_reactor::Reactor;
 
 use crate::unix::on_each_driver;
 
@@ -68,5 +71,72 @@ fn the_listing_has_children_with_their_descriptors() {
             shown.contains("exit code 3") && shown.contains("children.rs"),
             "{shown}"
         );
+    });
+}
+
+/// What a program says, without the end of the line.
+fn says(reactor: &mut Reactor, command: &Command) -> String {
+    let output = reactor.net().get_process_output(command);
+    let output = reactor.run_until(output).unwrap().unwrap();
+    String::from_utf8(output).unwrap().trim().to_owned()
+}
+
+const NOBODY: u32 = 65_534;
+
+/// Not the number of a user, so that one is not taken for the other.
+const NO_GROUP: u32 = 65_533;
+
+#[test]
+fn who_may_runs_a_child_as_somebody_else() {
+    const ITSELF: &str = "children::who_may_runs_a_child_as_somebody_else";
+    if !getuid().is_root() {
+        return as_one_who_may_not();
+    }
+    on_each_driver(|reactor| {
+        let ids = Command::shell("id -u; id -g; id -G");
+        // Also the groups that the superuser is in are left behind.
+        let both = ids.clone().uid(NOBODY).gid(NO_GROUP);
+        assert_eq!(says(reactor, &both), "65534\n65533\n65533");
+        assert!(says(reactor, &ids.clone().gid(NO_GROUP)).starts_with("0\n65533\n"));
+        assert!(says(reactor, &ids.uid(NOBODY)).starts_with("65534\n0\n"));
+    });
+    // What is refused is refused to somebody else: this program once more, as such a one.
+    on_each_driver(|reactor| {
+        let again = Command::new("/proc/self/exe").args(["--exact", ITSELF, "--test-threads=1"]);
+        let said = says(reactor, &again.uid(NOBODY).gid(NO_GROUP));
+        assert!(said.contains("1 passed"), "{said}");
+    });
+}
+
+fn as_one_who_may_not() {
+    on_each_driver(|reactor| {
+        let id = Command::new("id").arg("-u");
+        let groups = Command::new("id").arg("-g");
+        for (not_ours, ours, is) in [
+            (
+                id.clone().uid(0),
+                id.clone().uid(getuid().as_raw()),
+                getuid().as_raw(),
+            ),
+            (
+                groups.clone().gid(0),
+                groups.clone().gid(getgid().as_raw()),
+                getgid().as_raw(),
+            ),
+        ] {
+            let refused = reactor.net().spawn_process(&not_ours, Listed::default());
+            let error = refused.unwrap_err();
+            assert!(
+                matches!(&error, SpawnError::NotPermitted { program, .. } if program == "id"),
+                "{error:?}"
+            );
+            assert_eq!(error.kind(), std::io::ErrorKind::PermissionDenied);
+            assert!(
+                reactor.net().processes().is_empty(),
+                "nothing is left of it"
+            );
+            // To stay who one is is not forbidden.
+            assert_eq!(says(reactor, &ours), is.to_string());
+        }
     });
 }
