@@ -17,11 +17,10 @@ use super::{
     ChildControl, Command, ExitStatus, Process, ProcessEnd, ProcessProtocol, ProcessTransport,
     Signal, SignalError, SpawnError, Spawned, TerminalSize,
 };
-use crate::continuation::{Continuation, Owner, Seats};
+use crate::continuation::{Continuation, Seats};
 use crate::guard::{self, Caught};
-use crate::layer::Place;
 use crate::link::Link;
-use crate::shared::{Ready, Shared};
+use crate::shared::Shared;
 use crate::slots::Key;
 use crate::timers::Action;
 use crate::{
@@ -32,7 +31,7 @@ use crate::{
 ///
 /// All of it is cells that are never left borrowed while user code runs.
 pub(crate) struct Child {
-    shared: Rc<Shared>,
+    pub(super) shared: Rc<Shared>,
     pub(crate) id: ProcessId,
     pid: u32,
     /// For people.
@@ -50,12 +49,13 @@ pub(crate) struct Child {
     stream: RefCell<Option<Connection>>,
     /// Whether it has a terminal, which is one channel for several descriptors.
     has_terminal: bool,
-    /// What holds back the input of each descriptor until the process is made.
+    /// What holds back the input of descriptors: until the process is made, and until what is
+    /// queued has run.
     held: RefCell<Vec<Resolver<(), ()>>>,
     queued: RefCell<VecDeque<Queued>>,
     /// Whether it has a place in the thread's queue.
     scheduled: Cell<bool>,
-    waits: Seats<Self>,
+    pub(super) waits: Seats<Self>,
     ends: RefCell<Vec<Resolver<ProcessEnd, Infallible>>>,
     after_exit: Duration,
     after_exit_timer: Cell<Option<Key>>,
@@ -309,7 +309,7 @@ impl Child {
         open: impl FnOnce(&mut BTreeMap<u32, Channel>),
     ) {
         open(&mut self.channels.borrow_mut());
-        self.held.borrow_mut().push(held);
+        self.hold_back(held);
         self.make_if_open();
     }
 
@@ -442,10 +442,6 @@ impl Child {
             Some(Queued::Made) => {
                 self.phase.set(Phase::Running);
                 self.callback("connection_made", |talk, child| talk.made(child));
-                let held = self.held.take();
-                for resolver in held {
-                    resolver.resolve(());
-                }
             }
             Some(Queued::Call(continuation)) => {
                 self.callback("a continuation", |talk, child| {
@@ -472,8 +468,22 @@ impl Child {
         }
         if self.is_over() {
             self.finish();
-        } else {
+        } else if self.is_queued() {
             self.schedule();
+        } else {
+            self.let_output_on();
+        }
+    }
+
+    /// Hold back a descriptor's input until what is queued has run: that comes first.
+    pub(super) fn hold_back(&self, held: Resolver<(), ()>) {
+        self.held.borrow_mut().push(held);
+    }
+
+    fn let_output_on(&self) {
+        let held = self.held.take();
+        for resolver in held {
+            resolver.resolve(());
         }
     }
 
@@ -548,59 +558,5 @@ impl Child {
     fn caught(&self, place: &'static str, panic: torsade_deferred::Panic) {
         let caught = Caught::of_process(self.pid, place, panic);
         self.shared.host().caught(&caught);
-    }
-}
-
-impl Owner for Child {
-    type Transport<P> = ProcessTransport<P>;
-
-    fn transport<P>(self: &Rc<Self>, _: Place) -> ProcessTransport<P> {
-        ProcessTransport::new(Rc::clone(self))
-    }
-
-    fn shared(&self) -> &Rc<Shared> {
-        &self.shared
-    }
-
-    fn seats(&self) -> &Seats<Self> {
-        &self.waits
-    }
-
-    fn is_over(&self, _: Place) -> bool {
-        let over = self.phase.get() == Phase::Ended || !self.shared.is_alive();
-        if over {
-            log::debug!(
-                "process {}: dropping a continuation, it has ended",
-                self.pid
-            );
-        }
-        over
-    }
-
-    /// A process holds nothing back.
-    fn waits(self: &Rc<Self>, _: &dyn Continuation<Self>) {}
-
-    fn ready(self: &Rc<Self>, continuation: Rc<dyn Continuation<Self>>) {
-        self.enqueue(Queued::Call(continuation));
-    }
-
-    fn action(self: &Rc<Self>, continuation: Rc<dyn Continuation<Self>>) -> Action {
-        Action::Process(Rc::clone(self), continuation)
-    }
-}
-
-/// As a connection is: each entry in the thread's queue hands it to the engine that owns it.
-impl queue::Job for Child {
-    fn run(self: Rc<Self>) {
-        let shared = Rc::clone(&self.shared);
-        if shared.is_alive() {
-            shared.push_ready(Ready::Process(self));
-        }
-    }
-}
-
-impl Child {
-    pub(crate) fn leave(&self, continuation: &dyn Continuation<Self>) {
-        self.waits.leave(continuation);
     }
 }

@@ -7,6 +7,7 @@ mod complaints;
 mod error;
 mod handle;
 mod output;
+mod owner;
 mod passed;
 mod protocol;
 mod signal;
