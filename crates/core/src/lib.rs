@@ -151,7 +151,7 @@ pub use self::listen_options::ListenOptions;
 pub use self::listener::Listener;
 pub use self::looping_call::{LoopingCall, Ticked};
 pub use self::net::Net;
-pub use self::netstat::{Netstat, NetstatRow, NetstatState};
+pub use self::netstat::{Netstat, NetstatChild, NetstatRow, NetstatState};
 pub use self::place::{NameError, Place};
 pub use self::process::{
     ChildFd, Command, ExitStatus, OutputError, Process, ProcessEnd, ProcessOutput, ProcessProtocol,

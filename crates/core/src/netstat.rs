@@ -1,6 +1,7 @@
 use std::fmt;
+use std::panic::Location;
 
-use crate::Address;
+use crate::{Address, ConnectionId, ExitStatus};
 
 /// Everything that a reactor has open, a row each: what `netstat` would show of it, with what only
 /// the reactor knows. From [`Net::netstat`](crate::Net::netstat).
@@ -29,7 +30,7 @@ use crate::Address;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Netstat {
-    /// Listeners, then datagram ports, connections that are being made, and connections; each kind
+    /// Listeners, then datagram ports, child processes, connections that are being made, and connections; each kind
     /// in the order of its table, where a new one takes the place of one that is gone.
     pub rows: Vec<NetstatRow>,
 }
@@ -53,8 +54,44 @@ pub struct NetstatRow {
     /// Whether the protocol, or the framework for its sake, holds input back just now.
     pub is_paused: bool,
     /// Of a connection, the type of its protocol. Of a connection that is being made, where to. Of
-    /// others, the line of the program that opened it.
+    /// a child process, its program, its number, its descriptors and who asked for it. Of others,
+    /// the line of the program that opened it.
     pub what: String,
+    /// Which connection it is, if it is one.
+    pub connection: Option<ConnectionId>,
+    /// Which child process it is, if it is one.
+    pub child: Option<NetstatChild>,
+}
+
+/// What is known of a child process in a [`NetstatRow`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct NetstatChild {
+    /// Its number in the system, which is another's, perhaps, once it has exited.
+    pub pid: u32,
+    /// What was run, as it was named.
+    pub program: String,
+    /// How it exited, if it has: it is reaped then.
+    pub status: Option<ExitStatus>,
+    /// The descriptors that it has of us and that are open at our end, each with the connection
+    /// that is its other end: that one has a row of its own, with its bytes. A terminal is
+    /// number 1.
+    pub descriptors: Vec<(u32, ConnectionId)>,
+}
+
+impl NetstatChild {
+    pub(crate) fn what(&self, site: &'static Location<'static>) -> String {
+        let mut what = format!("{}, process {}", self.program, self.pid);
+        if let Some(status) = self.status {
+            what.push_str(&format!(", {status}"));
+        }
+        let mut before = ", descriptors";
+        for (number, _) in &self.descriptors {
+            what.push_str(&format!("{before} {number}"));
+            before = "";
+        }
+        what + &format!(", asked for at {site}")
+    }
 }
 
 /// What a [`NetstatRow`] is, and how far along.
@@ -65,6 +102,13 @@ pub enum NetstatState {
     Listening,
     /// A datagram port.
     Datagrams,
+    /// A child process that has not exited, as far as is known.
+    Running,
+    /// A child process that has exited and is reaped. Its last output or its `process_ended` is
+    /// still to come.
+    Exited,
+    /// A child process whose exit nobody waits for any more.
+    LetGo,
     /// A connection for which names are looked up and addresses tried.
     Connecting,
     /// There is a socket, but filters are not ready: no protocol was told yet.
@@ -86,6 +130,9 @@ impl fmt::Display for NetstatState {
         f.pad(match self {
             Self::Listening => "listening",
             Self::Datagrams => "datagrams",
+            Self::Running => "running",
+            Self::Exited => "exited",
+            Self::LetGo => "let go",
             Self::Connecting => "connecting",
             Self::Handshaking => "handshaking",
             Self::Open => "open",

@@ -8,8 +8,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use torsade_core::{
-    DatagramProtocol, DatagramTransport, Disconnect, Filter, Netstat, NetstatState, Protocol,
-    Sides, ToEndpoint, Transport, factory,
+    ChildFd, Command, DatagramProtocol, DatagramTransport, Disconnect, ExitStatus, Filter, Netstat,
+    NetstatState, ProcessProtocol, Protocol, Sides, ToEndpoint, Transport, factory,
 };
 use torsade_testing::MemoryReactor;
 
@@ -126,6 +126,87 @@ fn what_is_no_connection_yet_is_shown_too() {
     use NetstatState::{Connecting, Datagrams, Handshaking, Listening};
     assert_eq!(states, [Listening, Datagrams, Connecting, Handshaking]);
     assert!(shown.rows[2].what.starts_with("10.0.0.1:7, asked for at "));
+}
+
+struct Silent;
+impl ProcessProtocol for Silent {}
+
+#[test]
+fn child_processes_are_shown_with_what_is_open_of_them() {
+    use NetstatState::{Exited, LetGo, Running};
+    let reactor = MemoryReactor::new();
+    let spawn = |program: &str, stderr| {
+        let command = Command::new(program).descriptor(2, stderr);
+        reactor.net().spawn_process(&command, Silent).unwrap()
+    };
+    let sort = spawn("/bin/sort", ChildFd::Read);
+    let tail = spawn("tail", ChildFd::Null);
+    let mut far = reactor.next_process();
+    far.feed("12345");
+    let shown = netstat(&reactor);
+    let children = |shown: &Netstat| {
+        let children = shown.rows.iter().filter_map(|row| {
+            let child = row.child.as_ref()?;
+            let open = child.descriptors.iter().map(|(number, _)| *number);
+            Some((row.state, child.pid, child.status, open.collect()))
+        });
+        children.collect::<Vec<(_, _, _, Vec<u32>)>>()
+    };
+    assert_eq!(
+        children(&shown),
+        [
+            (Running, sort.pid(), None, vec![0, 1, 2]),
+            (Running, tail.pid(), None, vec![0, 1]),
+        ]
+    );
+    let row = &shown.rows[0];
+    let child = row.child.as_ref().unwrap();
+    assert_eq!(child.program, "/bin/sort");
+    let what = format!("/bin/sort, process {}, descriptors 0 1 2, ", sort.pid());
+    assert!(row.what.starts_with(&what), "{}", row.what);
+    assert!(row.what.contains("netstat.rs"), "{}", row.what);
+    assert_eq!((row.connection, &row.local), (None, &None));
+    // Each descriptor is a connection with a row of its own.
+    let (_, output) = child.descriptors[1];
+    let mut pipes = shown.rows.iter();
+    let pipe = pipes.find(|row| row.connection == Some(output)).unwrap();
+    assert_eq!((pipe.state, pipe.received), (NetstatState::Open, 5));
+    assert!(pipe.child.is_none());
+
+    // It has exited, and somebody holds its standard output.
+    let status = ExitStatus::Code(3);
+    far.pipe(0).reset();
+    far.pipe(2).end();
+    far.exit_and_leave_pipes(status);
+    let shown = netstat(&reactor);
+    assert_eq!(
+        children(&shown)[0],
+        (Exited, sort.pid(), Some(status), vec![1])
+    );
+    assert!(shown.rows[0].what.contains(", exit code 3, descriptors 1,"));
+    // Nobody waits for the other one; asked for first, answered when that is known.
+    let asked = reactor.net().netstat();
+    tail.let_go();
+    reactor.settle();
+    let shown = asked.try_take().unwrap().unwrap();
+    assert_eq!(children(&shown)[1].0, LetGo);
+    // What has ended is not shown.
+    assert_eq!(children(&netstat(&reactor)).len(), 1);
+}
+
+#[test]
+fn a_child_whose_streams_are_a_connection_is_shown_with_that() {
+    let reactor = MemoryReactor::new();
+    let connecting = reactor.net().connect(Command::new("sort"), Obedient);
+    let _far = reactor.next_process();
+    let transport = connecting.try_take().unwrap().unwrap();
+    let shown = netstat(&reactor);
+    let child = shown.rows.iter().find_map(|row| row.child.as_ref());
+    let descriptors = &child.unwrap().descriptors;
+    // Its complaints, which go to the log, are read, too.
+    assert_eq!(descriptors[..2], [(0, transport.id()), (1, transport.id())]);
+    assert_eq!(descriptors[2].0, 2);
+    assert_eq!(descriptors.len(), 3);
 }
 
 #[test]

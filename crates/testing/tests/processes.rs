@@ -6,8 +6,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use torsade_core::{
-    ChildFd, Command, Disconnect, ExitStatus, OutputError, Process, ProcessEnd, ProcessProtocol,
-    ProcessTransport, Protocol, Signal, TerminalSize, Timeout, Transport,
+    ChildFd, Command, Disconnect, ExitStatus, Limits, OutputError, Process, ProcessEnd,
+    ProcessProtocol, ProcessTransport, Protocol, Signal, TerminalSize, Timeout, Transport,
 };
 use torsade_deferred::{Deferred, Failure};
 use torsade_testing::{Leaks, MemoryReactor};
@@ -404,4 +404,95 @@ fn a_process_ends_with_its_connection() {
     assert_eq!(log.take(), ["closed by the peer"]);
     let exited = ProcessEnd::Exited(ExitStatus::Code(0));
     assert_eq!(ended.try_take().unwrap(), Ok(exited));
+}
+
+/// Has something to do after each piece of output, more than a turn allows.
+struct Busy(Log);
+
+impl Busy {
+    fn note(&self, what: String) {
+        self.0.borrow_mut().push(what);
+    }
+}
+
+impl ProcessProtocol for Busy {
+    fn child_data_received(&mut self, t: &ProcessTransport<Self>, fd: u32, data: &[u8]) {
+        let data = String::from_utf8_lossy(data).into_owned();
+        self.note(format!("{fd}: {data}"));
+        for number in 1..=3 {
+            let what = format!("call {number} of {data}");
+            t.call(move |busy, _| busy.note(what));
+        }
+    }
+
+    fn child_connection_lost(&mut self, _: &ProcessTransport<Self>, fd: u32, _: &Disconnect) {
+        self.note(format!("{fd} lost"));
+    }
+}
+
+impl Protocol for Busy {
+    fn data_received(&mut self, t: &Transport<Self>, data: &[u8]) {
+        let data = String::from_utf8_lossy(data).into_owned();
+        self.note(format!("1: {data}"));
+        for number in 1..=3 {
+            let what = format!("call {number} of {data}");
+            t.call(move |busy, _| busy.note(what));
+        }
+    }
+}
+
+/// What was to be done after a callback comes before the next one, also where a turn ends in
+/// between: as it is on a connection.
+#[test]
+fn what_a_turn_left_over_comes_before_later_output() {
+    let mut limits = Limits::default();
+    limits.turn_continuations = 1;
+    limits.turn_connection_bytes = 1;
+    let reactor = MemoryReactor::with_limits(limits.clone());
+    let log = Log::default();
+    let busy = Busy(Rc::clone(&log));
+    let connecting = reactor.net().connect("127.0.0.1:80", busy);
+    let mut far = reactor.next_connect().succeed();
+    let transport = connecting.try_take().unwrap().unwrap();
+    transport.pause_reading();
+    far.feed("ab");
+    transport.resume_reading();
+    reactor.settle();
+    let calls = |fd: u32, data: &str| {
+        let mut lines = vec![format!("{fd}: {data}")];
+        lines.extend((1..=3).map(|number| format!("call {number} of {data}")));
+        lines
+    };
+    let in_order = [calls(1, "a"), calls(1, "b")].concat();
+    assert_eq!(log.take(), in_order, "of a connection");
+
+    let reactor = MemoryReactor::with_limits(limits);
+    let busy = Busy(Rc::clone(&log));
+    let transport = reactor.net().spawn_process(&tool(), busy).unwrap();
+    let mut process = reactor.next_process();
+    let mut exchange = |fds: &[(u32, &str)]| {
+        for (fd, _) in fds {
+            transport.pause_reading(*fd);
+        }
+        for (fd, data) in fds {
+            process.pipe(*fd).feed(data);
+            // The end of it is behind its last byte.
+            if *data == "z" {
+                process.pipe(*fd).end();
+            }
+        }
+        for (fd, _) in fds {
+            transport.resume_reading(*fd);
+        }
+        reactor.settle();
+        log.take()
+    };
+    assert_eq!(exchange(&[(1, "ab")]), in_order, "of one descriptor");
+    // Nor does that of another one come between.
+    let two = exchange(&[(1, "c"), (2, "d")]);
+    let orders = [(1, "c", 2, "d"), (2, "d", 1, "c")]
+        .map(|(one, first, other, second)| [calls(one, first), calls(other, second)].concat());
+    assert!(orders.contains(&two), "{two:?}");
+    let last = [calls(2, "z"), vec!["2 lost".to_owned()]].concat();
+    assert_eq!(exchange(&[(2, "z")]), last);
 }

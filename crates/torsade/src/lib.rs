@@ -105,11 +105,11 @@ pub use torsade_core::{
     DatagramTransport, Descriptor, DescriptorError, Disconnect, Endpoint, EndpointError,
     ExitStatus, Factory, FailedAttempt, Family, Filter, Gone, Interface, IoFailure, Layered, Limit,
     Limits, ListenError, ListenOptions, Listener, ListenerId, LoopingCall, NameError, Net, Netstat,
-    NetstatRow, NetstatState, OutputError, Pass, Peer, Place, PortId, Process, ProcessEnd,
-    ProcessId, ProcessOutput, ProcessProtocol, ProcessTransport, Protocol, Remote, ResolveError,
-    Sides, Signal, SignalError, SignalWatch, SpawnError, Stdio, Taken, TerminalSize, ThreadError,
-    Ticked, Time, Timeout, Timer, TlsFailure, ToEndpoint, Transport, UnixAddress, UnixListen,
-    UnknownSignal, WhenFull, WireEnd, Wrapper, connection_factory, factory,
+    NetstatChild, NetstatRow, NetstatState, OutputError, Pass, Peer, Place, PortId, Process,
+    ProcessEnd, ProcessId, ProcessOutput, ProcessProtocol, ProcessTransport, Protocol, Remote,
+    ResolveError, Sides, Signal, SignalError, SignalWatch, SpawnError, Stdio, Taken, TerminalSize,
+    ThreadError, Ticked, Time, Timeout, Timer, TlsFailure, ToEndpoint, Transport, UnixAddress,
+    UnixListen, UnknownSignal, WhenFull, WireEnd, Wrapper, connection_factory, factory,
 };
 pub use torsade_deferred::{
     Deferred, DeferredLock, DeferredQueue, DeferredSemaphore, Failure, Group, Panic, Resolver,

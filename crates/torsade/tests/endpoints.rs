@@ -10,7 +10,7 @@ use std::rc::Rc;
 use torsade::service::{ProxyHeader, TextFault, client, quote, server};
 use torsade::testing::MemoryReactor;
 use torsade::tls::throw_away::{Authority, ThrowAway};
-use torsade::tls::{TlsExt, TlsServer, TlsVersion};
+use torsade::tls::{TlsClient, TlsExt, TlsServer, TlsVersion};
 use torsade::{Endpoint, Protocol, Transport, factory};
 
 /// A folder with certificates, which goes with the value.
@@ -103,9 +103,12 @@ fn meet(files: &Files, here: &str, there: &str) -> Result<Vec<String>, String> {
 }
 
 fn join(here: Endpoint, there: &str) -> Result<Vec<String>, String> {
+    joined(here, client(there).unwrap())
+}
+
+fn joined(here: Endpoint, there: Endpoint) -> Result<Vec<String>, String> {
     let said = Said::default();
     let reactor = MemoryReactor::new();
-    let there = client(there).unwrap();
     let served = Rc::clone(&said);
     let factory = factory(move |_| End("server", Rc::clone(&served)));
     reactor.net().listen(here, factory).unwrap();
@@ -251,6 +254,81 @@ fn a_proxys_header_stands_inside_of_tls_or_in_front_of_it() {
     assert!(meet(&files, &inside, there).is_err());
 }
 
+#[test]
+fn a_version_alone_is_spoken_and_no_other() {
+    let files = Files::new("method");
+    let speaks = |method: &str, client: TlsVersion| {
+        let here = server(&files.fill(&format!("{SSL}{method}"))).unwrap();
+        let tls = TlsClient::builder().only(client);
+        let tls = tls.roots(&files.authority.roots()).build().unwrap();
+        let there = tls.to("localhost").unwrap().endpoint("127.0.0.1:443");
+        joined(here, there.unwrap()).is_ok()
+    };
+    let (old, new) = (TlsVersion::Tls12, TlsVersion::Tls13);
+    for (method, takes_old, takes_new) in [
+        ("", true, true),
+        (":sslmethod=TLS_METHOD", true, true),
+        (":sslmethod=SSLv23_METHOD", true, true),
+        (":sslmethod=TLSv1_2_METHOD", true, false),
+        (":sslmethod=TLSv1_3_METHOD", false, true),
+    ] {
+        assert_eq!(speaks(method, old), takes_old, "{method}");
+        assert_eq!(speaks(method, new), takes_new, "{method}");
+    }
+}
+
+#[test]
+fn all_authorities_of_a_folder_are_trusted() {
+    let files = Files::new("roots");
+    // The one that is meant is the first, one in the middle, and the last.
+    for (folder, ours) in [("first", 0), ("middle", 1), ("last", 2)] {
+        fs::create_dir(files.folder.join(folder)).unwrap();
+        for index in 0..3 {
+            let stranger = Authority::new("Stranger");
+            let authority = if index == ours {
+                &files.authority
+            } else {
+                &stranger
+            };
+            let name = format!("{folder}/{index}.pem");
+            files.write(&name, &authority.certificate_pem());
+        }
+        // Neither is one of a certificate.
+        files.write(&format!("{folder}/readme.txt"), "not a certificate");
+        fs::create_dir(files.folder.join(folder).join("old.pem")).unwrap();
+        for words in [
+            "tls:localhost:443:trustRoots",
+            "ssl:localhost:443:caCertsDir",
+        ] {
+            let said = meet(&files, SSL, &format!("{words}={{{folder}}}"));
+            assert_eq!(said, Ok(seen(TlsVersion::Tls13, false)), "{folder} {words}");
+        }
+    }
+}
+
+#[test]
+fn files_of_a_folder_are_read_in_the_order_of_their_names() {
+    let files = Files::new("order");
+    fs::create_dir(files.folder.join("many")).unwrap();
+    // No file system lists them in this order by itself, whether it goes by age or by a hash.
+    for index in [7, 3, 9, 0, 5, 1, 8, 2, 6, 4, 11, 10] {
+        let made = files.authority.issue([format!("n{index:02}.example")]);
+        files.write(&format!("many/{index:02}.pem"), &both(&made));
+    }
+    // Who asks for no name is shown the first.
+    let there = "tls:127.0.0.1:443:verify=no";
+    let said = meet(&files, "tls:{many}", there).unwrap();
+    assert!(said[0].contains("n00.example"), "{said:?}");
+    // And it is the first of those that are wrong that is told.
+    for index in [7, 2, 11, 5, 8, 1, 9] {
+        files.write(&format!("many/{index:02}.pem"), "not a certificate");
+    }
+    for (text, listens) in [("tls:{many}", true), ("tls:a:443:trustRoots={many}", false)] {
+        let (fault, _) = wrong(&files, text, listens);
+        assert!(fault.to_string().contains("01.pem"), "{text}: {fault}");
+    }
+}
+
 /// What is wrong with a text, and the part of it that is meant.
 fn wrong(files: &Files, text: &str, listens: bool) -> (TextFault, String) {
     let text = files.fill(text);
@@ -272,13 +350,34 @@ fn errors_point_at_the_file_that_is_meant() {
         ("ssl:443:privateKey={key.pem}", "privateKey", "{key.pem}"),
         (
             "ssl:443:privateKey={key.pem}:certKey={ca.pem}",
+            "privateKey",
+            "{key.pem}",
+        ),
+        (
+            "ssl:443:privateKey={key.pem}:certKey={certs/c.txt}",
             "certKey",
-            "{ca.pem}",
+            "{certs/c.txt}",
         ),
         (
             "ssl:443:privateKey={both.pem}:extraCertChain={no}",
             "extraCertChain",
             "{no}",
+        ),
+        (
+            "ssl:443:privateKey={both.pem}:extraCertChain={key.pem}",
+            "extraCertChain",
+            "{key.pem}",
+        ),
+        // No key at all, and the key of another certificate.
+        (
+            "ssl:443:privateKey={ca.pem}:certKey={cert.pem}",
+            "privateKey",
+            "{ca.pem}",
+        ),
+        (
+            "ssl:443:privateKey={certs/a.pem}:certKey={cert.pem}",
+            "privateKey",
+            "{certs/a.pem}",
         ),
         (
             "ssl:443:privateKey={both.pem}:sslmethod=SSLv3_METHOD",
@@ -308,6 +407,14 @@ fn errors_point_at_the_file_that_is_meant() {
         ("tls:a:443:trustRoots={ca.pem}:verify=no", "{ca.pem}"),
         ("tls:a:443:verify=maybe", "maybe"),
         ("tls:a:443:certificate={ca.pem}:verify=no", "{ca.pem}"),
+        (
+            "tls:a:443:certificate={cert.pem}:privateKey={ca.pem}",
+            "{ca.pem}",
+        ),
+        (
+            "ssl:a:443:certKey={cert.pem}:privateKey={certs/a.pem}",
+            "{certs/a.pem}",
+        ),
         (r"tls:a:443:verify=no:hostname=a\:b c", "tls"),
         (r"tls:a:443:verify=no:endpoint=tcp\:b", r"tcp\:b"),
         (

@@ -9,6 +9,8 @@
 //!             Record of Twisted, of torsade --> differences --> arguments --> matrix
 //! ```
 //!
+//! [`children`] does the same for child processes.
+//!
 //! Nothing waits for time to pass: a subject answers an order when its reactor has gone round, and
 //! a peer waits for what is known to be on its way.
 //!
@@ -20,6 +22,8 @@
 mod actor;
 #[cfg(unix)]
 mod arguments;
+#[cfg(unix)]
+mod children;
 #[cfg(unix)]
 mod matrix;
 #[cfg(unix)]
@@ -87,6 +91,7 @@ fn be_quiet_about_planted_panics() {
 
 #[cfg(unix)]
 struct Comparison {
+    python: std::path::PathBuf,
     twisted: process::Processes,
     torsade: process::Processes,
     matrix: matrix::Matrix,
@@ -104,8 +109,9 @@ impl Comparison {
 
         let script = torsade_tests::twisted::script("subject.py");
         let own = std::env::current_exe()?;
+        let interpreter = python.clone();
         let twisted = move || {
-            let mut command = Command::new(&python);
+            let mut command = Command::new(&interpreter);
             command.arg(&script);
             command
         };
@@ -116,6 +122,7 @@ impl Comparison {
         };
         let words = std::env::args().skip(1);
         Ok(Self {
+            python,
             twisted: process::Processes::new(Box::new(twisted))?,
             torsade: process::Processes::new(Box::new(torsade))?,
             matrix: matrix::Matrix::new(arguments::Arguments::read()?),
@@ -129,11 +136,11 @@ impl Comparison {
         let begin = std::time::Instant::now();
         let mut out = io::stdout();
         for cell in scenario::cells() {
-            let name = cell.name();
-            if self.asked.is_empty() || self.asked.iter().any(|part| name.contains(part)) {
+            if self.is_asked(&cell.name()) {
                 self.play(&cell, &mut out)?;
             }
         }
+        self.play_children(&mut out)?;
         let Self { matrix, .. } = &self;
         write!(out, "{matrix}")?;
         let stale = match &self.asked[..] {
@@ -180,7 +187,40 @@ impl Comparison {
         if !self.asked.is_empty() {
             writeln!(out, "{name}: Twisted {twisted:#?}\ntorsade {torsade:#?}")?;
         }
-        self.matrix.add(cell, &twisted, &torsade);
+        let column = format!("{} {}", cell.role, cell.state);
+        self.matrix
+            .add((cell.ending, column), &name, &twisted, &torsade);
         Ok(())
+    }
+
+    /// Programs that Twisted runs, and we on each driver.
+    fn play_children(&mut self, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
+        let mut cells = Vec::new();
+        for driver in children::drivers() {
+            for scenario in children::SCENARIOS {
+                let name = format!("{}/child/{driver}", scenario.name);
+                if self.is_asked(&name) {
+                    cells.push((scenario, driver, name));
+                }
+            }
+        }
+        if cells.is_empty() {
+            return Ok(());
+        }
+        let by_twisted = children::by_twisted(&self.python)?;
+        for (scenario, driver, name) in cells {
+            let twisted = &by_twisted[scenario.name];
+            let torsade = children::by_torsade(scenario, driver)?;
+            if !self.asked.is_empty() {
+                writeln!(out, "{name}: Twisted {twisted:#?}\ntorsade {torsade:#?}")?;
+            }
+            let place = (scenario.name, format!("child {driver}"));
+            self.matrix.add(place, &name, twisted, &torsade);
+        }
+        Ok(())
+    }
+
+    fn is_asked(&self, name: &str) -> bool {
+        self.asked.is_empty() || self.asked.iter().any(|part| name.contains(part))
     }
 }

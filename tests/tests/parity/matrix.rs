@@ -1,11 +1,11 @@
-//! The matrix: one row for each ending, one column for each state and role.
+//! The matrix: one row for each ending, one column for each state and role; and one row for each child
+//! process, one column for each driver.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::arguments::{Arguments, Difference, differences};
 use crate::play::Record;
-use crate::scenario::Cell;
 
 pub(crate) struct Matrix {
     arguments: Arguments,
@@ -34,12 +34,18 @@ impl Matrix {
         }
     }
 
-    pub(crate) fn add(&mut self, cell: &Cell, twisted: &Record, torsade: &Record) {
-        let name = cell.name();
+    /// What both did in the cell of this name, which is in this row and this column.
+    pub(crate) fn add(
+        &mut self,
+        (row, column): (&'static str, String),
+        name: &str,
+        twisted: &Record,
+        torsade: &Record,
+    ) {
         let mut reasons = BTreeSet::new();
         let mut open = Vec::new();
         for difference in differences(twisted, torsade) {
-            match self.arguments.explain(&name, &difference) {
+            match self.arguments.explain(name, &difference) {
                 Some(by) => reasons.extend(by),
                 None => open.push(difference),
             }
@@ -53,10 +59,10 @@ impl Matrix {
             self.unexplained
                 .entry(difference)
                 .or_default()
-                .push(name.clone());
+                .push(name.to_owned());
         }
-        let row = place(&mut self.rows, cell.ending);
-        let column = place(&mut self.columns, format!("{} {}", cell.role, cell.state));
+        let row = place(&mut self.rows, row);
+        let column = place(&mut self.columns, column);
         self.verdicts.insert((row, column), verdict);
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use torsade::service::{ProxyCommand, ProxyHeader, client, server};
 use torsade::tls::TlsExt;
-use torsade::{Deferred, Disconnect, Protocol, Reactor, Resolver, Transport, factory};
+use torsade::{Address, Deferred, Disconnect, Protocol, Reactor, Resolver, Transport, factory};
 
 /// What connections said of themselves when they were made, in order.
 pub(crate) type Seen = Rc<RefCell<Vec<String>>>;
@@ -94,6 +94,11 @@ impl Protocol for Asker {
 
 /// Connect where this text says, say something, and hear what comes until `done` or the end.
 pub(crate) fn ask(reactor: &mut Reactor, text: &str, question: &str) -> Outcome {
+    ask_as(reactor, text, question).0
+}
+
+/// The same, and from which address that was asked.
+pub(crate) fn ask_as(reactor: &mut Reactor, text: &str, question: &str) -> (Outcome, Address) {
     let there = client(text).unwrap_or_else(|error| panic!("{error}"));
     let (done, outcome) = Deferred::new();
     let asker = Asker {
@@ -103,6 +108,7 @@ pub(crate) fn ask(reactor: &mut Reactor, text: &str, question: &str) -> Outcome 
     };
     let connecting = reactor.net().connect(there, asker);
     let transport = reactor.run_until(connecting).unwrap();
-    let _held = transport.unwrap_or_else(|error| panic!("{text}: {error}"));
-    reactor.run_until(outcome).unwrap().unwrap()
+    let transport = transport.unwrap_or_else(|error| panic!("{text}: {error}"));
+    let own = transport.peer().local().clone();
+    (reactor.run_until(outcome).unwrap().unwrap(), own)
 }

@@ -2,7 +2,7 @@
 
 use torsade::{Disconnect, Reactor};
 
-use crate::ends::{ask, meanwhile, serve};
+use crate::ends::{ask, ask_as, meanwhile, serve};
 use crate::peer::{Folder, Program, free_port, reach};
 
 #[test]
@@ -59,9 +59,11 @@ http {{
         ssl_protocols TLSv1.3;
         location / {{ return 200 \"$ssl_protocol $ssl_server_name\"; }}
     }}
+    map $remote_addr $from {{ default $proxy_protocol_addr:$proxy_protocol_port; }}
+    map $remote_addr $to {{ default $proxy_protocol_server_addr:$proxy_protocol_server_port; }}
     server {{
         listen 127.0.0.1:{proxied} proxy_protocol;
-        location / {{ return 200 \"$proxy_protocol_addr of $proxy_protocol_server_addr\"; }}
+        location / {{ return 200 \"$from at $to\"; }}
     }}
 }}
 "
@@ -79,10 +81,8 @@ http {{
     assert_eq!(reason, Disconnect::PeerClosed);
     for version in [1, 2] {
         let there = format!("haproxy:version={version}:tcp:127.0.0.1:{proxied}");
-        let (answer, _) = ask(&mut reactor, &there, question);
-        assert!(
-            answer.ends_with("\r\n\r\n127.0.0.1 of 127.0.0.1"),
-            "{answer}"
-        );
+        let ((answer, _), own) = ask_as(&mut reactor, &there, question);
+        let expected = format!("\r\n\r\n{own} at 127.0.0.1:{proxied}");
+        assert!(answer.ends_with(&expected), "{own}: {answer}");
     }
 }

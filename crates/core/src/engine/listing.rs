@@ -6,7 +6,8 @@ use super::Engine;
 use super::slot::{Input, Slot};
 use crate::datagram::Port;
 use crate::link::{Output, Phase};
-use crate::netstat::{Netstat, NetstatRow, NetstatState};
+use crate::netstat::{Netstat, NetstatChild, NetstatRow, NetstatState};
+use crate::process::Child;
 
 /// What is open.
 impl<S> Engine<S> {
@@ -15,6 +16,7 @@ impl<S> Engine<S> {
         let shared = &self.shared;
         let listeners = shared.listening.borrow();
         let ports = shared.ports.borrow();
+        let processes = shared.processes.borrow();
         let connects = shared.connects.borrow();
         let rows = listeners
             .values()
@@ -23,13 +25,14 @@ impl<S> Engine<S> {
                 ..row(NetstatState::Listening, listening.site.to_string())
             })
             .chain(ports.values().map(|port| datagrams(port)))
+            .chain(processes.values().map(|process| child(process)))
             .chain(connects.values().filter_map(|connecting| {
                 let what = connecting.on_its_way()?;
                 Some(row(NetstatState::Connecting, what))
             }))
             .chain(self.slots.values().map(Slot::netstat))
             .collect();
-        drop((listeners, ports, connects));
+        drop((listeners, ports, processes, connects));
         asked.resolve(Netstat { rows });
     }
 }
@@ -45,6 +48,25 @@ fn datagrams(port: &Port) -> NetstatRow {
     }
 }
 
+fn child(child: &Child) -> NetstatRow {
+    let state = match child.status() {
+        Some(_) => NetstatState::Exited,
+        None if child.is_running() => NetstatState::Running,
+        None => NetstatState::LetGo,
+    };
+    let known = NetstatChild {
+        pid: child.pid(),
+        program: child.program.to_string(),
+        status: child.status(),
+        descriptors: child.descriptors(),
+    };
+    let what = known.what(child.site);
+    NetstatRow {
+        child: Some(known),
+        ..row(state, what)
+    }
+}
+
 fn row(state: NetstatState, what: String) -> NetstatRow {
     NetstatRow {
         state,
@@ -55,6 +77,8 @@ fn row(state: NetstatState, what: String) -> NetstatRow {
         buffered: 0,
         is_paused: false,
         what,
+        connection: None,
+        child: None,
     }
 }
 
@@ -69,6 +93,7 @@ impl<S> Slot<S> {
             sent: link.sent(),
             buffered: link.buffered(),
             is_paused: link.phase() == Phase::Open && !link.wants_input(),
+            connection: Some(link.id()),
             ..row(self.state(), self.stack.name().to_owned())
         }
     }

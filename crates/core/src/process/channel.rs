@@ -139,19 +139,30 @@ impl PipeEnd {
     }
 }
 
+/// Read nothing more until this is resolved.
+fn hold(transport: &Transport<PipeEnd>) -> Resolver<(), ()> {
+    let (resolver, held): (Resolver<(), ()>, _) = Deferred::new();
+    transport.hold(held, |_, _, _| ());
+    resolver
+}
+
 impl Protocol for PipeEnd {
     fn connection_made(&mut self, transport: &Transport<Self>) {
         // Nothing is read before the process was made, which waits for all of its descriptors.
-        let (resolver, made): (Resolver<(), ()>, _) = Deferred::new();
-        transport.hold(made, |_, _, _| ());
-        self.child.opened(resolver, |channels| {
+        self.child.opened(hold(transport), |channels| {
             if let Some(channel) = channels.get_mut(&self.fd) {
                 channel.open(transport.connection());
             }
         });
     }
 
-    fn data_received(&mut self, _: &Transport<Self>, data: &[u8]) {
+    fn data_received(&mut self, transport: &Transport<Self>, data: &[u8]) {
+        if self.child.is_queued() {
+            // What is left over of a turn comes first, as it does on a connection.
+            transport.unread(data.len());
+            self.child.hold_back(hold(transport));
+            return;
+        }
         self.child.callback("child_data_received", |talk, child| {
             talk.data(child, self.fd, data);
         });

@@ -11,27 +11,31 @@ use torsade_deferred::{Resolver, queue};
 
 use super::channel::{Channel, Early, PipeEnd};
 use super::complaints::Complaints;
+use super::passed::Passed;
 use super::talk::{Talk, Talking};
 use super::{
     ChildControl, Command, ExitStatus, Process, ProcessEnd, ProcessProtocol, ProcessTransport,
     Signal, SignalError, SpawnError, Spawned, TerminalSize,
 };
-use crate::continuation::{Continuation, Owner, Seats};
+use crate::continuation::{Continuation, Seats};
 use crate::guard::{self, Caught};
-use crate::layer::Place;
 use crate::link::Link;
-use crate::shared::{Ready, Shared};
+use crate::shared::Shared;
 use crate::slots::Key;
 use crate::timers::Action;
-use crate::{Address, Connection, Disconnect, Endpoint, Gone, Net, ProcessId, Timeout};
+use crate::{
+    Address, Connection, ConnectionId, Disconnect, Endpoint, Gone, Net, ProcessId, Timeout,
+};
 
 /// What the handles of a process, its descriptors and the engine share.
 ///
 /// All of it is cells that are never left borrowed while user code runs.
 pub(crate) struct Child {
-    shared: Rc<Shared>,
+    pub(super) shared: Rc<Shared>,
     pub(crate) id: ProcessId,
     pid: u32,
+    /// For people.
+    pub(crate) program: Box<str>,
     phase: Cell<Phase>,
     outcome: Cell<Outcome>,
     /// Whether a descriptor was closed because others held it.
@@ -45,12 +49,13 @@ pub(crate) struct Child {
     stream: RefCell<Option<Connection>>,
     /// Whether it has a terminal, which is one channel for several descriptors.
     has_terminal: bool,
-    /// What holds back the input of each descriptor until the process is made.
+    /// What holds back the input of descriptors: until the process is made, and until what is
+    /// queued has run.
     held: RefCell<Vec<Resolver<(), ()>>>,
     queued: RefCell<VecDeque<Queued>>,
     /// Whether it has a place in the thread's queue.
     scheduled: Cell<bool>,
-    waits: Seats<Self>,
+    pub(super) waits: Seats<Self>,
     ends: RefCell<Vec<Resolver<ProcessEnd, Infallible>>>,
     after_exit: Duration,
     after_exit_timer: Cell<Option<Key>>,
@@ -157,6 +162,7 @@ fn begin<P: ProcessProtocol>(
         shared: Rc::clone(shared),
         id,
         pid,
+        program: command.program().to_string_lossy().into(),
         phase: Cell::new(Phase::Opening),
         outcome: Cell::new(Outcome::Awaited),
         cut: Cell::new(false),
@@ -201,7 +207,7 @@ impl Child {
         Net(Rc::clone(&self.shared))
     }
 
-    pub(super) fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.pid
     }
 
@@ -209,14 +215,14 @@ impl Child {
         self.phase.get()
     }
 
-    pub(super) fn status(&self) -> Option<ExitStatus> {
+    pub(crate) fn status(&self) -> Option<ExitStatus> {
         match self.outcome.get() {
             Outcome::Known(status) => Some(status),
             Outcome::Awaited | Outcome::LetGo => None,
         }
     }
 
-    pub(super) fn is_running(&self) -> bool {
+    pub(crate) fn is_running(&self) -> bool {
         self.outcome.get() == Outcome::Awaited
     }
 
@@ -303,7 +309,7 @@ impl Child {
         open: impl FnOnce(&mut BTreeMap<u32, Channel>),
     ) {
         open(&mut self.channels.borrow_mut());
-        self.held.borrow_mut().push(held);
+        self.hold_back(held);
         self.make_if_open();
     }
 
@@ -384,29 +390,22 @@ impl Child {
         }
     }
 
+    /// The numbers of its descriptors, with what each is connected to here.
+    pub(crate) fn descriptors(&self) -> Vec<(u32, ConnectionId)> {
+        let channels = self.channels.borrow();
+        let open = channels.iter().filter_map(|(fd, channel)| {
+            let connection = channel.connection()?;
+            Some((*fd, connection.id()))
+        });
+        let stream = self.stream.borrow();
+        let standard = stream.iter().flat_map(|it| [(0, it.id()), (1, it.id())]);
+        standard.chain(open).collect()
+    }
+
     fn connections(&self) -> Vec<Connection> {
         let channels = self.channels.borrow();
         let open = channels.values().filter_map(Channel::connection);
         open.cloned().chain(self.stream.borrow().clone()).collect()
-    }
-}
-
-/// What descriptors have done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Passed {
-    bytes: u64,
-    /// For how long we did not read: who is not read is not silent.
-    held: Duration,
-}
-
-impl Passed {
-    fn of(connections: &[Connection]) -> Self {
-        let mut passed = Self::default();
-        for connection in connections {
-            passed.bytes += connection.bytes_received() + connection.bytes_sent();
-            passed.held += connection.input_held();
-        }
-        passed
     }
 }
 
@@ -443,10 +442,6 @@ impl Child {
             Some(Queued::Made) => {
                 self.phase.set(Phase::Running);
                 self.callback("connection_made", |talk, child| talk.made(child));
-                let held = self.held.take();
-                for resolver in held {
-                    resolver.resolve(());
-                }
             }
             Some(Queued::Call(continuation)) => {
                 self.callback("a continuation", |talk, child| {
@@ -473,8 +468,22 @@ impl Child {
         }
         if self.is_over() {
             self.finish();
-        } else {
+        } else if self.is_queued() {
             self.schedule();
+        } else {
+            self.let_output_on();
+        }
+    }
+
+    /// Hold back a descriptor's input until what is queued has run: that comes first.
+    pub(super) fn hold_back(&self, held: Resolver<(), ()>) {
+        self.held.borrow_mut().push(held);
+    }
+
+    fn let_output_on(&self) {
+        let held = self.held.take();
+        for resolver in held {
+            resolver.resolve(());
         }
     }
 
@@ -549,59 +558,5 @@ impl Child {
     fn caught(&self, place: &'static str, panic: torsade_deferred::Panic) {
         let caught = Caught::of_process(self.pid, place, panic);
         self.shared.host().caught(&caught);
-    }
-}
-
-impl Owner for Child {
-    type Transport<P> = ProcessTransport<P>;
-
-    fn transport<P>(self: &Rc<Self>, _: Place) -> ProcessTransport<P> {
-        ProcessTransport::new(Rc::clone(self))
-    }
-
-    fn shared(&self) -> &Rc<Shared> {
-        &self.shared
-    }
-
-    fn seats(&self) -> &Seats<Self> {
-        &self.waits
-    }
-
-    fn is_over(&self, _: Place) -> bool {
-        let over = self.phase.get() == Phase::Ended || !self.shared.is_alive();
-        if over {
-            log::debug!(
-                "process {}: dropping a continuation, it has ended",
-                self.pid
-            );
-        }
-        over
-    }
-
-    /// A process holds nothing back.
-    fn waits(self: &Rc<Self>, _: &dyn Continuation<Self>) {}
-
-    fn ready(self: &Rc<Self>, continuation: Rc<dyn Continuation<Self>>) {
-        self.enqueue(Queued::Call(continuation));
-    }
-
-    fn action(self: &Rc<Self>, continuation: Rc<dyn Continuation<Self>>) -> Action {
-        Action::Process(Rc::clone(self), continuation)
-    }
-}
-
-/// As a connection is: each entry in the thread's queue hands it to the engine that owns it.
-impl queue::Job for Child {
-    fn run(self: Rc<Self>) {
-        let shared = Rc::clone(&self.shared);
-        if shared.is_alive() {
-            shared.push_ready(Ready::Process(self));
-        }
-    }
-}
-
-impl Child {
-    pub(crate) fn leave(&self, continuation: &dyn Continuation<Self>) {
-        self.waits.leave(continuation);
     }
 }

@@ -7,6 +7,8 @@ mod complaints;
 mod error;
 mod handle;
 mod output;
+mod owner;
+mod passed;
 mod protocol;
 mod signal;
 mod spawn;

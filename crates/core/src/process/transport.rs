@@ -73,7 +73,8 @@ impl<P: 'static> ProcessTransport<P> {
         continuation::then(&self.process.0, Place::default(), deferred, false, f);
     }
 
-    /// Run `f` on the protocol when the current callback has returned.
+    /// Run `f` on the protocol when the current callback has returned, before any output that comes
+    /// later, as on a connection.
     #[doc(alias = "call_soon")]
     pub fn call(&self, f: impl FnOnce(&mut P, &Self) + 'static) {
         continuation::call(&self.process.0, Place::default(), f);

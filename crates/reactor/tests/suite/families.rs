@@ -43,6 +43,7 @@ fn told(reactor: &mut Reactor, only_v6: bool, from: IpAddr) -> Option<Peer> {
     drive(reactor, || !peers.borrow().is_empty());
     let peer = peers.borrow()[0].clone();
     assert_eq!(peer.remote(), &client.local_addr().unwrap());
+    assert_eq!(peer.local(), &client.peer_addr().unwrap());
     listener.close();
     Some(peer)
 }

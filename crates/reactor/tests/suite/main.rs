@@ -7,6 +7,8 @@
 
 mod accepting;
 mod adopting;
+#[cfg(target_os = "linux")]
+mod children;
 mod closing;
 #[cfg(target_os = "linux")]
 mod coalesced;

@@ -105,6 +105,40 @@ impl<'a> Arguments<'a> {
         }
     }
 
+    /// Read all of a text that has to begin with one of these `prefixes`: for the `FromStr` of a
+    /// builder whose `Display` is such a text.
+    ///
+    /// ```
+    /// use torsade_service::{Arguments, TextError};
+    ///
+    /// let name = |text| Arguments::whole(text, &["mine"], |it| it.parse::<String>("name", 0, "a name"));
+    /// assert_eq!(name("mine:log")?, "log");
+    /// assert_eq!(name("yours:log").unwrap_err().position(), 0);
+    /// assert_eq!(name("mine:log:9").unwrap_err().position(), 9); // nobody took the 9
+    /// # Ok::<(), TextError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`TextFault::Prefix`], what `read` says, and for what it did not take as
+    /// [`finish`](Self::finish) does.
+    pub fn whole<T>(
+        text: &str,
+        prefixes: &[&str],
+        read: impl FnOnce(&mut Arguments<'_>) -> Result<T, TextError>,
+    ) -> Result<T, TextError> {
+        let mut arguments = Arguments::new(split(text)?);
+        if !prefixes.contains(&arguments.prefix()) {
+            let fault = TextFault::Prefix {
+                prefix: arguments.prefix().to_owned(),
+                known: format!("{}: is meant", prefixes.join(": or ")),
+            };
+            return Err(arguments.wrong_prefix(fault));
+        }
+        let read = read(&mut arguments)?;
+        arguments.finish()?;
+        Ok(read)
+    }
+
     /// What stands before the first colon.
     pub fn prefix(&self) -> &str {
         &self.prefix.value
@@ -332,25 +366,6 @@ impl Piece {
             value_at: 0..0,
         }
     }
-}
-
-/// What a builder of endpoints can be read from.
-pub(crate) fn whole<T>(
-    text: &str,
-    prefixes: &[&str],
-    read: impl FnOnce(&mut Arguments<'_>) -> Result<T, TextError>,
-) -> Result<T, TextError> {
-    let mut arguments = Arguments::new(split(text)?);
-    if !prefixes.contains(&arguments.prefix()) {
-        let fault = TextFault::Prefix {
-            prefix: arguments.prefix().to_owned(),
-            known: format!("{}: is meant", prefixes.join(": or ")),
-        };
-        return Err(arguments.wrong_prefix(fault));
-    }
-    let read = read(&mut arguments)?;
-    arguments.finish()?;
-    Ok(read)
 }
 
 /// An endpoint at what a builder found.

@@ -3,7 +3,7 @@ use std::str::FromStr;
 
 use torsade_core::{ChildFd, Command, Endpoint, EndpointError, ToEndpoint};
 
-use super::arguments::{self, Read};
+use super::arguments::Read;
 use super::{Arguments, TextError, quote};
 
 /// The program to connect to: what `process:sort:-n` says to a client. Its standard input and
@@ -116,7 +116,7 @@ impl FromStr for ProcessClientEndpoint {
     type Err = TextError;
 
     fn from_str(text: &str) -> Result<Self, TextError> {
-        arguments::whole(text, &["process"], Self::read)
+        Arguments::whole(text, &["process"], Self::read)
     }
 }
 

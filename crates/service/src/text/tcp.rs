@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use torsade_core::{Endpoint, EndpointError, ToEndpoint};
 
-use super::arguments::{self, Read};
+use super::arguments::Read;
 use super::{Arguments, TextError, quote};
 
 const PORT: &str = "a number from 0 to 65535";
@@ -102,6 +102,24 @@ impl TcpServerEndpoint {
         Ok(server)
     }
 
+    /// What stands behind the prefix in its text, for texts that say more of the same place:
+    /// [`reading`](Self::reading) understands it again behind the port, also after another prefix.
+    ///
+    /// ```
+    /// use torsade_service::TcpServerEndpoint;
+    ///
+    /// let here = TcpServerEndpoint::v6(443).backlog(16);
+    /// assert_eq!(here.to_string(), "tcp6:443:backlog=16");
+    /// assert_eq!(here.arguments().to_string(), r"443:interface=\:\::backlog=16");
+    /// ```
+    pub fn arguments(&self) -> impl fmt::Display + '_ {
+        ServerArguments {
+            server: self,
+            // Only `tcp6:` says this by itself.
+            says_interface: self.interface != IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        }
+    }
+
     pub(crate) fn read(arguments: &mut Arguments<'_>) -> Result<Self, TextError> {
         let is_v6 = arguments.prefix() == "tcp6";
         let port = arguments.parse("port", 0, PORT)?;
@@ -132,16 +150,32 @@ impl fmt::Display for TcpServerEndpoint {
             IpAddr::V4(_) => "tcp",
             IpAddr::V6(_) => "tcp6",
         };
-        write!(f, "{prefix}:{}", self.port)?;
-        if !self.interface.is_unspecified() {
-            let interface = self.interface.to_string();
+        let arguments = ServerArguments {
+            server: self,
+            says_interface: !self.interface.is_unspecified(),
+        };
+        write!(f, "{prefix}:{arguments}")
+    }
+}
+
+struct ServerArguments<'a> {
+    server: &'a TcpServerEndpoint,
+    says_interface: bool,
+}
+
+impl fmt::Display for ServerArguments<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let server = self.server;
+        write!(f, "{}", server.port)?;
+        if self.says_interface {
+            let interface = server.interface.to_string();
             write!(f, ":interface={}", quote(&interface))?;
         }
-        if let Some(backlog) = self.backlog {
+        if let Some(backlog) = server.backlog {
             write!(f, ":backlog={backlog}")?;
         }
         // Of an IPv4 address it says nothing.
-        if !self.only_v6 && self.interface.is_ipv6() {
+        if !server.only_v6 && server.interface.is_ipv6() {
             write!(f, ":v6only=0")?;
         }
         Ok(())
@@ -152,7 +186,7 @@ impl FromStr for TcpServerEndpoint {
     type Err = TextError;
 
     fn from_str(text: &str) -> Result<Self, TextError> {
-        arguments::whole(text, &["tcp", "tcp6"], Self::read)
+        Arguments::whole(text, &["tcp", "tcp6"], Self::read)
     }
 }
 
@@ -209,6 +243,12 @@ impl TcpClientEndpoint {
     /// The host.
     pub fn host(&self) -> &str {
         &self.host
+    }
+
+    /// What stands behind the prefix in its text, for texts that say more of the same place:
+    /// [`read`](Self::read) understands it again, also after another prefix.
+    pub fn arguments(&self) -> impl fmt::Display + '_ {
+        ClientArguments(self)
     }
 
     /// What these arguments say: `host`, `port`, `timeout=`, `bindAddress=`. For plug-ins that put
@@ -270,14 +310,23 @@ impl ToEndpoint for TcpClientEndpoint {
 /// As it is written.
 impl fmt::Display for TcpClientEndpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "tcp:{}:{}", quote(&self.host), self.port)?;
-        if let Some(timeout) = self.timeout {
+        write!(f, "tcp:{}", self.arguments())
+    }
+}
+
+struct ClientArguments<'a>(&'a TcpClientEndpoint);
+
+impl fmt::Display for ClientArguments<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let client = self.0;
+        write!(f, "{}:{}", quote(&client.host), client.port)?;
+        if let Some(timeout) = client.timeout {
             let part = format!("{:09}", timeout.subsec_nanos());
             let part = part.trim_end_matches('0');
             let point = if part.is_empty() { "" } else { "." };
             write!(f, ":timeout={}{point}{part}", timeout.as_secs())?;
         }
-        if let Some(bind) = self.bind {
+        if let Some(bind) = client.bind {
             write!(f, ":bindAddress={}", quote(&bind.to_string()))?;
         }
         Ok(())
@@ -288,7 +337,7 @@ impl FromStr for TcpClientEndpoint {
     type Err = TextError;
 
     fn from_str(text: &str) -> Result<Self, TextError> {
-        arguments::whole(text, &["tcp"], Self::read)
+        Arguments::whole(text, &["tcp"], Self::read)
     }
 }
 

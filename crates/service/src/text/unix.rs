@@ -3,7 +3,7 @@ use std::str::FromStr;
 
 use torsade_core::{Endpoint, EndpointError, ToEndpoint, UnixAddress, UnixListen};
 
-use super::arguments::{self, Read};
+use super::arguments::Read;
 use super::{Arguments, TextError, quote};
 
 /// Where to listen on a Unix socket: what `unix:/run/app.socket` says; `unix:@name` is a name of
@@ -127,7 +127,7 @@ impl FromStr for UnixServerEndpoint {
     type Err = TextError;
 
     fn from_str(text: &str) -> Result<Self, TextError> {
-        arguments::whole(text, &["unix"], Self::read)
+        Arguments::whole(text, &["unix"], Self::read)
     }
 }
 
@@ -176,7 +176,7 @@ impl FromStr for UnixClientEndpoint {
     type Err = TextError;
 
     fn from_str(text: &str) -> Result<Self, TextError> {
-        arguments::whole(text, &["unix"], Self::read)
+        Arguments::whole(text, &["unix"], Self::read)
     }
 }
 

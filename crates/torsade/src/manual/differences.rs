@@ -669,6 +669,8 @@
 //! exception: [`ExitStatus`](crate::ExitStatus) has the code or the signal.
 //! [`get_process_output`](crate::Net::get_process_output) takes another code than 0 for an error,
 //! too. Nobody installs a handler of `SIGCHLD`, so it does not matter which thread has the reactor.
+//! The rest is Twisted's, callback by callback: `tests/tests/parity` has the same programs run by
+//! both.
 //!
 //! # Coming from asyncio
 //! - `write` while a close flushes, and after: dropped and counted; asyncio still sends the first.

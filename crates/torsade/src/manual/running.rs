@@ -399,8 +399,9 @@
 //! What gives it back, and what leaves it, is said at `Terminal`.
 //!
 //! # What it is doing
-//! [`Net::netstat`](crate::Net::netstat) lists everything that is open: listeners, ports, connects
-//! under way, and each connection with its state, its protocol, its bytes and what it waits for.
+//! [`Net::netstat`](crate::Net::netstat) lists everything that is open: listeners, ports, child
+//! processes, connects under way, and each connection with its state, its protocol, its bytes and
+//! what it waits for.
 //! It prints as a table, so a server that shows it to its operator has a line or two for that:
 //! ```
 //! use torsade::{Protocol, Transport};

@@ -7,7 +7,9 @@
 //! # A server
 //! An [`Identity`](crate::tls::Identity) is a certificate, those of who vouches for it, and its key.
 //! It is made of bytes: read the files when the program starts. With several, a client is shown the
-//! one for the name it asks for.
+//! one for the name it asks for. Where certificates are files that a setting names, an endpoint's
+//! text does all of it: `ssl:443:privateKey=key.pem:certKey=cert.pem`, or the same as a value,
+//! [`SslServerEndpoint`](crate::service::SslServerEndpoint).
 //! ```
 //! use torsade::tls::{Identity, TlsConfigError, TlsExt, TlsServer};
 //! use torsade::{ListenError, Listener, Net, Protocol, Transport, factory};

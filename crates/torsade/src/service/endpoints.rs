@@ -63,6 +63,9 @@ pub fn client(text: &str) -> Result<Endpoint, TextError> {
 /// do after `tcp:`. Files are read when the text is, so what is wrong with one is told with its
 /// place in the text.
 ///
+/// `TlsClientEndpoint`, `TlsServerEndpoint` and `SslServerEndpoint` of this module are such texts
+/// as values, as [`TcpClientEndpoint`](super::TcpClientEndpoint) is one of `tcp:`.
+///
 /// `haproxy:ssl:443:..` is a PROXY header inside of TLS, `ssl:..:endpoint=haproxy\:tcp\:443` one in
 /// front of it, which is what haproxy's `send-proxy` and nginx's `proxy_protocol` send.
 ///

@@ -14,6 +14,8 @@ use torsade_deferred::{Deferred, Failure};
 use torsade_reactor::Reactor;
 
 pub use self::endpoints::{client, endpoints, server};
+#[cfg(feature = "tls")]
+pub use self::tls::{SslServerEndpoint, TlsClientEndpoint, TlsServerEndpoint};
 pub use torsade_service::*;
 
 /// Runs a whole program: what `main` returns when this is all it does.
