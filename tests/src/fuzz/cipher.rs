@@ -219,7 +219,9 @@ fn failed(world: &World, conn: &Conn, reason: &Disconnect) {
         conn.output.set(Output::Ended);
         conn.input.set(Input::Broken);
     }
-    conn.loom(reason.clone(), Abrupt::No);
+    // Who failed first is to blame.
+    let first = conn.refused.borrow().clone();
+    conn.loom(first.unwrap_or_else(|| reason.clone()), Abrupt::No);
 }
 
 /// The plain side of a filter has ended: the next one's wire, or the protocol's input.

@@ -25,6 +25,8 @@ pub(super) struct Conn {
     pub(super) ends: RefCell<Vec<End>>,
     /// Causes of an end that the engine acts on when it comes by.
     pub(super) looming: RefCell<Vec<(Disconnect, Abrupt)>>,
+    /// Why output was refused, while what had come could still be read.
+    pub(super) refused: RefCell<Option<Disconnect>>,
 
     pub(super) stack: Cell<u32>,
     pub(super) next_stack: Cell<u32>,
@@ -159,6 +161,7 @@ impl Conn {
                 reason: None,
             }]),
             looming: RefCell::default(),
+            refused: RefCell::default(),
             stack: Cell::new(0),
             next_stack: Cell::new(0),
             switching: Cell::new(None),

@@ -72,6 +72,7 @@ impl ModelWire {
         discard(world, conn);
         if conn.wants_input() && conn.input.get() == Input::Open {
             conn.output.set(Output::Ended);
+            conn.refused.borrow_mut().get_or_insert(reason.clone());
             conn.loom(reason, Abrupt::Yes);
         } else {
             conn.end(&reason, Abrupt::Yes);

@@ -80,7 +80,7 @@ impl Link {
     /// By itself, so that what a room costs has nothing to make room for.
     #[inline(never)]
     fn write_one_anyhow(self: &Rc<Self>, bytes: &[u8]) {
-        self.write_anyhow(&[bytes]);
+        self.write_parts(&[bytes]);
     }
 
     /// Nothing happens here but that another writes: what a room does, to each member.
