@@ -371,7 +371,7 @@ impl<S> Engine<S> {
             Action::Free(f, site) => {
                 let place = "a timer";
                 self.shared.note_call(place, || Whose::Site(site));
-                self.guard(place, || f.run(&self.net));
+                self.guard(place, || self.shared.actions.run(f, &self.net));
             }
             Action::Connection(link, continuation) => {
                 link.waits.leave(&*continuation);
