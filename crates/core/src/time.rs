@@ -45,6 +45,20 @@ impl Time {
     pub const fn as_nanos(self) -> u64 {
         self.0
     }
+
+    /// So many nanoseconds later.
+    #[inline]
+    pub(crate) const fn plus(self, nanos: u64) -> Self {
+        Self(self.0.saturating_add(nanos))
+    }
+}
+
+/// A duration's nanoseconds; what is too long for their number is as long as can be.
+#[inline]
+pub(crate) const fn nanos(duration: Duration) -> u64 {
+    // Not by way of 128 bits: every timer that is set comes along here.
+    (duration.as_secs().saturating_mul(1_000_000_000))
+        .saturating_add(duration.subsec_nanos() as u64)
 }
 
 /// Saturates at [`Time::MAX`], so that "in a thousand years" is merely never.
@@ -52,10 +66,7 @@ impl Add<Duration> for Time {
     type Output = Self;
 
     fn add(self, duration: Duration) -> Self {
-        // Not by way of 128 bits: every timer that is set comes along here.
-        let nanos = (duration.as_secs().saturating_mul(1_000_000_000))
-            .saturating_add(u64::from(duration.subsec_nanos()));
-        Self(self.0.saturating_add(nanos))
+        self.plus(nanos(duration))
     }
 }
 

@@ -57,19 +57,13 @@ impl Timer {
             return self.is_active();
         }
         let action = shared.timers.borrow_mut().remove(self.key);
-        let armed = action.is_some();
-        match &action {
-            Some(Action::Connection(link, continuation)) => {
-                link.waits.leave(&**continuation);
-            }
-            Some(Action::Port(port, continuation)) => {
-                port.waits.leave(&**continuation);
-            }
-            Some(Action::Process(child, continuation)) => child.leave(&**continuation),
-            _ => {}
+        match action {
+            // The usual case, by itself: it costs the least.
+            Some(Action::Free(closure, _)) => shared.actions.discard(closure),
+            Some(action) => action.leave(),
+            None => return false,
         }
-        drop(action);
-        armed
+        true
     }
 
     /// Run it `after` this long from now instead. Returns whether it was still to run.

@@ -5,7 +5,7 @@ use crate::connect::ConnectId;
 use crate::continuation::Continuation;
 use crate::datagram::Port;
 use crate::link::Link;
-use crate::pooled::Pooled;
+use crate::pooled::{Pooled, Pools};
 use crate::process::Child;
 use crate::slots::Key;
 use crate::wheel::Wheel;
@@ -15,7 +15,7 @@ use crate::{ConnectionId, LookupId, ProcessId};
 pub(crate) type Timers = Wheel<Action>;
 
 /// What a timer does. Dropping one may run user code, so who takes it out of the timers ends
-/// their borrow first.
+/// their borrow first. One of the user's is not merely dropped: see [`discard`](Self::discard).
 pub(crate) enum Action {
     /// The user's, belonging to no connection, and where it was set.
     Free(Pooled, &'static Location<'static>),
@@ -43,6 +43,32 @@ pub(crate) enum Action {
     Handshake(ConnectionId),
     /// The deadline of a stop.
     Stop,
+}
+
+impl Action {
+    /// It will not be done: drop what it holds.
+    #[inline]
+    pub(crate) fn discard(self, pools: &Pools) {
+        if let Self::Free(closure, _) = self {
+            pools.discard(closure);
+        }
+    }
+
+    /// Of one that was cancelled and is not free: if it has an owner, that one does not wait for it
+    /// any more.
+    #[inline(never)]
+    pub(crate) fn leave(self) {
+        match &self {
+            Self::Connection(link, continuation) => {
+                link.waits.leave(&**continuation);
+            }
+            Self::Port(port, continuation) => {
+                port.waits.leave(&**continuation);
+            }
+            Self::Process(child, continuation) => child.leave(&**continuation),
+            _ => {}
+        }
+    }
 }
 
 impl Timers {

@@ -1,10 +1,14 @@
+mod lists;
 mod parts;
+mod turn;
 mod when;
 
 use std::mem;
 use std::time::Duration;
 
-use self::parts::{Bound, Link, Moment, NOBODY, Node, Passed};
+use self::lists::{Bound, DIGITS, Lists, NOBODY, YOUNG, place_of, slot_of};
+use self::parts::{Moment, Node, Passed};
+use self::turn::Turn;
 pub(crate) use self::when::When;
 use crate::Time;
 use crate::slots::Key;
@@ -38,12 +42,20 @@ use crate::slots::Key;
 /// Most timers are removed or set again long before they are due. So one that has some time is not
 /// put into a slot at once: it joins the *young*, a list of which only the least deadline is known.
 /// When that has come, the young that are due run, and the others are put into slots, each once.
-/// And one that is set again, to a later deadline, stays where it is: when its list is divided, it
-/// goes where it belongs by then. So to reset it is to write down its new deadline.
+/// And one that is set again, and is not due before its list is looked at, stays where it is: when
+/// its list is divided, it goes where it belongs by then. So to reset it is to write down its new
+/// deadline.
+///
+/// # Time counts from the end of the turn
+/// That time is not known when a timer is set, and no timer is visited to be told it: each says in
+/// which turn it was set, and for how long, and the wheel keeps when turns ended. It keeps no more
+/// such times than it has nodes, or a few: then every timer is told its deadline, and the times are
+/// forgotten. Only those that are due soon are visited at the end of their turn, since they have to
+/// be put into slots.
 ///
 /// # Order
 /// By deadline, and equal deadlines in the order in which they were set, for which each setting has
-/// its number. What has become due is sorted; no other list has an order.
+/// its number. What has become due is sorted; no list has an order.
 ///
 /// # When to wake
 /// Each slot knows its least deadline, and whose it is; so do the young. If that timer is gone or
@@ -54,74 +66,60 @@ use crate::slots::Key;
 ///
 /// # The life of a timer
 /// ```text
-///        set           settle            advance            advance
-///   -----------> fresh ------> the young --------> a slot ----------> DUE
-///                  |                                  ^       put_off  |  ^
-///                  +----------------------------------+                v  | keep_put_off
-///                    settle, if it is due soon                        PUT_OFF
+///       set, if it has some time               advance            advance
+///   --------------------------------> YOUNG -----------> a slot ----------> DUE
+///                                                           ^
+///   --------------------------------> FRESH ----------------+
+///       set, if it is due soon                  settle
 /// ```
-/// Fresh ones count from the end of the turn, so they have no deadline yet. `remove` takes it out
-/// wherever it is. `reset` makes it fresh again, and `delay` moves its deadline: in a slot or with
-/// the young it stays there, and it leaves what is due.
+/// `remove` takes it out wherever it is. `reset` begins anew, and `delay` moves its deadline: in a
+/// slot or with the young a timer stays there if it can, and it leaves what is due. What is due and
+/// is put off stays due.
 pub(crate) struct Wheel<T> {
     nodes: Vec<Node<T>>,
-    /// The heads of all lists, then a link for each node.
-    links: Vec<Link>,
-    /// For each list, the least deadline in it, if it is the young or a slot.
-    bounds: Vec<Bound>,
-    /// Those that were set or reset in this turn, perhaps twice, and perhaps removed since.
-    fresh: Vec<u32>,
-    /// The number of the next setting.
-    number: u64,
-    /// For each level, which of its slots hold timers.
-    slots: [u64; LEVELS],
-    /// Which levels hold timers.
-    levels: u16,
+    /// The young and the slots.
+    lists: Lists,
+    /// What was set in this turn, and when earlier ones ended.
+    turn: Turn,
+    /// The latest moment that is known.
+    now: Time,
+    /// What has become due, in order. From `next_due` on it is to run, but for what has been removed
+    /// or set again since.
+    due: Vec<Passed>,
+    next_due: usize,
+    /// Due, but its connection's input comes first. In order.
+    put_off: Vec<Passed>,
     /// Not later than any deadline in a slot.
     seen: Time,
     /// How many nodes are timers.
     len: usize,
-    /// The others: from this link on, each has the next one after it. Ends with `NOWHERE`.
+    /// The others: from this one on, each has the next one after it. The last has one that is not
+    /// there yet.
     free: u32,
     /// The generation that a new node starts with.
     base: u32,
-    /// What is being sorted; empty in between.
-    sorting: Vec<Passed>,
 }
 
-/// No list, by the head that it would have: of nodes that are no timers, and of new ones until the
-/// end of the turn.
-const NOWHERE: u32 = 0;
-const DUE: u32 = 1;
-/// Due, but its connection's input comes first.
-const PUT_OFF: u32 = 2;
-const YOUNG: u32 = 3;
-/// The first slot of the first level.
-const SLOTS: u32 = 4;
-/// The link of the first node.
-const NODES: u32 = SLOTS + LEVELS as u32 * DIGITS;
-
-const LEVELS: usize = u64::BITS.div_ceil(DIGIT) as usize;
-/// How many bits a digit has.
-const DIGIT: u32 = 6;
-/// How many slots a level has.
-const DIGITS: u32 = 1 << DIGIT;
+/// Where nodes are that are in no list: those that are no timers.
+const NOWHERE: u32 = u32::MAX;
+const DUE: u32 = u32::MAX - 1;
+/// New, and due soon: is put into a slot at the end of the turn.
+const FRESH: u32 = u32::MAX - 2;
 
 impl<T> Default for Wheel<T> {
     fn default() -> Self {
         Self {
             nodes: Vec::new(),
-            links: (0..NODES).map(Link::alone).collect(),
-            bounds: vec![Bound::NONE; NODES as usize],
-            fresh: Vec::new(),
-            number: 0,
-            slots: [0; LEVELS],
-            levels: 0,
+            lists: Lists::default(),
+            turn: Turn::default(),
+            now: Time::ZERO,
+            due: Vec::new(),
+            next_due: 0,
+            put_off: Vec::new(),
             seen: Time::ZERO,
             len: 0,
-            free: NOWHERE,
+            free: 0,
             base: 0,
-            sorting: Vec::new(),
         }
     }
 }
@@ -129,88 +127,77 @@ impl<T> Default for Wheel<T> {
 /// What users do.
 impl<T> Wheel<T> {
     /// Set a timer whose time counts from the end of this turn.
+    ///
+    /// Inlined, as is [`remove`](Self::remove): to hand the value over otherwise costs as much as the
+    /// rest.
+    #[inline(always)]
     pub(crate) fn set(&mut self, when: impl Into<When>, value: T) -> Key {
-        if self.free == NOWHERE {
+        let index = self.free;
+        if index as usize >= self.nodes.len() {
             self.grow();
         }
-        let link = self.free;
-        let index = link - NODES;
-        self.free = self.links[link as usize].after;
         self.len += 1;
-        self.number += 1;
+        let moment = self.turn.moment(when.into());
         let node = &mut self.nodes[index as usize];
-        node.moment = Moment::Fresh(when.into());
+        self.free = node.next_free;
         node.value = Some(value);
-        node.number = self.number;
+        self.turn.set(index, node, moment, &mut self.lists);
         let generation = node.generation;
-        self.fresh.push(index);
         Key { index, generation }
     }
 
     /// Set the timer again, from now. Returns whether it was still armed.
     #[inline]
     pub(crate) fn reset(&mut self, key: Key, when: impl Into<When>) -> bool {
-        self.number += 1;
-        let number = self.number;
-        let Some(node) = self.node_mut(key) else {
+        let Some(node) = find(&mut self.nodes, key) else {
             return false;
         };
-        let list = node.list;
-        node.number = number;
-        let before = mem::replace(&mut node.moment, Moment::Fresh(when.into()));
-        if let Moment::Settled(_) = before {
-            self.fresh.push(key.index);
+        let moment = self.turn.moment(when.into());
+        if let Moment::After { nanos, .. } = moment
+            && self.lists.is_due_by(node.list, self.now.plus(nanos))
+        {
+            self.turn.change(node, moment);
+        } else {
+            self.lists.leave(node.list, key.index);
+            self.turn.set(key.index, node, moment, &mut self.lists);
         }
-        self.leave_due(list, key.index);
         true
     }
 
     /// Move the timer's deadline further away. Returns whether it was still armed.
     pub(crate) fn delay(&mut self, key: Key, by: Duration) -> bool {
-        self.number += 1;
-        let (number, seen) = (self.number, self.seen);
-        let Some(node) = self.node_mut(key) else {
+        let Some(node) = find(&mut self.nodes, key) else {
             return false;
         };
-        node.number = number;
-        match node.moment {
-            Moment::Fresh(when) => node.moment = Moment::Fresh(when.later(by)),
-            Moment::Settled(deadline) => {
-                let deadline = (deadline + by).max(seen);
-                node.moment = Moment::Settled(deadline);
-                let list = node.list;
-                if self.leave_due(list, key.index) {
-                    self.place(key.index, deadline, seen);
-                }
-            }
+        let moment = node.moment.later(by);
+        self.turn.change(node, moment);
+        if node.list == DUE
+            && let Some(deadline) = moment.deadline(self.turn.ends())
+        {
+            self.place(key.index, deadline, self.seen);
         }
         true
     }
 
     /// Take the timer out.
+    #[inline(always)]
     pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
-        let node = self.node_mut(key)?;
+        let node = find(&mut self.nodes, key)?;
         node.generation = node.generation.wrapping_add(1);
-        node.moment = Moment::Settled(Time::MAX);
-        let list = mem::replace(&mut node.list, NOWHERE);
+        self.lists.leave(node.list, key.index);
+        node.list = NOWHERE;
+        node.next_free = mem::replace(&mut self.free, key.index);
         let value = node.value.take();
-        if list != NOWHERE {
-            self.unlink(NODES + key.index);
-        }
-        self.links[(NODES + key.index) as usize].after = self.free;
-        self.free = NODES + key.index;
         self.len -= 1;
-        if self.len == 0 && self.nodes.len() > Self::KEPT {
-            self.shed();
+        if self.len == 0 {
+            self.is_empty_now();
         }
         value
     }
 
     pub(crate) fn get(&self, key: Key) -> Option<&T> {
         let node = self.nodes.get(key.index as usize)?;
-        node.value
-            .as_ref()
-            .filter(|_| node.generation == key.generation)
+        (node.value.as_ref()).filter(|_| node.generation == key.generation)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -231,30 +218,30 @@ impl<T> Wheel<T> {
 
 /// What the engine does, turn by turn.
 impl<T> Wheel<T> {
-    pub(crate) fn has_fresh(&self) -> bool {
-        !self.fresh.is_empty()
+    /// Whether there is anything to [`settle`](Self::settle).
+    pub(crate) fn is_stirred(&self) -> bool {
+        self.turn.is_stirred
     }
 
     /// The turn ends at `now`: what was set during it counts from here.
     pub(crate) fn settle(&mut self, now: Time) {
-        let mut fresh = mem::take(&mut self.fresh);
-        for index in fresh.drain(..) {
-            let node = &mut self.nodes[index as usize];
-            if let Moment::Fresh(when) = node.moment {
-                let deadline = when.seen_from(now);
-                node.moment = Moment::Settled(deadline);
-                let list = node.list;
-                if list == NOWHERE {
-                    self.place(index, deadline, now);
-                } else if deadline <= self.bounds[list as usize].least {
-                    // Earlier than its list is looked at.
-                    self.unlink(NODES + index);
-                    self.place(index, deadline, now);
-                }
+        self.now = self.now.max(now);
+        let (soon, bound) = self.turn.end(now);
+        if bound.of != NOBODY {
+            self.lists.bound_mut(YOUNG).include(bound.least, bound.of);
+        }
+        for &index in &soon {
+            let node = &self.nodes[index as usize];
+            if node.list == FRESH {
+                let deadline = node.moment.seen_from(now);
+                self.place(index, deadline, now);
             }
         }
-        fresh.shrink_to(Self::KEPT);
-        self.fresh = fresh;
+        self.turn.give_back(soon, Self::KEPT);
+        let kept = self.nodes.len().max(Self::FEW);
+        if self.turn.ends().len() >= kept {
+            self.forget_ends(kept);
+        }
     }
 
     /// When to wake at the latest. That a timer is due then is not certain.
@@ -267,8 +254,8 @@ impl<T> Wheel<T> {
     }
 
     fn next_deadline_of_some(&mut self) -> Option<Time> {
-        if let Some(index) = self.links[DUE as usize].after.checked_sub(NODES) {
-            return self.nodes[index as usize].deadline();
+        if let Some(due) = self.least_due() {
+            return Some(due);
         }
         let young = self.least_young();
         let placed = self.least_placed();
@@ -278,8 +265,14 @@ impl<T> Wheel<T> {
         }
     }
 
+    fn least_due(&self) -> Option<Time> {
+        let mut due = self.due[self.next_due..].iter();
+        let first = due.find(|passed| passed.is_still(&self.nodes[passed.node as usize]))?;
+        Some(first.deadline)
+    }
+
     fn least_young(&mut self) -> Option<Time> {
-        let bound = self.bounds[YOUNG as usize];
+        let bound = *self.lists.bound_mut(YOUNG);
         if bound.of == NOBODY {
             return (bound.least < Time::MAX).then_some(bound.least);
         }
@@ -290,10 +283,8 @@ impl<T> Wheel<T> {
     }
 
     fn least_placed(&mut self) -> Option<Time> {
-        while self.levels != 0 {
-            let level = self.levels.trailing_zeros();
-            let list = slot_of(level, self.slots[level as usize].trailing_zeros());
-            let bound = self.bounds[list as usize];
+        while let Some(list) = self.lists.first_slot() {
+            let bound = *self.lists.bound_mut(list);
             if bound.of == NOBODY || self.holds(list, bound) || !self.place_again(list) {
                 return Some(bound.least);
             }
@@ -305,59 +296,66 @@ impl<T> Wheel<T> {
     #[inline]
     fn holds(&self, list: u32, bound: Bound) -> bool {
         let node = self.nodes.get(bound.of as usize);
-        node.is_some_and(|node| node.list == list && node.deadline() == Some(bound.least))
+        node.is_some_and(|node| {
+            node.list == list && node.moment.deadline(self.turn.ends()) == Some(bound.least)
+        })
     }
 
-    /// It is `now`: what is due by now can be had from [`first_due`](Self::first_due).
+    /// It is `now`: what is due by now can be had from [`take_due`](Self::take_due).
     pub(crate) fn advance(&mut self, now: Time) {
-        let now = now.max(self.seen);
-        let (top, around) = place_of(now, self.seen);
-        self.seen = now;
-        let mut sorting = mem::take(&mut self.sorting);
+        let before = self.seen;
+        self.seen = now.max(before);
+        self.now = self.now.max(now);
+        // What was put off goes on in the order that it has with the others.
+        let mut due = mem::take(&mut self.due);
+        due.drain(..mem::take(&mut self.next_due));
+        due.retain(|passed| passed.is_still(&self.nodes[passed.node as usize]));
+        let (top, around) = place_of(self.seen, before);
         for level in 0..=top {
             let last = if level == top { around } else { DIGITS - 1 };
-            let mut passed = self.slots[level as usize] & (u64::MAX >> (DIGITS - 1 - last));
+            let mut passed = self.lists.slots(level) & (u64::MAX >> (DIGITS - 1 - last));
             while passed != 0 {
                 let slot = passed.trailing_zeros();
                 passed &= passed - 1;
-                self.divide(slot_of(level, slot), now, &mut sorting);
+                self.divide(slot_of(level, slot), &mut due);
             }
         }
-        if self.bounds[YOUNG as usize].least <= now {
-            self.divide(YOUNG, now, &mut sorting);
+        if self.lists.bound_mut(YOUNG).least <= self.seen {
+            self.divide(YOUNG, &mut due);
         }
-        // What was put off goes on in the order that it has with the others.
-        self.divide(DUE, now, &mut sorting);
-        sorting.sort_unstable();
-        for passed in sorting.drain(..) {
-            self.append(DUE, passed.node);
-        }
-        sorting.shrink_to(Self::KEPT);
-        self.sorting = sorting;
+        due.sort_unstable();
+        self.due = due;
     }
 
-    /// The timer that is to run next, of those that were due when time last advanced.
-    pub(crate) fn first_due(&self) -> Option<Key> {
-        let index = self.links[DUE as usize].after.checked_sub(NODES)?;
-        let generation = self.nodes[index as usize].generation;
-        Some(Key { index, generation })
-    }
-
-    /// It is to wait until [`keep_put_off`](Self::keep_put_off).
-    pub(crate) fn put_off(&mut self, key: Key) {
-        if self.node_mut(key).is_some() {
-            self.unlink(NODES + key.index);
-            self.append(PUT_OFF, key.index);
+    /// Take out the timer that is to run next, of those that were due when time last advanced. Those
+    /// that have to wait are put off until [`keep_put_off`](Self::keep_put_off).
+    #[inline]
+    pub(crate) fn take_due(&mut self, mut waits: impl FnMut(&T) -> bool) -> Option<T> {
+        loop {
+            let passed = self.due.get(self.next_due)?;
+            self.next_due += 1;
+            let node = &self.nodes[passed.node as usize];
+            match &node.value {
+                Some(value) if passed.is_still(node) => {
+                    if waits(value) {
+                        self.put_off.push(*passed);
+                        continue;
+                    }
+                }
+                _ => continue,
+            }
+            let (index, generation) = (passed.node, node.generation);
+            return self.remove(Key { index, generation });
         }
     }
 
     /// What was put off is due again, in its order.
     pub(crate) fn keep_put_off(&mut self) {
-        let mut next = self.take(PUT_OFF);
-        while let Some(index) = next.checked_sub(NODES) {
-            next = self.links[next as usize].after;
-            self.append(DUE, index);
-        }
+        debug_assert!(self.least_due().is_none(), "all have run or were put off");
+        self.due.clear();
+        self.due.shrink_to(Self::KEPT);
+        self.next_due = 0;
+        mem::swap(&mut self.due, &mut self.put_off);
     }
 }
 
@@ -368,63 +366,68 @@ impl<T> Wheel<T> {
     /// A list with more is not looked through for its least deadline.
     const MANY: usize = 16;
 
-    /// What is due earlier than this goes into its slot at once: if it were young, the others would
-    /// not stay so for long.
-    const SOON: Duration = Duration::from_millis(16);
+    /// The ends of so many turns are kept at least.
+    const FEW: usize = 64;
 
     /// Make nodes that are free. They are as many as there were, up to a bound, so that this is
     /// seldom and no more than is used.
     #[cold]
     fn grow(&mut self) {
         let first = self.nodes.len();
-        let more = first.clamp(1, Self::KEPT);
-        let end = first + more;
-        let free = Node {
-            moment: Moment::Settled(Time::MAX),
-            value: None,
-            generation: self.base,
-            list: NOWHERE,
-            number: 0,
-        };
-        self.nodes.resize_with(end, || Node {
-            value: None,
-            ..free
-        });
+        let end = first + first.clamp(1, Self::KEPT);
         // More than 2^32 timers cannot be reached with any memory that exists.
-        let links = (first..end).map(|index| Link::alone(NODES + index as u32 + 1));
-        self.links.extend(links);
-        self.links[NODES as usize + end - 1].after = NOWHERE;
-        self.free = NODES + first as u32;
+        let free = (first..end).map(|index| Node::free(index as u32 + 1, self.base));
+        self.nodes.extend(free);
+        self.lists.grow(end);
     }
 
-    /// Give the memory of a burst back. New nodes start past every generation given out, so that
-    /// old keys stay without a match.
+    /// Give the memory of a burst back, if there was one. New nodes start past every generation given
+    /// out, so that old keys stay without a match.
     #[cold]
-    fn shed(&mut self) {
+    fn is_empty_now(&mut self) {
+        if self.nodes.len() <= Self::KEPT {
+            return;
+        }
         let newest = self.nodes.iter().map(|node| node.generation).max();
         self.base = newest.map_or(0, |generation| generation.wrapping_add(1));
         self.nodes = Vec::new();
-        self.fresh = Vec::new();
-        self.links.truncate(NODES as usize);
-        self.links.shrink_to_fit();
-        self.free = NOWHERE;
+        self.free = 0;
+        self.lists.shed();
+        self.turn.shed();
+        self.due = Vec::new();
+        self.next_due = 0;
+        self.put_off = Vec::new();
+    }
+
+    /// Tell every timer its deadline, so that it is not asked any more when turns ended.
+    #[cold]
+    fn forget_ends(&mut self, kept: usize) {
+        for node in &mut self.nodes {
+            if let Some(deadline) = node.moment.deadline(self.turn.ends()) {
+                node.moment = Moment::Settled(deadline);
+            }
+        }
+        self.turn.forget_ends(kept);
     }
 
     /// Collect what is due of a list, and put the rest into slots: of lower levels than its own, but
-    /// for what was set again. What is fresh waits for the end of the turn.
-    fn divide(&mut self, list: u32, now: Time, passed: &mut Vec<Passed>) {
-        let mut next = self.take(list);
-        while let Some(index) = next.checked_sub(NODES) {
-            next = self.links[next as usize].after;
+    /// for what was set again.
+    fn divide(&mut self, list: u32, due: &mut Vec<Passed>) {
+        let mut next = self.lists.take(list);
+        while let Some(index) = next {
+            next = self.lists.after(index);
             let node = &mut self.nodes[index as usize];
-            match node.moment {
-                Moment::Fresh(_) => node.list = NOWHERE,
-                Moment::Settled(deadline) if deadline <= now => passed.push(Passed {
-                    deadline,
-                    number: node.number,
-                    node: index,
-                }),
-                Moment::Settled(deadline) => self.put(index, deadline),
+            match node.moment.deadline(self.turn.ends()) {
+                Some(deadline) if deadline <= self.seen => {
+                    node.list = DUE;
+                    due.push(Passed {
+                        deadline,
+                        number: node.number,
+                        node: index,
+                    });
+                }
+                Some(deadline) => self.put(index, deadline),
+                None => self.turn.wait(index, node, &mut self.lists),
             }
         }
     }
@@ -433,59 +436,52 @@ impl<T> Wheel<T> {
     /// they are not many.
     fn look_through_young(&mut self) -> Option<Time> {
         let mut found = Bound::NONE;
-        let mut next = self.links[YOUNG as usize].after;
+        let mut next = self.lists.first(YOUNG);
         for _ in 0..Self::MANY {
-            let Some(of) = next.checked_sub(NODES) else {
+            let Some(of) = next else {
                 break;
             };
-            if let Some(least) = self.nodes[of as usize].deadline()
-                && least <= found.least
-            {
-                found = Bound { least, of };
+            let moment = self.nodes[of as usize].moment;
+            match (moment.deadline(self.turn.ends()), moment) {
+                (Some(least), _) => found.include(least, of),
+                // It stayed here because of a bound that may no longer be.
+                (None, Moment::After { nanos, .. }) => self.turn.include(nanos, of),
+                (None, _) => {}
             }
-            next = self.links[next as usize].after;
+            next = self.lists.after(of);
         }
-        let bound = &mut self.bounds[YOUNG as usize];
-        if next == YOUNG {
-            *bound = found;
-            return (found.of != NOBODY).then_some(found.least);
+        if next.is_some() {
+            let bound = self.lists.bound_mut(YOUNG);
+            bound.of = NOBODY;
+            return Some(bound.least);
         }
-        bound.of = NOBODY;
-        Some(bound.least)
+        *self.lists.bound_mut(YOUNG) = found;
+        (found.of != NOBODY).then_some(found.least)
     }
 
     /// The same of a slot: each of its timers is put where it belongs by now. Returns whether they
     /// were few.
     fn place_again(&mut self, list: u32) -> bool {
-        let mut next = self.links[list as usize].after;
-        for _ in 0..Self::MANY {
-            next = self.links[next as usize].after;
-            if next == list {
-                break;
-            }
-        }
-        if next != list {
-            self.bounds[list as usize].of = NOBODY;
+        if self.lists.holds_more_than(list, Self::MANY) {
+            self.lists.bound_mut(list).of = NOBODY;
             return false;
         }
-        next = self.take(list);
-        while let Some(index) = next.checked_sub(NODES) {
-            next = self.links[next as usize].after;
+        let mut next = self.lists.take(list);
+        while let Some(index) = next {
+            next = self.lists.after(index);
             let node = &mut self.nodes[index as usize];
-            match node.moment {
-                Moment::Fresh(_) => node.list = NOWHERE,
-                Moment::Settled(deadline) => self.put(index, deadline),
+            match node.moment.deadline(self.turn.ends()) {
+                Some(deadline) => self.put(index, deadline),
+                None => self.turn.wait(index, node, &mut self.lists),
             }
         }
         true
     }
 
     /// Put a timer that is in no list to the young or into a slot.
-    #[inline]
     fn place(&mut self, index: u32, deadline: Time, now: Time) {
-        if deadline > now + Self::SOON {
-            self.bound(YOUNG, deadline, index);
-            self.append(YOUNG, index);
+        if deadline > now.plus(Turn::SOON) {
+            self.join(YOUNG, index, deadline);
         } else {
             self.put(index, deadline);
         }
@@ -496,101 +492,24 @@ impl<T> Wheel<T> {
     #[inline]
     fn put(&mut self, index: u32, deadline: Time) {
         let deadline = deadline.max(self.seen);
-        self.nodes[index as usize].moment = Moment::Settled(deadline);
         let (level, slot) = place_of(deadline, self.seen);
-        let list = slot_of(level, slot);
-        self.slots[level as usize] |= 1 << slot;
-        self.levels |= 1 << level;
-        self.bound(list, deadline, index);
-        self.append(list, index);
-    }
-
-    /// A timer with that deadline joins the list.
-    #[inline]
-    fn bound(&mut self, list: u32, deadline: Time, index: u32) {
-        let bound = &mut self.bounds[list as usize];
-        if deadline <= bound.least {
-            *bound = Bound {
-                least: deadline,
-                of: index,
-            };
-        }
+        self.join(slot_of(level, slot), index, deadline);
     }
 
     #[inline]
-    fn append(&mut self, list: u32, index: u32) {
-        self.nodes[index as usize].list = list;
-        let link = NODES + index;
-        let before = mem::replace(&mut self.links[list as usize].before, link);
-        self.links[before as usize].after = link;
-        self.links[link as usize] = Link {
-            before,
-            after: list,
-        };
-    }
-
-    /// Take a timer of that list out of it if it is due. Returns whether it was.
-    #[inline]
-    fn leave_due(&mut self, list: u32, index: u32) -> bool {
-        let is_due = matches!(list, DUE | PUT_OFF);
-        if is_due {
-            self.unlink(NODES + index);
-            self.nodes[index as usize].list = NOWHERE;
-        }
-        is_due
-    }
-
-    #[inline]
-    fn unlink(&mut self, link: u32) {
-        let Link { before, after } = self.links[link as usize];
-        self.links[before as usize].after = after;
-        self.links[after as usize].before = before;
-        if before == after {
-            self.vacate(before);
-        }
-    }
-
-    /// Make a list empty, and say which link was its first.
-    fn take(&mut self, list: u32) -> u32 {
-        let Link { before, after } =
-            mem::replace(&mut self.links[list as usize], Link::alone(list));
-        // The last one leads nowhere but back to the head, which is no node's link.
-        debug_assert!(after == list || self.links[before as usize].after == list);
-        self.vacate(list);
-        after
-    }
-
-    /// The list is empty.
-    #[inline]
-    fn vacate(&mut self, list: u32) {
-        self.bounds[list as usize] = Bound::NONE;
-        if let Some(place) = list.checked_sub(SLOTS) {
-            let level = (place / DIGITS) as usize;
-            self.slots[level] &= !(1 << (place % DIGITS));
-            if self.slots[level] == 0 {
-                self.levels &= !(1 << level);
-            }
-        }
-    }
-
-    #[inline]
-    fn node_mut(&mut self, key: Key) -> Option<&mut Node<T>> {
-        let node = self.nodes.get_mut(key.index as usize)?;
-        (node.generation == key.generation).then_some(node)
+    fn join(&mut self, list: u32, index: u32, deadline: Time) {
+        let node = &mut self.nodes[index as usize];
+        node.moment = Moment::Settled(deadline);
+        node.list = list;
+        self.lists.append(list, index);
+        self.lists.bound_mut(list).include(deadline, index);
     }
 }
 
-/// Level and slot of a deadline.
 #[inline]
-fn place_of(deadline: Time, seen: Time) -> (u32, u32) {
-    let level = ((deadline.as_nanos() ^ seen.as_nanos()) | 1).ilog2() / DIGIT;
-    let slot = (deadline.as_nanos() >> (level * DIGIT)) as u32 % DIGITS;
-    (level, slot)
-}
-
-#[inline]
-fn slot_of(level: u32, slot: u32) -> u32 {
-    SLOTS + level * DIGITS + slot
+fn find<T>(nodes: &mut [Node<T>], key: Key) -> Option<&mut Node<T>> {
+    let node = nodes.get_mut(key.index as usize)?;
+    (node.generation == key.generation).then_some(node)
 }
 
 #[cfg(test)]

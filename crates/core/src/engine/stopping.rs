@@ -154,7 +154,7 @@ impl<S> Engine<S> {
         self.give_up_listening();
         self.give_up_connects();
         let timers = self.shared.timers.borrow_mut().drain_free();
-        self.drop_each("the drop of a timer", timers);
+        self.drop_timers(timers);
         let letters = self.shared.mailbox.take_all();
         self.drop_each("the drop of a posted call", letters);
         self.give_up_lookups();
@@ -308,7 +308,7 @@ impl<S> Engine<S> {
         let letters = self.shared.mailbox.close();
         self.drop_each("the drop of a posted call", letters);
         let timers = self.shared.timers.borrow_mut().drain();
-        self.drop_each("the drop of a timer", timers);
+        self.drop_timers(timers);
         self.give_up_lookups();
         self.give_up_threads();
         let resolver = lookup::forget_resolver(&self.shared);
@@ -325,6 +325,15 @@ impl<S> Engine<S> {
     fn end_extensions(&self) {
         for extension in self.shared.extensions.take() {
             self.user("the end of an extension", || extension.ended());
+        }
+    }
+
+    /// Each by itself, like the others.
+    fn drop_timers(&self, timers: Vec<Action>) {
+        for action in timers {
+            self.user("the drop of a timer", || {
+                action.discard(&self.shared.actions)
+            });
         }
     }
 

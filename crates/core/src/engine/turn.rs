@@ -354,17 +354,15 @@ impl<S> Engine<S> {
     #[inline]
     fn take_due(&mut self) -> Option<Action> {
         let mut timers = self.shared.timers.borrow_mut();
-        loop {
-            let key = timers.first_due()?;
-            if let Some(Action::Connection(link, _)) = timers.get(key)
+        timers.take_due(|action| {
+            if let Action::Connection(link, _) = action
                 && let Some(slot) = self.slots.get_mut(link.id().0)
-                && slot.timer_waits_for_input(self.number, self.facts_left)
             {
-                timers.put_off(key);
-                continue;
+                slot.timer_waits_for_input(self.number, self.facts_left)
+            } else {
+                false
             }
-            return timers.remove(key);
-        }
+        })
     }
 
     fn run_action<W: Wire<S>>(&mut self, wire: &mut W, action: Action) {
@@ -372,7 +370,7 @@ impl<S> Engine<S> {
             Action::Free(f, site) => {
                 let place = "a timer";
                 self.shared.note_call(place, || Whose::Site(site));
-                self.guard(place, || f.run(&self.net));
+                self.guard(place, || self.shared.actions.run(f, &self.net));
             }
             Action::Connection(link, continuation) => {
                 link.waits.leave(&*continuation);
@@ -422,7 +420,7 @@ impl<S> Engine<S> {
     /// Timers set during the turn count from here.
     fn settle_timers(&self) {
         let mut timers = self.shared.timers.borrow_mut();
-        if timers.has_fresh() {
+        if timers.is_stirred() {
             let now: Time = self.shared.host().now();
             timers.settle(now);
         }

@@ -41,9 +41,21 @@ fn steps() -> impl Strategy<Value = Step> {
 /// The same with a plain list, which is in the order in which timers were set.
 #[derive(Default)]
 struct Model {
-    timers: Vec<(Key, Moment)>,
+    timers: Vec<(Timer, Planned)>,
+    /// How many were set.
+    number: u64,
     /// The longest it was.
     most: usize,
+}
+
+/// Its key, and its value.
+type Timer = (Key, u64);
+
+#[derive(Clone, Copy)]
+enum Planned {
+    /// Counts from the end of the turn.
+    After(Duration),
+    At(Time),
 }
 
 impl Model {
@@ -52,24 +64,24 @@ impl Model {
     }
 
     /// Sets the timer again, behind all others.
-    fn set_again(&mut self, at: usize, moment: Moment) {
-        let (key, _) = self.timers.remove(at);
-        self.timers.push((key, moment));
+    fn set_again(&mut self, at: usize, planned: Planned) {
+        let (timer, _) = self.timers.remove(at);
+        self.timers.push((timer, planned));
     }
 
     fn settle(&mut self, now: Time) {
-        for (_, moment) in &mut self.timers {
-            if let Moment::Fresh(when) = *moment {
-                *moment = Moment::Settled(when.seen_from(now));
+        for (_, planned) in &mut self.timers {
+            if let Planned::After(after) = *planned {
+                *planned = Planned::At(now + after);
             }
         }
     }
 
-    fn settled(&self) -> Vec<(Time, Key)> {
+    fn settled(&self) -> Vec<(Time, Timer)> {
         let mut settled: Vec<_> = (self.timers.iter())
-            .filter_map(|(key, moment)| match moment {
-                Moment::Settled(deadline) => Some((*deadline, *key)),
-                Moment::Fresh(_) => None,
+            .filter_map(|(timer, planned)| match planned {
+                Planned::At(deadline) => Some((*deadline, *timer)),
+                Planned::After(_) => None,
             })
             .collect();
         settled.sort_by_key(|(deadline, _)| *deadline);
@@ -78,7 +90,7 @@ impl Model {
 }
 
 /// Runs what is due in both, and compares.
-fn run(wheel: &mut Wheel<()>, model: &mut Model, now: Time, every: usize) {
+fn run(wheel: &mut Wheel<u64>, model: &mut Model, now: Time, every: usize) {
     let Some(next) = wheel.next_deadline() else {
         return assert_eq!(model.settled(), []);
     };
@@ -91,16 +103,16 @@ fn run(wheel: &mut Wheel<()>, model: &mut Model, now: Time, every: usize) {
     wheel.advance(now);
     let mut due = model.settled();
     due.retain(|(deadline, _)| *deadline <= now);
-    for (number, (_, key)) in due.into_iter().enumerate() {
-        assert_eq!(wheel.first_due(), Some(key));
-        if number % every == every - 1 {
-            wheel.put_off(key);
-        } else {
-            assert!(wheel.remove(key).is_some());
-            model.timers.retain(|(other, _)| *other != key);
-        }
+    let due: Vec<_> = due.into_iter().map(|(_, (_, value))| value).collect();
+    let mut asked = Vec::new();
+    while let Some(value) = wheel.take_due(|value| {
+        asked.push(*value);
+        asked.len() % every == 0
+    }) {
+        assert_eq!(asked.last(), Some(&value));
+        model.timers.retain(|((_, other), _)| *other != value);
     }
-    assert_eq!(wheel.first_due(), None);
+    assert_eq!(asked, due);
     wheel.keep_put_off();
 }
 
@@ -110,34 +122,32 @@ fn compare(steps: Vec<Step>) {
     for step in steps {
         match step {
             Step::Set(after) => {
-                let key = wheel.set(after, ());
-                model.timers.push((key, Moment::Fresh(after.into())));
+                model.number += 1;
+                let key = wheel.set(after, model.number);
+                let timer = (key, model.number);
+                model.timers.push((timer, Planned::After(after)));
             }
             Step::Reset(number, after) => {
                 if let Some(at) = model.pick(number) {
-                    assert!(wheel.reset(model.timers[at].0, after));
-                    model.set_again(at, Moment::Fresh(after.into()));
+                    assert!(wheel.reset(model.timers[at].0.0, after));
+                    model.set_again(at, Planned::After(after));
                 }
             }
             Step::Delay(number, by) => {
                 if let Some(at) = model.pick(number) {
-                    let (key, moment) = model.timers[at];
+                    let ((key, _), planned) = model.timers[at];
                     assert!(wheel.delay(key, by));
-                    match moment {
-                        Moment::Fresh(when) => {
-                            model.set_again(at, Moment::Fresh(when.later(by)));
-                        }
-                        Moment::Settled(deadline) => {
-                            let deadline = (deadline + by).max(wheel.seen);
-                            model.set_again(at, Moment::Settled(deadline));
-                        }
-                    }
+                    let planned = match planned {
+                        Planned::After(after) => Planned::After(after.saturating_add(by)),
+                        Planned::At(deadline) => Planned::At((deadline + by).max(wheel.seen)),
+                    };
+                    model.set_again(at, planned);
                 }
             }
             Step::Remove(number) => {
                 if let Some(at) = model.pick(number) {
-                    let (key, _) = model.timers.remove(at);
-                    assert!(wheel.remove(key).is_some());
+                    let ((key, value), _) = model.timers.remove(at);
+                    assert_eq!(wheel.remove(key), Some(value));
                     assert!(wheel.remove(key).is_none() && !wheel.reset(key, Duration::ZERO));
                 }
             }
@@ -150,7 +160,7 @@ fn compare(steps: Vec<Step>) {
         }
         model.most = model.most.max(model.timers.len());
         let next = model.settled().first().map(|(deadline, _)| *deadline);
-        if model.most <= Wheel::<()>::MANY {
+        if model.most <= Wheel::<u64>::MANY {
             assert_eq!(wheel.next_deadline(), next, "few are told exactly");
         }
         assert_eq!(wheel.keys().count(), model.timers.len());
@@ -189,8 +199,26 @@ fn to_wake_early_for_one_that_is_gone_finds_the_next() {
     assert!(wheel.remove(first).is_some());
     assert_eq!(wheel.next_deadline(), Some(at(60_000)));
     wheel.advance(at(60_000));
-    assert_eq!(wheel.first_due(), None);
+    assert_eq!(wheel.take_due(|_| false), None);
     assert_eq!(wheel.next_deadline(), Some(at(60_001)));
+}
+
+#[test]
+fn a_long_row_of_turns_holds_no_memory_and_no_deadline_is_lost() {
+    let mut wheel = Wheel::default();
+    let first = set(&mut wheel, 3_600_000);
+    wheel.settle(at(7));
+    let second = set(&mut wheel, 3_600_000);
+    for turn in 8..1_000 {
+        assert!(wheel.reset(second, Duration::from_secs(60)));
+        wheel.settle(at(turn));
+        assert_eq!(wheel.next_deadline(), Some(at(60_000 + turn)));
+    }
+    assert!(wheel.turn.room() <= 2 * Wheel::<u32>::FEW);
+    assert!(wheel.remove(second).is_some());
+    assert_eq!(wheel.next_deadline(), Some(at(3_600_007)));
+    assert!(wheel.remove(first).is_some());
+    assert_eq!(wheel.next_deadline(), None);
 }
 
 #[test]
@@ -209,7 +237,7 @@ fn a_million_cancelled_timers_hold_no_memory() {
         }
         assert!(wheel.is_empty());
         assert_eq!(wheel.nodes.capacity(), 0);
-        assert_eq!(wheel.links.capacity(), NODES as usize);
-        assert!(wheel.sorting.capacity() <= Wheel::<u32>::KEPT);
+        assert_eq!(wheel.lists.room(), 0);
+        assert_eq!(wheel.turn.room() + wheel.due.capacity(), 0);
     }
 }
