@@ -80,8 +80,8 @@ impl Connecting {
             return None;
         }
         let (file, _) = self.attempts.remove(&attempt)?;
-        if let Err(error) = &completion.result {
-            return Some(Err(copy(error)));
+        if let Err(error) = completion.outcome.result() {
+            return Some(Err(error));
         }
         let ends = file.descriptor().and_then(outcome);
         // Connected, and gone again.
@@ -106,11 +106,4 @@ pub(crate) fn reached(address: &Address) -> io::Result<(Socket, Peer)> {
         }
     };
     Ok((socket, peer))
-}
-
-fn copy(error: &io::Error) -> io::Error {
-    match error.raw_os_error() {
-        Some(code) => io::Error::from_raw_os_error(code),
-        None => error.kind().into(),
-    }
 }

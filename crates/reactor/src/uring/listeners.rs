@@ -159,7 +159,7 @@ impl Listeners {
         if completion.last {
             listening.ops.retain(|op| *op != completion.op);
         }
-        match (completion.brought, completion.result) {
+        match (completion.brought, completion.outcome.result()) {
             (Brought::Socket(socket), _) => {
                 listening
                     .arrived

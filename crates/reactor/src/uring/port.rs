@@ -47,7 +47,7 @@ impl RingPort {
         }
         self.op = None;
         // What is wrong with a poll, or with the socket, is found out by who reads or writes.
-        let events = said.result.as_ref().map_or(usize::MAX, |events| *events);
+        let events = said.outcome.amount().unwrap_or(usize::MAX);
         let wrong = events & (libc::POLLERR | libc::POLLHUP) as usize != 0;
         Some(Interest {
             readable: self.interest.readable && (wrong || events & libc::POLLIN as usize != 0),

@@ -80,7 +80,7 @@ impl Registrar {
 impl Polled {
     /// What is wrong with a poll is told like news: whoever was told finds out.
     fn is_ready(&self, said: &Completion) -> bool {
-        let events = said.result.as_ref().map_or(ROOM, |events| *events);
+        let events = said.outcome.amount().unwrap_or(ROOM);
         self.interest.readable || events & ROOM != 0
     }
 

@@ -15,7 +15,7 @@ use super::file::File;
 use super::host::RingHost;
 use super::port::RingPort;
 use super::registrar::Registrar;
-use super::ring::{Brought, Completion, Ring};
+use super::ring::{Brought, Completion, Copied, Event, Filled, Outcome, Ring};
 use super::stream::End;
 use super::streams::{Late, News, Socket};
 use super::system::RingSystem;
@@ -327,8 +327,13 @@ impl RingLoop {
         self.tell_late(waiting);
         // Those present now: what is submitted meanwhile, because the queue is full, can wait.
         for _ in 0..self.system.ring.ready() {
-            if let Some(completion) = self.system.ring.pop() {
-                self.tell_completion(completion);
+            match self.system.ring.pop() {
+                Some(Event::Received(place, bytes, last)) => self.tell_bytes_of(place, bytes, last),
+                Some(Event::Sent(place, copied, outcome)) => {
+                    self.tell_sent_copy(place, &copied, outcome);
+                }
+                Some(Event::Other(completion)) => self.tell_completion(completion),
+                None => break,
             }
         }
         let waiting = self.system.streams.due();
@@ -375,13 +380,13 @@ impl RingLoop {
         self.engine.received(&mut self.system, id, bytes);
     }
 
-    #[inline]
+    #[inline(never)]
     fn tell_completion(&mut self, completion: Completion) {
         if completion.tag != Tag::Doorbell {
             self.events += 1;
         }
         match completion.tag {
-            Tag::Receive(place) => self.tell_received(place, completion),
+            Tag::Receive(place) => self.tell_received(place, &completion),
             Tag::Send(place) => self.tell_sent(place, completion),
             Tag::Room(place) => match self.system.streams.has_room(place, &completion) {
                 Some(id) => self.engine.writable(&mut self.system, id),
@@ -420,17 +425,36 @@ impl RingLoop {
         }
     }
 
-    #[inline]
-    fn tell_received(&mut self, place: usize, completion: Completion) {
+    /// Bytes came, the usual news.
+    #[inline(always)]
+    fn tell_bytes_of(&mut self, place: usize, bytes: Filled, last: bool) {
+        self.events += 1;
+        let to = match self.left {
+            0 => None,
+            _ => self.system.streams.tells(place, bytes.len(), last),
+        };
+        let Some(id) = to else {
+            let news = self.system.streams.keep_bytes(place, bytes, last);
+            return self.tell_news(place, news);
+        };
+        self.tell_bytes(id, &bytes);
+        // The kernel's again before it is to receive more.
+        drop(bytes);
+        if last {
+            self.system.streams.receive(place);
+        }
+    }
+
+    fn tell_received(&mut self, place: usize, completion: &Completion) {
         let spent = self.left == 0;
-        match self.system.streams.received(place, completion, spent) {
+        let news = self.system.streams.received(place, completion, spent);
+        self.tell_news(place, news);
+    }
+
+    #[inline(never)]
+    fn tell_news(&mut self, place: usize, news: News) {
+        match news {
             News::Nothing => {}
-            News::Bytes(id, filled) => {
-                self.tell_bytes(id, &filled);
-                // The kernel's again before it is to receive more.
-                drop(filled);
-                self.system.streams.receive(place);
-            }
             News::Readable(id) => self.tell_readable(place, id),
             News::End(id, end) => self.tell_end(id, end),
             News::Closed(id) => self.closed(id),
@@ -458,21 +482,24 @@ impl RingLoop {
         }
     }
 
-    #[inline]
+    /// A copy was sent, the usual news but one.
+    #[inline(always)]
+    fn tell_sent_copy(&mut self, place: usize, copied: &Copied, outcome: Outcome) {
+        self.events += 1;
+        let (sent, error) = sent(outcome);
+        if let Some(id) = self.system.streams.sent(place, sent == copied.len()) {
+            let system = &mut self.system;
+            self.engine.sent_kept(system, id, copied, sent, error);
+        }
+        self.tell_if_closed(place);
+    }
+
     fn tell_sent(&mut self, place: usize, completion: Completion) {
         let Brought::Chunk(chunk) = completion.brought else {
             return;
         };
-        let (sent, error) = match completion.result {
-            Ok(sent) => (sent, None),
-            Err(error) => match error.raw_os_error() {
-                // Nothing went, and nothing is wrong.
-                Some(libc::EINTR | libc::EAGAIN) => (0, None),
-                _ => (0, Some(error)),
-            },
-        };
-        let whole = sent == chunk.len();
-        match self.system.streams.sent(place, whole) {
+        let (sent, error) = sent(completion.outcome);
+        match self.system.streams.sent(place, sent == chunk.len()) {
             Some(id) => self.engine.sent(&mut self.system, id, chunk, sent, error),
             None => {
                 let _ = catch_unwind(AssertUnwindSafe(|| drop(chunk)));
@@ -576,6 +603,19 @@ impl RingLoop {
                 self.engine.abort_all();
             }
         }
+    }
+}
+
+/// How many bytes a send took, and what is wrong if there is.
+#[inline(always)]
+fn sent(outcome: Outcome) -> (usize, Option<io::Error>) {
+    match outcome.result() {
+        Ok(sent) => (sent, None),
+        Err(error) => match error.raw_os_error() {
+            // Nothing went, and nothing is wrong.
+            Some(libc::EINTR | libc::EAGAIN) => (0, None),
+            _ => (0, Some(error)),
+        },
     }
 }
 

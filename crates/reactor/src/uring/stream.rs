@@ -6,7 +6,7 @@ use torsade_core::ConnectionId;
 use torsade_core::driver::{Interest, Ways};
 
 use super::file::File;
-use super::ring::{Brought, Completion, Filled, OpId};
+use super::ring::{Filled, OpId, Outcome};
 use crate::pipes::Pipes;
 
 /// One socket that bytes go through, see [`Streams`](super::streams::Streams).
@@ -163,7 +163,14 @@ impl Stream {
         }
     }
 
+    /// Whether its owner is told at once what comes now.
+    #[inline(always)]
+    pub(super) fn tells(&mut self, turn: u32, share: usize) -> bool {
+        self.wants && self.held.is_none() && self.left(turn, share) > 0
+    }
+
     /// How many bytes it may still have in this turn.
+    #[inline(always)]
     pub(super) fn left(&mut self, turn: u32, share: usize) -> usize {
         if self.turn != turn {
             (self.turn, self.taken) = (turn, 0);
@@ -179,22 +186,22 @@ impl Stream {
     }
 }
 
-/// What a completion of a receive says.
+/// What a receive brings.
 pub(super) enum Input {
     Bytes(Filled),
     End(End),
 }
 
-impl Input {
-    /// `None` if it says nothing but that there should be another receive.
-    pub(super) fn read(completion: Completion) -> Option<Self> {
-        match (completion.result, completion.brought) {
-            (Ok(0), _) => Some(Self::End(End::Ended)),
-            (Ok(_), Brought::Bytes(filled)) => Some(Self::Bytes(filled)),
-            (Ok(_), _) => None,
-            (Err(error), _) => match error.raw_os_error() {
+impl End {
+    /// What a receive says that has brought no bytes. `None` if it says nothing but that there
+    /// should be another.
+    pub(super) fn read(outcome: Outcome) -> Option<Self> {
+        match outcome.result() {
+            Ok(0) => Some(Self::Ended),
+            Ok(_) => None,
+            Err(error) => match error.raw_os_error() {
                 Some(libc::ENOBUFS | libc::ECANCELED | libc::EINTR | libc::EAGAIN) => None,
-                _ => Some(Self::End(End::Failed(error))),
+                _ => Some(Self::Failed(error)),
             },
         }
     }

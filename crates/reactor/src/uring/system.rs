@@ -102,10 +102,22 @@ impl RingSystem {
 }
 
 impl Wire<Socket> for RingSystem {
+    const KEEPS: bool = true;
+
     #[inline]
     fn send(&mut self, socket: &mut Socket, id: ConnectionId, chunk: Box<Chunk>) -> Sending {
         let place = self.streams.place(socket, id);
         self.streams.send(place, chunk)
+    }
+
+    #[inline(always)]
+    fn keep(&mut self, socket: &mut Socket, _: ConnectionId, bytes: &[u8]) -> bool {
+        match socket {
+            Socket::Placed(place) => self.streams.send_copy(*place, bytes),
+            // Nothing was asked of it yet: it cannot have had a delivery. Pipes are written to
+            // without the ring.
+            Socket::New(_) | Socket::NewPipes(_) | Socket::PlacedPipes(_) => false,
+        }
     }
 
     fn takes_short_way(&self, socket: &Socket) -> bool {

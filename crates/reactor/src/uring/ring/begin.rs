@@ -60,6 +60,22 @@ impl Ring {
         self.begin(file, tag, Load::Pieces(pieces), entry)
     }
 
+    /// The same with a copy of bytes for the stream at that place. `None` if there is no room for
+    /// one now.
+    #[inline(always)]
+    pub(crate) fn send_copy(&self, file: &Rc<File>, place: usize, bytes: &[u8]) -> Option<OpId> {
+        let (number, copy) = self.arena.copy(file, place, bytes)?;
+        let id = OpId::of_copy(number);
+        // There is no room for more than that.
+        let len = bytes.len() as u32;
+        let entry = on_file!(file, |fd| opcode::Send::new(fd, copy, len)
+            .flags(SEND_FLAGS)
+            .build());
+        // SAFETY: the copy and the reference to the file are in the arena until this is over.
+        unsafe { self.inner.borrow_mut().push(entry.user_data(id.0)) };
+        Some(id)
+    }
+
     /// Have a place kept in the ring's own table for [`Accepts::Direct`], if there is one.
     pub(crate) fn reserve(&self) -> bool {
         self.inner.borrow().table.reserve()
@@ -160,6 +176,10 @@ impl Ring {
 
     /// End an operation early. Its last completion comes all the same.
     pub(crate) fn cancel(&self, op: OpId) {
+        if op.copy().is_some() {
+            // Over as soon as it is submitted, which it is before this would be.
+            return;
+        }
         let entry = opcode::AsyncCancel::new(op.0)
             .build()
             .flags(squeue::Flags::SKIP_SUCCESS)

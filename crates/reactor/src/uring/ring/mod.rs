@@ -10,6 +10,9 @@
 //!   moves into its [`Op`] together with a reference to its file, and comes out only with the last
 //!   completion. It lies in boxes, so moving the `Op` does not move it. Nothing here looks into it
 //!   meanwhile.
+//! - *What is copied to be sent* lies in the [`Arena`], each copy in a piece of its own, which has
+//!   the reference to the file, too. Nobody writes to it before the completion of its send came;
+//!   that has only one.
 //! - *What is received into* lies in the [`Pool`]. A buffer is either the kernel's or a [`Filled`],
 //!   never both: the kernel says by a completion that it gave one up, out of that one completion
 //!   one `Filled` is made, and only its drop gives the buffer back.
@@ -18,7 +21,8 @@
 //!   the end, or until the kernel was told to cancel, which it is told behind all other entries.
 //! - *The end*: [`Ring::drain`] cancels every operation and takes completions until none is under
 //!   way. A kernel that does not give all of them back in time keeps the memory: it is leaked, not
-//!   freed. The `Pool` is also kept by each `Filled`, which may outlive the ring.
+//!   freed. The `Pool` is also kept by each `Filled`, and the `Arena` by each `Copied`, which may
+//!   outlive the ring.
 //!
 //! Nothing is shared between threads: neither [`Ring`] nor `Pool` nor `Filled` can be sent.
 #![expect(
@@ -27,6 +31,7 @@
               types of this module own it as long, so that nobody else has to promise that"
 )]
 
+mod arena;
 mod begin;
 mod op;
 mod pool;
@@ -46,8 +51,10 @@ use io_uring::{IoUring, cqueue, opcode, squeue};
 use slab::Slab;
 use socket2::{SockAddr, Socket};
 
-pub(crate) use self::op::{Accepts, Brought, Completion, OpId};
+pub(crate) use self::op::{Accepts, Brought, Completion, Event, OpId, Outcome};
+use self::arena::Arena;
 use self::op::{From, Load, Op};
+pub(crate) use self::arena::Copied;
 pub(crate) use self::pool::Filled;
 use self::pool::Pool;
 use super::file::{Slot, Table};
@@ -59,6 +66,7 @@ use super::tag::Tag;
 pub(crate) struct Ring {
     inner: RefCell<Inner>,
     pool: Rc<Pool>,
+    arena: Rc<Arena>,
 }
 
 struct Inner {
@@ -74,7 +82,7 @@ struct Inner {
     /// Operations that the kernel was, or is about to be, told to cancel.
     cancelled: Vec<OpId>,
     /// Completions that were taken out of the ring before their time.
-    reaped: VecDeque<Completion>,
+    reaped: VecDeque<Event>,
     /// The ring's own files.
     table: Table,
 }
@@ -138,7 +146,8 @@ impl Ring {
             reaped: VecDeque::new(),
             table: Table::new(slots),
         });
-        Ok(Self { inner, pool })
+        let arena = Rc::new(Arena::new());
+        Ok(Self { inner, pool, arena })
     }
 
     /// Have the kernel write to an eventfd whenever there is something to do. Returns whether there
@@ -161,7 +170,7 @@ impl Ring {
 
     /// Operations that are not over.
     pub(crate) fn under_way(&self) -> usize {
-        self.inner.borrow().ops.len()
+        self.inner.borrow().ops.len() + self.arena.in_use()
     }
 }
 
@@ -192,12 +201,12 @@ impl Ring {
     }
 
     /// The next completion that has come.
-    #[inline]
-    pub(crate) fn pop(&self) -> Option<Completion> {
+    #[inline(always)]
+    pub(crate) fn pop(&self) -> Option<Event> {
         let mut inner = self.inner.borrow_mut();
         match inner.reaped.pop_front() {
-            Some(completion) => Some(completion),
-            None => inner.take(&self.pool),
+            Some(event) => Some(event),
+            None => inner.take(&self.pool, &self.arena),
         }
     }
 
@@ -211,14 +220,13 @@ impl Ring {
         {
             let mut inner = self.inner.borrow_mut();
             let mut all = mem::take(&mut inner.reaped);
-            while let Some(completion) = inner.take(&self.pool) {
-                all.push_back(completion);
+            while let Some(event) = inner.take(&self.pool, &self.arena) {
+                all.push_back(event);
             }
-            for completion in all {
-                if is_meant(completion.tag) {
-                    found.push(completion);
-                } else {
-                    inner.reaped.push_back(completion);
+            for event in all {
+                match event {
+                    Event::Other(completion) if is_meant(completion.tag) => found.push(completion),
+                    other => inner.reaped.push_back(other),
                 }
             }
         }
@@ -239,13 +247,13 @@ impl Ring {
     /// Cancel everything and wait until the kernel has let go of it, but for a second at most.
     /// `each` is given what comes back; what it does must not begin anything. Returns whether the
     /// kernel has.
-    pub(crate) fn drain(&self, mut each: impl FnMut(Completion)) -> bool {
+    pub(crate) fn drain(&self, mut each: impl FnMut(Event)) -> bool {
         for _ in 0..DRAIN_ROUNDS {
-            while let Some(completion) = self.pop() {
-                each(completion);
+            while let Some(event) = self.pop() {
+                each(event);
             }
             let mut inner = self.inner.borrow_mut();
-            if inner.ops.is_empty() {
+            if inner.ops.is_empty() && self.arena.in_use() == 0 {
                 return true;
             }
             let entry = opcode::AsyncCancel2::new(CancelBuilder::any()).build();
@@ -270,6 +278,7 @@ impl Drop for Ring {
             );
             mem::forget(ops);
             mem::forget(Rc::clone(&self.pool));
+            mem::forget(Rc::clone(&self.arena));
         }
     }
 }
@@ -283,6 +292,7 @@ impl Drop for Inner {
 impl Inner {
     /// # Safety
     /// What the entry points to, and the file that it names, must stay until its last completion.
+    #[inline]
     unsafe fn push(&mut self, entry: squeue::Entry) {
         if self.backlog.is_empty() {
             // SAFETY: the caller's promise.
@@ -396,50 +406,59 @@ impl Inner {
     }
 
     /// Take the next completion out of the ring. Those that nobody asks about are passed over.
-    #[inline]
-    fn take(&mut self, pool: &Rc<Pool>) -> Option<Completion> {
+    #[inline(always)]
+    fn take(&mut self, pool: &Rc<Pool>, arena: &Rc<Arena>) -> Option<Event> {
         loop {
             let entry = self.uring.completion().next()?;
-            if entry.user_data() != NOBODY
-                && let Some(completion) = self.complete(&entry, pool)
-            {
-                return Some(completion);
+            let (id, outcome) = (OpId(entry.user_data()), Outcome(entry.result()));
+            let last = !cqueue::more(entry.flags());
+            if let Some(number) = id.copy() {
+                let Some((place, copied)) = Arena::over(arena, number) else {
+                    // It is nobody's.
+                    continue;
+                };
+                return Some(Event::Sent(place, copied, outcome));
             }
+            let Some(op) = self.ops.get(id.place()) else {
+                continue;
+            };
+            debug_assert_eq!(op.generation, id.generation());
+            if let (Load::Receiving, Tag::Receive(place)) = (&op.load, op.tag)
+                && let Some(buffer) = cqueue::buffer_select(entry.flags())
+            {
+                // SAFETY: the kernel gives the buffer up by this completion, which is taken once.
+                let filled = unsafe { Filled::new(pool, buffer, outcome) };
+                if !filled.is_empty() {
+                    if last {
+                        self.ops.remove(id.place());
+                    }
+                    return Some(Event::Received(place, filled, last));
+                }
+            }
+            return Some(Event::Other(self.complete(id, outcome, last)?));
         }
     }
 
-    fn complete(&mut self, entry: &cqueue::Entry, pool: &Rc<Pool>) -> Option<Completion> {
-        let id = OpId(entry.user_data());
-        let place = id.place();
-        let op = self.ops.get(place)?;
-        debug_assert_eq!(op.generation, id.generation());
+    #[inline(never)]
+    fn complete(&mut self, id: OpId, outcome: Outcome, last: bool) -> Option<Completion> {
+        let op = self.ops.get(id.place())?;
         let tag = op.tag;
-        let last = !cqueue::more(entry.flags());
-        let result = match usize::try_from(entry.result()) {
-            Ok(n) => Ok(n),
-            Err(_) => Err(io::Error::from_raw_os_error(-entry.result())),
-        };
-        let mut brought = match (&op.load, &result) {
-            (Load::Receiving, _) => match cqueue::buffer_select(entry.flags()) {
-                // SAFETY: the kernel gives the buffer up by this completion, which is taken once.
-                Some(id) => Brought::Bytes(unsafe { Filled::new(pool, id, &result) }),
-                None => Brought::Nothing,
-            },
-            (Load::Accepting, Ok(_)) => {
+        let mut brought = match op.load {
+            Load::Accepting if outcome.0 >= 0 => {
                 // SAFETY: the kernel made the descriptor for this completion, which is taken once.
-                Brought::Socket(unsafe { Socket::from_raw_fd(entry.result()) })
+                Brought::Socket(unsafe { Socket::from_raw_fd(outcome.0) })
             }
             _ => Brought::Nothing,
         };
         if last {
-            match (self.ops.remove(place).load, &result) {
-                (Load::Chunk(chunk), _) => brought = Brought::Chunk(chunk),
-                (Load::Pieces(pieces), _) => brought = Brought::Chunk(pieces.chunk),
-                (Load::AcceptingDirect(from), Ok(_)) => {
-                    let slot = Slot::new(entry.result().unsigned_abs(), &self.table);
+            match self.ops.remove(id.place()).load {
+                Load::Chunk(chunk) => brought = Brought::Chunk(chunk),
+                Load::Pieces(pieces) => brought = Brought::Chunk(pieces.chunk),
+                Load::AcceptingDirect(from) if outcome.0 >= 0 => {
+                    let slot = Slot::new(outcome.0.unsigned_abs(), &self.table);
                     brought = Brought::Slot(slot, from.address());
                 }
-                (Load::AcceptingDirect(_), Err(_)) => self.table.give_back(),
+                Load::AcceptingDirect(_) => self.table.give_back(),
                 _ => {}
             }
         }
@@ -447,7 +466,7 @@ impl Inner {
             tag,
             op: id,
             last,
-            result,
+            outcome,
             brought,
         })
     }

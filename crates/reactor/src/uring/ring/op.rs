@@ -12,6 +12,7 @@ use torsade_core::driver::Chunk;
 
 use super::super::file::{File, Slot};
 use super::super::tag::Tag;
+use super::arena::Copied;
 use super::pool::Filled;
 
 /// An operation under way, and what the kernel needs until it is over.
@@ -58,11 +59,25 @@ pub(super) const HEARD: usize = 64;
 /// Pieces of a chunk that are sent at once.
 pub(super) const PIECES: usize = 64;
 
+/// Set in the names of sends of copies. A generation has one bit less than there is room for.
+const COPY: u64 = 1 << 63;
+
 /// Names an operation, to cancel it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct OpId(pub(super) u64);
 
 impl OpId {
+    /// The send of a copy, by its number.
+    pub(super) fn of_copy(number: u32) -> Self {
+        Self(COPY | u64::from(number))
+    }
+
+    /// The number of the copy, if it is the send of one.
+    #[inline(always)]
+    pub(super) fn copy(self) -> Option<u32> {
+        (self.0 & COPY != 0).then_some(self.0 as u32)
+    }
+
     pub(super) fn place(self) -> usize {
         (self.0 & u64::from(u32::MAX)) as usize
     }
@@ -72,21 +87,50 @@ impl OpId {
     }
 }
 
-/// What the kernel says about an operation.
+/// What the kernel says: the usual things by themselves, so that they need not be sorted out from
+/// among the others.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// Bytes of the stream at a place, and whether that was its receive's last word.
+    Received(usize, Filled, bool),
+    /// What became of the send of a copy, of the stream at a place.
+    Sent(usize, Copied, Outcome),
+    Other(Completion),
+}
+
+/// What came of an operation: an amount, or the number of an error below zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Outcome(pub(super) i32);
+
+impl Outcome {
+    #[inline(always)]
+    pub(crate) fn result(self) -> io::Result<usize> {
+        self.amount()
+            .ok_or_else(|| io::Error::from_raw_os_error(-self.0))
+    }
+
+    /// The same, where it does not matter why it failed.
+    #[inline(always)]
+    pub(crate) fn amount(self) -> Option<usize> {
+        usize::try_from(self.0).ok()
+    }
+}
+
+/// What the kernel says about an operation that is not a usual one.
 #[derive(Debug)]
 pub(crate) struct Completion {
     pub(crate) tag: Tag,
     pub(crate) op: OpId,
     /// Whether the operation is over.
     pub(crate) last: bool,
-    pub(crate) result: io::Result<usize>,
+    pub(crate) outcome: Outcome,
     pub(crate) brought: Brought,
 }
 
 impl Completion {
     /// Whether it says that a file is ready, and not what was received.
     pub(crate) fn is_readiness(&self) -> bool {
-        matches!((&self.result, &self.brought), (Ok(1..), Brought::Nothing))
+        matches!((self.outcome.amount(), &self.brought), (Some(1..), Brought::Nothing))
     }
 }
 
@@ -96,8 +140,6 @@ pub(crate) enum Brought {
     Nothing,
     /// The chunk that was sent, as it was.
     Chunk(Box<Chunk>),
-    /// Bytes that were received.
-    Bytes(Filled),
     /// A connection that was accepted.
     Socket(Socket),
     /// The same in the ring's own table, and who it is.

@@ -3,13 +3,14 @@
 
 use std::alloc::{self, Layout};
 use std::cell::Cell;
-use std::io;
 use std::ops::Deref;
 use std::rc::Rc;
 use std::slice;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use io_uring::types::BufRingEntry;
+
+use super::op::Outcome;
 
 /// Buffers that the kernel takes one of whenever there is something to receive.
 #[derive(Debug)]
@@ -114,9 +115,9 @@ pub(crate) struct Filled {
 impl Filled {
     /// # Safety
     /// The kernel must have given the buffer up just now.
-    pub(super) unsafe fn new(pool: &Rc<Pool>, id: u16, received: &io::Result<usize>) -> Self {
+    pub(super) unsafe fn new(pool: &Rc<Pool>, id: u16, received: Outcome) -> Self {
         assert!(id < pool.count, "the kernel gave up a buffer of another");
-        let len = received.as_ref().map_or(0, |len| (*len).min(pool.size));
+        let len = received.amount().map_or(0, |len| len.min(pool.size));
         pool.out.set(pool.out.get() + 1);
         Self {
             pool: Rc::clone(pool),

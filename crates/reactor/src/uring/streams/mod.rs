@@ -83,7 +83,6 @@ struct Pace {
 #[derive(Debug)]
 pub(crate) enum News {
     Nothing,
-    Bytes(ConnectionId, Filled),
     /// There is something to be read, with descriptors.
     Readable(ConnectionId),
     End(ConnectionId, End),
@@ -252,6 +251,24 @@ impl Streams {
         Sending::Pending
     }
 
+    /// Send a copy of bytes, where they flow, and there is room for one. It comes back with its
+    /// completion.
+    #[inline(always)]
+    pub(crate) fn send_copy(&mut self, place: usize, bytes: &[u8]) -> bool {
+        let Some(stream) = self.table.get_mut(place) else {
+            return false;
+        };
+        if let (Output::Flows, Some(file)) = (stream.output, &stream.file)
+            && let Some(op) = self.ring.send_copy(file, place, bytes)
+        {
+            debug_assert_eq!(stream.sending, None, "one send at a time");
+            self.pace.swift += 1;
+            stream.sending = Some(op);
+            return true;
+        }
+        false
+    }
+
     /// Somebody waits for room, or does not any more.
     pub(crate) fn want_room(&mut self, place: usize, wants: bool) {
         let Some(stream) = self.table.get_mut(place) else {
@@ -285,7 +302,7 @@ impl Streams {
         if said.last && wants {
             self.want_room(place, true);
         }
-        let events = said.result.as_ref().map_or(0, |events| *events);
+        let events = said.outcome.amount().unwrap_or(0);
         // The end of the peer's output is told with every poll, and is no room.
         let is_room = events & ROOM != 0 && wants;
         if is_room && let Some(stream) = self.stream(place) {
@@ -436,54 +453,85 @@ impl Streams {
 
 /// Input.
 impl Streams {
-    /// Something was received, or it is over. If the turn's budget is spent it is held.
-    pub(crate) fn received(&mut self, place: usize, completion: Completion, spent: bool) -> News {
-        let Some(stream) = self.table.get_mut(place) else {
+    /// Bytes came for a stream: whom they may be told at once.
+    #[inline(always)]
+    pub(crate) fn tells(&mut self, place: usize, bytes: usize, last: bool) -> Option<ConnectionId> {
+        // Nobody is told twice before those who wait were told once.
+        let crowded = !self.due.is_empty();
+        let (turn, share) = (self.turn, self.share);
+        let stream = self.table.get_mut(place)?;
+        if last {
+            stream.receiving = Receiving::No;
+        }
+        let Owner::Connection(id) = stream.owner else {
+            return None;
+        };
+        let tells = !crowded && stream.tells(turn, share);
+        if tells {
+            stream.taken += bytes;
+        }
+        tells.then_some(id)
+    }
+
+    /// What to do with bytes that may not be told at once.
+    pub(crate) fn keep_bytes(&mut self, place: usize, bytes: Filled, last: bool) -> News {
+        let Some(stream) = self.stream(place) else {
             return News::Nothing;
         };
-        if completion.last {
+        if last {
             stream.receiving = Receiving::No;
         }
         match stream.owner {
-            Owner::Connection(id) if completion.is_readiness() => {
+            Owner::Connection(_) => self.hold(place, Input::Bytes(bytes)),
+            Owner::Lingering(_) => {
+                drop(bytes);
+                self.receive(place);
+            }
+            Owner::Closing(_) => {
+                return self.free_if_over(place).map_or(News::Nothing, News::Closed);
+            }
+        }
+        News::Nothing
+    }
+
+    /// A receive says something else. If the turn's budget is spent, it is held.
+    pub(crate) fn received(&mut self, place: usize, said: &Completion, spent: bool) -> News {
+        let crowded = spent || !self.due.is_empty();
+        let (turn, share) = (self.turn, self.share);
+        let Some(stream) = self.table.get_mut(place) else {
+            return News::Nothing;
+        };
+        if said.last {
+            stream.receiving = Receiving::No;
+        }
+        match stream.owner {
+            Owner::Connection(id) if said.is_readiness() => {
                 if stream.wants && stream.passes && !spent {
                     return News::Readable(id);
                 }
                 self.receive(place);
                 News::Nothing
             }
-            Owner::Connection(id) => self.tell_or_hold(place, id, completion, spent),
-            Owner::Lingering(number) => self.discard(place, number, &completion),
+            Owner::Connection(id) => {
+                match End::read(said.outcome) {
+                    Some(end) if !crowded && stream.tells(turn, share) => {
+                        return News::End(id, end);
+                    }
+                    Some(end) => self.hold(place, Input::End(end)),
+                    None => self.receive(place),
+                }
+                News::Nothing
+            }
+            Owner::Lingering(number) => self.discard(place, number, said.outcome),
             Owner::Closing(_) => self.free_if_over(place).map_or(News::Nothing, News::Closed),
         }
     }
 
-    fn tell_or_hold(
-        &mut self,
-        place: usize,
-        id: ConnectionId,
-        completion: Completion,
-        spent: bool,
-    ) -> News {
-        // Nobody is told twice before those who wait were told once.
-        let crowded = spent || !self.due.is_empty();
-        let (turn, share) = (self.turn, self.share);
+    /// Hold a connection's input, which may not be told now.
+    fn hold(&mut self, place: usize, input: Input) {
         let Some(stream) = self.table.get_mut(place) else {
-            return News::Nothing;
+            return;
         };
-        let Some(input) = Input::read(completion) else {
-            self.receive(place);
-            return News::Nothing;
-        };
-        if stream.wants && stream.held.is_none() && !crowded && stream.left(turn, share) > 0 {
-            return match input {
-                Input::Bytes(filled) => {
-                    stream.taken += filled.len();
-                    News::Bytes(id, filled)
-                }
-                Input::End(end) => News::End(id, end),
-            };
-        }
         let held = stream.held.get_or_insert_default();
         match input {
             Input::Bytes(filled) => held.filled.push_back(filled),
@@ -500,7 +548,6 @@ impl Streams {
             stream.receiving = Receiving::Cancelled;
         }
         self.go_on(place);
-        News::Nothing
     }
 
     /// The next part of what is held for somebody who wants it and has not had a share yet.
