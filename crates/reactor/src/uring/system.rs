@@ -92,6 +92,11 @@ impl RingSystem {
         self.accepting.expire(now);
     }
 
+    /// Whether nothing is to be done but to wait for the ring.
+    pub(crate) fn is_quiet(&self) -> bool {
+        !self.has_work() && !self.accepting.is_waiting() && self.ring.reaped() == 0
+    }
+
     /// Whether there is something to tell without any wait.
     pub(crate) fn has_work(&self) -> bool {
         !self.ended.is_empty()

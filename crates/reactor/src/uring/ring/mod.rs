@@ -320,7 +320,7 @@ impl Inner {
     /// Submit and wait. Errors that only say that there is nothing yet are none.
     fn enter(&mut self, want: usize, timeout: Option<Duration>) -> io::Result<()> {
         self.close_slots();
-        while self.refill() {
+        while !self.backlog.is_empty() && self.refill() {
             self.call(0, Some(Duration::ZERO))?;
             if self.refused {
                 break;
