@@ -6,7 +6,7 @@ use torsade_core::ConnectionId;
 use torsade_core::driver::{Interest, Ways};
 
 use super::file::File;
-use super::ring::{Filled, OpId, Outcome};
+use super::ring::{Filled, OpId, Outcome, Ring};
 use crate::pipes::Pipes;
 
 /// One socket that bytes go through, see [`Streams`](super::streams::Streams).
@@ -20,22 +20,39 @@ pub(super) struct Stream {
     /// where descriptors are wanted, and of pipes.
     pub(super) passes: bool,
     pub(super) sending: Option<OpId>,
-    pub(super) ending: Option<OpId>,
-    /// Waits for room for output.
-    pub(super) polling: Polling,
     /// Whether its owner wants input now.
     pub(super) wants: bool,
-    /// Whether its owner has output that found no room.
-    pub(super) wants_room: bool,
     pub(super) output: Output,
     /// The turn in which it last had input, and how much that was.
     pub(super) turn: u32,
-    pub(super) taken: usize,
+    pub(super) taken: u32,
     pub(super) held: Option<Box<Held>>,
     /// Whether it is in the list of those that may be told what was held.
     pub(super) is_due: bool,
+    /// By itself, because every connection has one of these.
+    pub(super) apart: Option<Box<Apart>>,
+}
+
+/// What few streams need.
+#[derive(Debug, Default)]
+pub(super) struct Apart {
+    pub(super) ending: Option<OpId>,
+    /// Waits for room for output.
+    pub(super) polling: Polling,
+    /// Whether its owner has output that found no room.
+    pub(super) wants_room: bool,
     /// What is special of pipes, if these are some.
-    pub(super) piped: Option<Box<Piped>>,
+    pub(super) piped: Option<Piped>,
+}
+
+impl Apart {
+    /// Wait for room no more.
+    pub(super) fn end_polling(&mut self, ring: &Ring) {
+        if let Polling::UnderWay(op) = self.polling {
+            ring.cancel(op);
+            self.polling = Polling::Cancelled;
+        }
+    }
 }
 
 /// What a stream of pipes has beside the first of them.
@@ -63,8 +80,9 @@ pub(super) enum Receiving {
     Cancelled,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Polling {
+    #[default]
     No,
     UnderWay(OpId),
     /// As with receiving.
@@ -126,22 +144,34 @@ impl Stream {
             receiving: Receiving::No,
             passes: false,
             sending: None,
-            ending: None,
-            polling: Polling::No,
             wants: false,
-            wants_room: false,
             output: Output::Untried,
             turn: 0,
             taken: 0,
             held: None,
             is_due: false,
-            piped: None,
+            apart: None,
         }
+    }
+
+    pub(super) fn piped(&self) -> Option<&Piped> {
+        self.apart.as_ref()?.piped.as_ref()
+    }
+
+    pub(super) fn piped_mut(&mut self) -> Option<&mut Piped> {
+        self.apart.as_mut()?.piped.as_mut()
+    }
+
+    /// So many bytes of its share were told.
+    #[inline(always)]
+    pub(super) fn took(&mut self, bytes: usize) {
+        // A buffer has fewer.
+        self.taken = self.taken.saturating_add(bytes as u32);
     }
 
     /// What is written to.
     pub(super) fn output(&self) -> Option<&Rc<File>> {
-        match &self.piped {
+        match self.piped() {
             Some(piped) if piped.pipes.ways() != Ways::Out => piped.output.as_ref(),
             _ => self.file.as_ref(),
         }
@@ -149,16 +179,16 @@ impl Stream {
 
     /// Whether these are pipes whose output is broken.
     pub(super) fn is_broken(&self) -> bool {
-        let piped = self.piped.as_ref();
-        piped.is_some_and(|piped| piped.pipes.is_broken())
+        self.piped().is_some_and(|piped| piped.pipes.is_broken())
     }
 
     /// What a poll for input asks for. Of what is only written to it is nothing: that it is broken
     /// is said unasked, and what a terminal may have is not ours.
     pub(super) fn poll_for_input(&self) -> Interest {
-        let piped = self.piped.as_ref();
         Interest {
-            readable: piped.is_none_or(|piped| piped.pipes.ways() != Ways::Out),
+            readable: self
+                .piped()
+                .is_none_or(|piped| piped.pipes.ways() != Ways::Out),
             writable: false,
         }
     }
@@ -175,14 +205,16 @@ impl Stream {
         if self.turn != turn {
             (self.turn, self.taken) = (turn, 0);
         }
-        share.saturating_sub(self.taken)
+        share.saturating_sub(self.taken as usize)
     }
 
     pub(super) fn is_at_rest(&self) -> bool {
         self.receiving == Receiving::No
             && self.sending.is_none()
-            && self.ending.is_none()
-            && self.polling == Polling::No
+            && self
+                .apart
+                .as_ref()
+                .is_none_or(|apart| apart.ending.is_none() && apart.polling == Polling::No)
     }
 }
 

@@ -2,7 +2,8 @@
 #![expect(unsafe_code, reason = "a part of the ring's module, see there")]
 
 use std::alloc::{self, Layout};
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
+use std::mem;
 use std::ops::Deref;
 use std::ptr;
 use std::rc::Rc;
@@ -10,25 +11,34 @@ use std::slice;
 
 use super::super::file::File;
 
-/// Room for what is sent from a place where it cannot stay. A send is over as soon as it is
-/// submitted, so that this is empty again in every turn, and costs little more than the copy.
+/// Where bytes are copied to that are sent from a place where they cannot stay. A send is over as
+/// soon as it is submitted, so that this is empty again in every turn, and costs little more than
+/// the copy.
 ///
 /// ```text
-///            copy              copy                    the last one is dropped
+///            copy              copy                   the last copy is dropped
 ///   (empty) -----> [a a a] .. -----> [a a a] [b b] .. ------------------------> (empty)
 /// ```
 #[derive(Debug)]
 pub(super) struct Arena {
+    room: Rc<Room>,
+    /// How much of the room is used.
+    end: usize,
+    /// One after the other, kept for the next ones.
+    pieces: Vec<Piece>,
+    /// How many of them are of copies since the room was empty.
+    copies: usize,
+}
+
+/// The bytes.
+#[derive(Debug)]
+struct Room {
     bytes: *mut u8,
-    /// How much of it is used.
-    end: Cell<usize>,
-    /// One after the other, also those that are over.
-    pieces: RefCell<Vec<Piece>>,
-    /// How many of them are under way, or [`Copied`] ones that somebody looks at.
+    /// How many copies the kernel has, or somebody else.
     in_use: Cell<usize>,
 }
 
-/// A piece of an [`Arena`].
+/// A piece of the room.
 #[derive(Debug)]
 struct Piece {
     /// Keeps the file open while the kernel has the piece.
@@ -42,7 +52,7 @@ struct Piece {
 /// A copy of bytes that were sent, as they were.
 #[derive(Debug)]
 pub(crate) struct Copied {
-    arena: Rc<Arena>,
+    room: Rc<Room>,
     start: u32,
     len: u32,
 }
@@ -53,6 +63,88 @@ const LAYOUT: Layout = Layout::new::<[u8; ROOM]>();
 
 impl Arena {
     pub(super) fn new() -> Self {
+        Self {
+            room: Rc::new(Room::new()),
+            end: 0,
+            pieces: Vec::new(),
+            copies: 0,
+        }
+    }
+
+    /// Copy bytes, if there is room. Returns the number of the copy, and where it is.
+    #[inline(always)]
+    pub(super) fn copy(
+        &mut self,
+        file: &Rc<File>,
+        place: usize,
+        bytes: &[u8],
+    ) -> Option<(u32, *const u8)> {
+        if self.in_use() == 0 {
+            (self.end, self.copies) = (0, 0);
+        }
+        let start = self.end;
+        if bytes.len() > ROOM - start {
+            return None;
+        }
+        // SAFETY: there is room behind what is used, and nobody else has that: all pieces that are
+        // in use lie before it. So `bytes` is elsewhere, too.
+        let copy = unsafe {
+            let copy = self.room.bytes.add(start);
+            ptr::copy_nonoverlapping(bytes.as_ptr(), copy, bytes.len());
+            copy
+        };
+        self.room.in_use.set(self.in_use() + 1);
+        self.end += bytes.len();
+        let number = self.copies;
+        self.copies += 1;
+        let piece = Piece {
+            file: Some(Rc::clone(file)),
+            place,
+            start: start as u32,
+            len: bytes.len() as u32,
+        };
+        match self.pieces.get_mut(number) {
+            Some(over) => *over = piece,
+            None => self.add(piece),
+        }
+        // None is empty, so that there are fewer than bytes.
+        Some((number as u32, copy))
+    }
+
+    #[cold]
+    fn add(&mut self, piece: Piece) {
+        self.pieces.push(piece);
+    }
+
+    /// The kernel is done with a copy: whose it is, and what it is.
+    #[inline(always)]
+    pub(super) fn over(&mut self, number: u32) -> Option<(usize, Copied)> {
+        let piece = self.pieces.get_mut(number as usize)?;
+        // What was told once is not told again.
+        piece.file.take()?;
+        let copied = Copied {
+            room: Rc::clone(&self.room),
+            start: piece.start,
+            len: piece.len,
+        };
+        Some((piece.place, copied))
+    }
+
+    /// How many copies the kernel has, or somebody else.
+    #[inline(always)]
+    pub(super) fn in_use(&self) -> usize {
+        self.room.in_use.get()
+    }
+
+    /// The kernel keeps for ever what it has.
+    pub(super) fn leak(&mut self) {
+        mem::forget(Rc::clone(&self.room));
+        mem::forget(mem::take(&mut self.pieces));
+    }
+}
+
+impl Room {
+    fn new() -> Self {
         // SAFETY: the layout's size is not zero.
         let bytes = unsafe { alloc::alloc_zeroed(LAYOUT) };
         if bytes.is_null() {
@@ -60,71 +152,16 @@ impl Arena {
         }
         Self {
             bytes,
-            end: Cell::new(0),
-            pieces: RefCell::default(),
             in_use: Cell::new(0),
         }
     }
-
-    /// Copy bytes, if there is room. Returns the number of the copy, and where it is.
-    #[inline(always)]
-    pub(super) fn copy(
-        &self,
-        file: &Rc<File>,
-        place: usize,
-        bytes: &[u8],
-    ) -> Option<(u32, *const u8)> {
-        let start = self.end.get();
-        if bytes.len() > ROOM - start {
-            return None;
-        }
-        // SAFETY: there is room behind what is used, and nobody else has that: all pieces lie
-        // before it. So `bytes` is elsewhere, too.
-        let copy = unsafe {
-            let copy = self.bytes.add(start);
-            ptr::copy_nonoverlapping(bytes.as_ptr(), copy, bytes.len());
-            copy
-        };
-        self.end.set(start + bytes.len());
-        self.in_use.set(self.in_use.get() + 1);
-        let mut pieces = self.pieces.borrow_mut();
-        // None is empty, so that there are fewer than bytes.
-        let number = pieces.len() as u32;
-        pieces.push(Piece {
-            file: Some(Rc::clone(file)),
-            place,
-            start: start as u32,
-            len: bytes.len() as u32,
-        });
-        Some((number, copy))
-    }
-
-    /// The kernel is done with a copy: whose it is, and what it is.
-    #[inline(always)]
-    pub(super) fn over(arena: &Rc<Self>, number: u32) -> Option<(usize, Copied)> {
-        let mut pieces = arena.pieces.borrow_mut();
-        let piece = pieces.get_mut(number as usize)?;
-        // What was told once is not told again.
-        piece.file.take()?;
-        let copied = Copied {
-            arena: Rc::clone(arena),
-            start: piece.start,
-            len: piece.len,
-        };
-        Some((piece.place, copied))
-    }
-
-    /// How many copies the kernel or somebody else has.
-    pub(super) fn in_use(&self) -> usize {
-        self.in_use.get()
-    }
 }
 
-impl Drop for Arena {
+impl Drop for Room {
     fn drop(&mut self) {
         // SAFETY: it was allocated with this layout. The kernel has none of it: the ring that sends
-        // from it was drained, or else it holds a reference and we are not here; and no `Copied` is
-        // left, because each holds one too.
+        // from it was drained, or else it was leaked and we are not here; and no `Copied` is left,
+        // because each holds a reference.
         unsafe { alloc::dealloc(self.bytes, LAYOUT) };
     }
 }
@@ -135,23 +172,18 @@ impl Deref for Copied {
     #[inline]
     fn deref(&self) -> &[u8] {
         // SAFETY: the piece was written when it was made, and is nobody else's until `self` is
-        // dropped.
+        // dropped: it counts as in use.
         unsafe {
-            let start = self.arena.bytes.add(self.start as usize);
+            let start = self.room.bytes.add(self.start as usize);
             slice::from_raw_parts(start, self.len as usize)
         }
     }
 }
 
 impl Drop for Copied {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
-        let arena = &*self.arena;
-        let left = arena.in_use.get() - 1;
-        arena.in_use.set(left);
-        if left == 0 {
-            arena.end.set(0);
-            arena.pieces.borrow_mut().clear();
-        }
+        let in_use = &self.room.in_use;
+        in_use.set(in_use.get() - 1);
     }
 }

@@ -64,7 +64,8 @@ impl Ring {
     /// one now.
     #[inline(always)]
     pub(crate) fn send_copy(&self, file: &Rc<File>, place: usize, bytes: &[u8]) -> Option<OpId> {
-        let (number, copy) = self.arena.copy(file, place, bytes)?;
+        let mut inner = self.inner.borrow_mut();
+        let (number, copy) = inner.arena.copy(file, place, bytes)?;
         let id = OpId::of_copy(number);
         // There is no room for more than that.
         let len = bytes.len() as u32;
@@ -72,7 +73,7 @@ impl Ring {
             .flags(SEND_FLAGS)
             .build());
         // SAFETY: the copy and the reference to the file are in the arena until this is over.
-        unsafe { self.inner.borrow_mut().push(entry.user_data(id.0)) };
+        unsafe { inner.push(entry.user_data(id.to_bits())) };
         Some(id)
     }
 
@@ -180,7 +181,7 @@ impl Ring {
             // Over as soon as it is submitted, which it is before this would be.
             return;
         }
-        let entry = opcode::AsyncCancel::new(op.0)
+        let entry = opcode::AsyncCancel::new(op.to_bits())
             .build()
             .flags(squeue::Flags::SKIP_SUCCESS)
             .user_data(NOBODY);
@@ -192,18 +193,17 @@ impl Ring {
 
     fn begin(&self, file: &Rc<File>, tag: Tag, load: Load, entry: squeue::Entry) -> OpId {
         let mut inner = self.inner.borrow_mut();
-        inner.generation = inner.generation.wrapping_add(1) & (u32::MAX >> 1);
-        let generation = inner.generation;
+        let generation = OpId::after(inner.generation);
+        inner.generation = generation;
         let place = inner.ops.insert(Op {
             tag,
             generation,
             file: Some(Rc::clone(file)),
             load,
         });
-        // Never `NOBODY`: a generation has one bit less.
-        let id = u64::from(generation) << 32 | place as u64 & u64::from(u32::MAX);
+        let id = OpId::new(place, generation);
         // SAFETY: what it points to, and the file that it names, are in the table now.
-        unsafe { inner.push(entry.user_data(id)) };
-        OpId(id)
+        unsafe { inner.push(entry.user_data(id.to_bits())) };
+        id
     }
 }

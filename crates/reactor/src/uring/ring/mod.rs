@@ -21,8 +21,8 @@
 //!   the end, or until the kernel was told to cancel, which it is told behind all other entries.
 //! - *The end*: [`Ring::drain`] cancels every operation and takes completions until none is under
 //!   way. A kernel that does not give all of them back in time keeps the memory: it is leaked, not
-//!   freed. The `Pool` is also kept by each `Filled`, and the `Arena` by each `Copied`, which may
-//!   outlive the ring.
+//!   freed. The `Pool` is also kept by each `Filled`, and the room of the
+//!   `Arena` by each `Copied`, which may outlive the ring.
 //!
 //! Nothing is shared between threads: neither [`Ring`] nor `Pool` nor `Filled` can be sent.
 #![expect(
@@ -42,6 +42,7 @@ use std::fmt;
 use std::io;
 use std::mem;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd};
 use std::rc::Rc;
 use std::time::Duration;
@@ -51,10 +52,10 @@ use io_uring::{IoUring, cqueue, opcode, squeue};
 use slab::Slab;
 use socket2::{SockAddr, Socket};
 
-pub(crate) use self::op::{Accepts, Brought, Completion, Event, OpId, Outcome};
 use self::arena::Arena;
-use self::op::{From, Load, Op};
 pub(crate) use self::arena::Copied;
+pub(crate) use self::op::{Accepts, Brought, Completion, Event, OpId, Outcome};
+use self::op::{From, Load, Op};
 pub(crate) use self::pool::Filled;
 use self::pool::Pool;
 use super::file::{Slot, Table};
@@ -66,16 +67,16 @@ use super::tag::Tag;
 pub(crate) struct Ring {
     inner: RefCell<Inner>,
     pool: Rc<Pool>,
-    arena: Rc<Arena>,
 }
 
 struct Inner {
     uring: IoUring,
     ops: Slab<Op>,
+    arena: Arena,
     /// Entries that found the submission queue full and could not be submitted either.
     backlog: VecDeque<squeue::Entry>,
     /// Told apart by it are operations that had the same place one after the other.
-    generation: u32,
+    generation: NonZeroU32,
     /// Whether the last submission was refused for want of memory, or because completions wait.
     refused: bool,
     has_min_wait: bool,
@@ -138,16 +139,16 @@ impl Ring {
         let inner = RefCell::new(Inner {
             uring,
             ops: Slab::new(),
+            arena: Arena::new(),
             backlog: VecDeque::new(),
-            generation: 0,
+            generation: NonZeroU32::MIN,
             refused: false,
             has_min_wait,
             cancelled: Vec::new(),
             reaped: VecDeque::new(),
             table: Table::new(slots),
         });
-        let arena = Rc::new(Arena::new());
-        Ok(Self { inner, pool, arena })
+        Ok(Self { inner, pool })
     }
 
     /// Have the kernel write to an eventfd whenever there is something to do. Returns whether there
@@ -170,7 +171,8 @@ impl Ring {
 
     /// Operations that are not over.
     pub(crate) fn under_way(&self) -> usize {
-        self.inner.borrow().ops.len() + self.arena.in_use()
+        let inner = self.inner.borrow();
+        inner.ops.len() + inner.arena.in_use()
     }
 }
 
@@ -206,7 +208,7 @@ impl Ring {
         let mut inner = self.inner.borrow_mut();
         match inner.reaped.pop_front() {
             Some(event) => Some(event),
-            None => inner.take(&self.pool, &self.arena),
+            None => inner.take(&self.pool),
         }
     }
 
@@ -220,7 +222,7 @@ impl Ring {
         {
             let mut inner = self.inner.borrow_mut();
             let mut all = mem::take(&mut inner.reaped);
-            while let Some(event) = inner.take(&self.pool, &self.arena) {
+            while let Some(event) = inner.take(&self.pool) {
                 all.push_back(event);
             }
             for event in all {
@@ -253,7 +255,7 @@ impl Ring {
                 each(event);
             }
             let mut inner = self.inner.borrow_mut();
-            if inner.ops.is_empty() && self.arena.in_use() == 0 {
+            if inner.is_idle() {
                 return true;
             }
             let entry = opcode::AsyncCancel2::new(CancelBuilder::any()).build();
@@ -278,7 +280,7 @@ impl Drop for Ring {
             );
             mem::forget(ops);
             mem::forget(Rc::clone(&self.pool));
-            mem::forget(Rc::clone(&self.arena));
+            self.inner.borrow_mut().arena.leak();
         }
     }
 }
@@ -385,6 +387,11 @@ impl Inner {
         }
     }
 
+    /// Whether the kernel has nothing of ours.
+    fn is_idle(&self) -> bool {
+        self.ops.is_empty() && self.arena.in_use() == 0
+    }
+
     /// Close the files of cancelled operations for our part, if the kernel has seen all entries.
     fn release_cancelled(&mut self) {
         if !self.backlog.is_empty() || !self.uring.submission().is_empty() {
@@ -407,13 +414,16 @@ impl Inner {
 
     /// Take the next completion out of the ring. Those that nobody asks about are passed over.
     #[inline(always)]
-    fn take(&mut self, pool: &Rc<Pool>, arena: &Rc<Arena>) -> Option<Event> {
+    fn take(&mut self, pool: &Rc<Pool>) -> Option<Event> {
         loop {
             let entry = self.uring.completion().next()?;
-            let (id, outcome) = (OpId(entry.user_data()), Outcome(entry.result()));
+            let Some(id) = OpId::from_bits(entry.user_data()) else {
+                continue;
+            };
+            let outcome = Outcome(entry.result());
             let last = !cqueue::more(entry.flags());
             if let Some(number) = id.copy() {
-                let Some((place, copied)) = Arena::over(arena, number) else {
+                let Some((place, copied)) = self.arena.over(number) else {
                     // It is nobody's.
                     continue;
                 };
@@ -434,6 +444,9 @@ impl Inner {
                     }
                     return Some(Event::Received(place, filled, last));
                 }
+            }
+            if outcome == Outcome::NO_BUFFERS {
+                pool.give_more();
             }
             return Some(Event::Other(self.complete(id, outcome, last)?));
         }

@@ -4,6 +4,7 @@
 use std::io;
 use std::mem;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::ptr;
 use std::rc::Rc;
 
@@ -18,7 +19,7 @@ use super::pool::Filled;
 /// An operation under way, and what the kernel needs until it is over.
 pub(super) struct Op {
     pub(super) tag: Tag,
-    pub(super) generation: u32,
+    pub(super) generation: NonZeroU32,
     /// Keeps the file open, because the entry names it by its number. Gone once the kernel, which
     /// then has a reference of its own, was told to cancel the operation.
     pub(super) file: Option<Rc<File>>,
@@ -59,31 +60,69 @@ pub(super) const HEARD: usize = 64;
 /// Pieces of a chunk that are sent at once.
 pub(super) const PIECES: usize = 64;
 
-/// Set in the names of sends of copies. A generation has one bit less than there is room for.
-const COPY: u64 = 1 << 63;
+/// The generation of sends of copies. Others have one bit less than there is room for.
+const COPY: NonZeroU32 = NonZeroU32::MIN.saturating_add((1 << 31) - 1);
 
 /// Names an operation, to cancel it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct OpId(pub(super) u64);
+pub(crate) struct OpId {
+    place: u32,
+    generation: NonZeroU32,
+}
 
 impl OpId {
+    /// An operation in the table.
+    #[inline(always)]
+    pub(super) fn new(place: usize, generation: NonZeroU32) -> Self {
+        Self {
+            place: place as u32,
+            generation,
+        }
+    }
+
     /// The send of a copy, by its number.
+    #[inline(always)]
     pub(super) fn of_copy(number: u32) -> Self {
-        Self(COPY | u64::from(number))
+        Self {
+            place: number,
+            generation: COPY,
+        }
+    }
+
+    /// As the kernel has it. Never [`NOBODY`](super::NOBODY): no generation has all bits.
+    #[inline(always)]
+    pub(super) fn to_bits(self) -> u64 {
+        u64::from(self.generation.get()) << 32 | u64::from(self.place)
+    }
+
+    /// What [`to_bits`](Self::to_bits) gave; `None` if it was given nothing like that.
+    #[inline(always)]
+    pub(super) fn from_bits(bits: u64) -> Option<Self> {
+        Some(Self {
+            place: bits as u32,
+            generation: NonZeroU32::new((bits >> 32) as u32)?,
+        })
     }
 
     /// The number of the copy, if it is the send of one.
     #[inline(always)]
     pub(super) fn copy(self) -> Option<u32> {
-        (self.0 & COPY != 0).then_some(self.0 as u32)
+        (self.generation == COPY).then_some(self.place)
     }
 
+    #[inline(always)]
     pub(super) fn place(self) -> usize {
-        (self.0 & u64::from(u32::MAX)) as usize
+        self.place as usize
     }
 
-    pub(super) fn generation(self) -> u32 {
-        (self.0 >> 32) as u32
+    pub(super) fn generation(self) -> NonZeroU32 {
+        self.generation
+    }
+
+    /// The generation of the next operation.
+    pub(super) fn after(generation: NonZeroU32) -> NonZeroU32 {
+        let next = generation.get() + 1 & !COPY.get();
+        NonZeroU32::new(next).unwrap_or(NonZeroU32::MIN)
     }
 }
 
@@ -103,6 +142,9 @@ pub(crate) enum Event {
 pub(crate) struct Outcome(pub(super) i32);
 
 impl Outcome {
+    /// There was no buffer to receive into.
+    pub(super) const NO_BUFFERS: Self = Self(-libc::ENOBUFS);
+
     #[inline(always)]
     pub(crate) fn result(self) -> io::Result<usize> {
         self.amount()
@@ -130,7 +172,10 @@ pub(crate) struct Completion {
 impl Completion {
     /// Whether it says that a file is ready, and not what was received.
     pub(crate) fn is_readiness(&self) -> bool {
-        matches!((self.outcome.amount(), &self.brought), (Some(1..), Brought::Nothing))
+        matches!(
+            (self.outcome.amount(), &self.brought),
+            (Some(1..), Brought::Nothing)
+        )
     }
 }
 

@@ -207,7 +207,7 @@ impl Streams {
         let Some(stream) = self.table.get_mut(place) else {
             return;
         };
-        stream.passes = wanted || stream.piped.is_some();
+        stream.passes = wanted || stream.piped().is_some();
         if let Receiving::UnderWay(op) = stream.receiving {
             self.ring.cancel(op);
             stream.receiving = Receiving::Cancelled;
@@ -222,7 +222,7 @@ impl Streams {
         let Some(file) = &stream.file else {
             return Sending::Failed(chunk, io::ErrorKind::NotConnected.into());
         };
-        if stream.piped.is_some() {
+        if stream.piped().is_some() {
             return self.send_to_pipe(place, chunk);
         }
         match stream.output {
@@ -274,17 +274,22 @@ impl Streams {
         let Some(stream) = self.table.get_mut(place) else {
             return;
         };
-        stream.wants_room = wants;
-        match (stream.output(), stream.polling, wants) {
-            (Some(file), Polling::No, true) => {
-                let op = self.ring.poll_for_room(file, Tag::Room(place));
-                stream.polling = Polling::UnderWay(op);
+        if !wants {
+            if let Some(apart) = &mut stream.apart {
+                apart.wants_room = false;
+                apart.end_polling(&self.ring);
             }
-            (_, Polling::UnderWay(op), false) => {
-                self.ring.cancel(op);
-                stream.polling = Polling::Cancelled;
+            return;
+        }
+        let apart = stream.apart.get_or_insert_default();
+        apart.wants_room = true;
+        if apart.polling == Polling::No
+            && let Some(file) = stream.output()
+        {
+            let op = self.ring.poll_for_room(file, Tag::Room(place));
+            if let Some(apart) = &mut stream.apart {
+                apart.polling = Polling::UnderWay(op);
             }
-            _ => {}
         }
     }
 
@@ -292,10 +297,11 @@ impl Streams {
     /// an error that sending tells.
     pub(crate) fn has_room(&mut self, place: usize, said: &Completion) -> Option<ConnectionId> {
         let stream = self.stream(place)?;
+        let apart = stream.apart.as_mut()?;
         if said.last {
-            stream.polling = Polling::No;
+            apart.polling = Polling::No;
         }
-        let wants = stream.wants_room;
+        let wants = apart.wants_room;
         let Owner::Connection(id) = stream.owner else {
             return None;
         };
@@ -331,7 +337,7 @@ impl Streams {
         let Some(stream) = self.table.get_mut(place) else {
             return false;
         };
-        if stream.piped.is_some() {
+        if stream.piped().is_some() {
             return self.shutdown_pipe(place);
         }
         let Some(file) = &stream.file else {
@@ -340,7 +346,8 @@ impl Streams {
         match &**file {
             File::Descriptor(socket) => socket.shutdown(Shutdown::Write).is_ok(),
             File::Slot(_) => {
-                stream.ending = Some(self.ring.shutdown(file, Tag::Shutdown(place)));
+                let op = self.ring.shutdown(file, Tag::Shutdown(place));
+                stream.apart.get_or_insert_default().ending = Some(op);
                 true
             }
         }
@@ -348,8 +355,8 @@ impl Streams {
 
     /// The end of a stream's output was sent.
     pub(crate) fn was_shut_down(&mut self, place: usize) {
-        if let Some(stream) = self.stream(place) {
-            stream.ending = None;
+        if let Some(apart) = self.stream(place).and_then(|it| it.apart.as_mut()) {
+            apart.ending = None;
         }
     }
 
@@ -370,7 +377,7 @@ impl Streams {
         if how == Close::Reset {
             self.will_reset(place);
         }
-        if let Some(piped) = self.stream(place).and_then(|it| it.piped.as_mut()) {
+        if let Some(piped) = self.stream(place).and_then(Stream::piped_mut) {
             piped.pipes.close(how);
         }
         // If the end cannot be sent, there is nothing on its way that could be saved.
@@ -425,16 +432,18 @@ impl Streams {
             self.ring.cancel(op);
             stream.receiving = Receiving::Cancelled;
         }
-        if let Polling::UnderWay(op) = stream.polling {
-            self.ring.cancel(op);
-            stream.polling = Polling::Cancelled;
-        }
-        for op in [stream.sending, stream.ending].into_iter().flatten() {
+        if let Some(op) = stream.sending {
             self.ring.cancel(op);
         }
         // Closed here and now, or else with the last of its operations.
         stream.file = None;
-        stream.piped = None;
+        if let Some(apart) = &mut stream.apart {
+            apart.end_polling(&self.ring);
+            if let Some(op) = apart.ending {
+                self.ring.cancel(op);
+            }
+            apart.piped = None;
+        }
     }
 
     /// If a stream is closing and its operations are over, its place is free: whom to tell.
@@ -468,7 +477,7 @@ impl Streams {
         };
         let tells = !crowded && stream.tells(turn, share);
         if tells {
-            stream.taken += bytes;
+            stream.took(bytes);
         }
         tells.then_some(id)
     }
@@ -572,11 +581,11 @@ impl Streams {
         if !held.copied.is_empty() {
             let rest = held.copied.split_off(held.copied.len().min(left));
             let bytes = std::mem::replace(&mut held.copied, rest);
-            stream.taken += bytes.len();
+            stream.took(bytes.len());
             return Some(Late::Copied(id, bytes));
         }
         if let Some(filled) = held.filled.pop_front() {
-            stream.taken += filled.len();
+            stream.took(filled.len());
             return Some(Late::Filled(id, filled));
         }
         let end = stream.held.take()?.end?;
