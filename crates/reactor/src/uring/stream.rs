@@ -1,6 +1,5 @@
 use std::collections::VecDeque;
 use std::io;
-use std::rc::Rc;
 
 use torsade_core::ConnectionId;
 use torsade_core::driver::{Interest, Ways};
@@ -13,7 +12,7 @@ use crate::pipes::Pipes;
 #[derive(Debug)]
 pub(super) struct Stream {
     /// `None` once it is closing: then only its operations have it.
-    pub(super) file: Option<Rc<File>>,
+    pub(super) file: Option<File>,
     pub(super) owner: Owner,
     pub(super) receiving: Receiving,
     /// Whether it is read without the ring, which only says then that there is something to read:
@@ -59,7 +58,7 @@ impl Apart {
 #[derive(Debug)]
 pub(super) struct Piped {
     /// What is written to, if that is not what is read from.
-    pub(super) output: Option<Rc<File>>,
+    pub(super) output: Option<File>,
     pub(super) pipes: Pipes,
 }
 
@@ -137,7 +136,7 @@ pub(crate) enum End {
 
 impl Stream {
     /// One that nothing was asked of.
-    pub(super) fn new(file: Rc<File>, owner: Owner) -> Self {
+    pub(super) fn new(file: File, owner: Owner) -> Self {
         Self {
             file: Some(file),
             owner,
@@ -170,7 +169,7 @@ impl Stream {
     }
 
     /// What is written to.
-    pub(super) fn output(&self) -> Option<&Rc<File>> {
+    pub(super) fn output(&self) -> Option<&File> {
         match self.piped() {
             Some(piped) if piped.pipes.ways() != Ways::Out => piped.output.as_ref(),
             _ => self.file.as_ref(),

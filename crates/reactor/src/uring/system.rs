@@ -149,7 +149,7 @@ impl Wire<Socket> for RingSystem {
         descriptors: &mut Vec<Descriptor>,
     ) -> io::Result<usize> {
         let file = match socket {
-            Socket::New(file) => Some(&**file),
+            Socket::New(file) => Some(&*file),
             Socket::Placed(place) => self.streams.file(*place),
             Socket::PlacedPipes(place) => {
                 let received = self.streams.receive_from_pipe(*place, buffer);

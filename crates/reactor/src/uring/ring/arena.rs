@@ -9,8 +9,6 @@ use std::ptr;
 use std::rc::Rc;
 use std::slice;
 
-use super::super::file::File;
-
 /// Where bytes are copied to that are sent from a place where they cannot stay. A send is over as
 /// soon as it is submitted, so that this is empty again in every turn, and costs little more than
 /// the copy.
@@ -41,8 +39,8 @@ struct Room {
 /// A piece of the room.
 #[derive(Debug)]
 struct Piece {
-    /// Keeps the file open while the kernel has the piece.
-    file: Option<Rc<File>>,
+    /// Whether the kernel is done with it.
+    is_sent: bool,
     /// Whose it is.
     place: usize,
     start: u32,
@@ -73,12 +71,7 @@ impl Arena {
 
     /// Copy bytes, if there is room. Returns the number of the copy, and where it is.
     #[inline(always)]
-    pub(super) fn copy(
-        &mut self,
-        file: &Rc<File>,
-        place: usize,
-        bytes: &[u8],
-    ) -> Option<(u32, *const u8)> {
+    pub(super) fn copy(&mut self, place: usize, bytes: &[u8]) -> Option<(u32, *const u8)> {
         if self.in_use() == 0 {
             (self.end, self.copies) = (0, 0);
         }
@@ -98,7 +91,7 @@ impl Arena {
         let number = self.copies;
         self.copies += 1;
         let piece = Piece {
-            file: Some(Rc::clone(file)),
+            is_sent: false,
             place,
             start: start as u32,
             len: bytes.len() as u32,
@@ -121,7 +114,9 @@ impl Arena {
     pub(super) fn over(&mut self, number: u32) -> Option<(usize, Copied)> {
         let piece = self.pieces.get_mut(number as usize)?;
         // What was told once is not told again.
-        piece.file.take()?;
+        if mem::replace(&mut piece.is_sent, true) {
+            return None;
+        }
         let copied = Copied {
             room: Rc::clone(&self.room),
             start: piece.start,
@@ -137,9 +132,8 @@ impl Arena {
     }
 
     /// The kernel keeps for ever what it has.
-    pub(super) fn leak(&mut self) {
+    pub(super) fn leak(&self) {
         mem::forget(Rc::clone(&self.room));
-        mem::forget(mem::take(&mut self.pieces));
     }
 }
 

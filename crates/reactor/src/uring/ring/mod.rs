@@ -7,18 +7,16 @@
 //! time, and to nobody else:
 //!
 //! - *What an operation points to* (a chunk that is sent, an address, the count of a doorbell)
-//!   moves into its [`Op`] together with a reference to its file, and comes out only with the last
-//!   completion. It lies in boxes, so moving the `Op` does not move it. Nothing here looks into it
+//!   moves into its [`Op`], and comes out only with the last completion. It lies in boxes, so moving the `Op` does not move it. Nothing here looks into it
 //!   meanwhile.
-//! - *What is copied to be sent* lies in the [`Arena`], each copy in a piece of its own, which has
-//!   the reference to the file, too. Nobody writes to it before the completion of its send came;
-//!   that has only one.
+//! - *What is copied to be sent* lies in the [`Arena`], each copy in a piece of its own. Nobody writes
+//!   to it before the completion of its send came; that has only one.
 //! - *What is received into* lies in the [`Pool`]. A buffer is either the kernel's or a [`Filled`],
 //!   never both: the kernel says by a completion that it gave one up, out of that one completion
 //!   one `Filled` is made, and only its drop gives the buffer back.
 //! - *A file* is named by a number, which must not come to mean another file before the kernel
-//!   has looked it up. The reference that the `Op` holds keeps it open for longer than that: to
-//!   the end, or until the kernel was told to cancel, which it is told behind all other entries.
+//!   has looked it up. A [`File`] that is dropped is closed only after the submission of every entry
+//!   that names it; those of the ring's own table are closed by entries behind those.
 //! - *The end*: [`Ring::drain`] cancels every operation and takes completions until none is under
 //!   way. A kernel that does not give all of them back in time keeps the memory: it is leaked, not
 //!   freed. The `Pool` is also kept by each `Filled`, and the room of the
@@ -58,7 +56,7 @@ pub(crate) use self::op::{Accepts, Brought, Completion, Event, OpId, Outcome};
 use self::op::{From, Load, Op};
 pub(crate) use self::pool::Filled;
 use self::pool::Pool;
-use super::file::{Slot, Table};
+use super::file::{File, Files};
 use super::probe;
 use super::tag::Tag;
 
@@ -80,12 +78,9 @@ struct Inner {
     /// Whether the last submission was refused for want of memory, or because completions wait.
     refused: bool,
     has_min_wait: bool,
-    /// Operations that the kernel was, or is about to be, told to cancel.
-    cancelled: Vec<OpId>,
     /// Completions that were taken out of the ring before their time.
     reaped: VecDeque<Event>,
-    /// The ring's own files.
-    table: Table,
+    files: Files,
 }
 
 /// Entries of the submission queue; more than that are submitted in several calls.
@@ -144,9 +139,8 @@ impl Ring {
             generation: NonZeroU32::MIN,
             refused: false,
             has_min_wait,
-            cancelled: Vec::new(),
             reaped: VecDeque::new(),
-            table: Table::new(slots),
+            files: Files::new(slots),
         });
         Ok(Self { inner, pool })
     }
@@ -169,6 +163,11 @@ impl Ring {
         !inner.has_nothing_to_say() || !inner.uring.completion().is_empty()
     }
 
+    /// What the ring's files have in common.
+    pub(crate) fn files(&self) -> Files {
+        self.inner.borrow().files.clone()
+    }
+
     /// Operations that are not over.
     pub(crate) fn under_way(&self) -> usize {
         let inner = self.inner.borrow();
@@ -181,6 +180,15 @@ impl Ring {
     /// Submit what was begun, without waiting.
     pub(crate) fn submit(&self) -> io::Result<()> {
         self.inner.borrow_mut().enter(0, Some(Duration::ZERO))
+    }
+
+    /// Have files closed that wait to be until what was begun is submitted. If that fails, they are
+    /// closed with the next wait.
+    pub(crate) fn close_files(&self) {
+        let waits = self.inner.borrow().files.wait();
+        if waits {
+            let _ = self.submit();
+        }
     }
 
     /// Submit what was begun, and let the kernel do what it has put off.
@@ -293,7 +301,7 @@ impl Drop for Inner {
 
 impl Inner {
     /// # Safety
-    /// What the entry points to, and the file that it names, must stay until its last completion.
+    /// What the entry points to must stay until its last completion.
     #[inline]
     unsafe fn push(&mut self, entry: squeue::Entry) {
         if self.backlog.is_empty() {
@@ -337,7 +345,7 @@ impl Inner {
 
     /// Give back the slots that nobody has any more. Operations on them were pushed before.
     fn close_slots(&mut self) {
-        while let Some(slot) = self.table.close_next() {
+        while let Some(slot) = self.files.close_next() {
             let entry = opcode::Close::new(Fixed(slot)).build();
             let entry = entry.flags(squeue::Flags::SKIP_SUCCESS).user_data(NOBODY);
             // SAFETY: it points to nothing, and whoever had the slot has dropped it.
@@ -374,8 +382,8 @@ impl Inner {
             }
             _ => submitter.submit_with_args(want, &args),
         };
-        if !self.cancelled.is_empty() {
-            self.release_cancelled();
+        if self.backlog.is_empty() && self.uring.submission().is_empty() {
+            self.files.submitted();
         }
         match entered.map_err(|error| (error.raw_os_error(), error)) {
             Ok(_) | Err((Some(libc::EINTR | libc::ETIME), _)) => Ok(()),
@@ -390,20 +398,6 @@ impl Inner {
     /// Whether the kernel has nothing of ours.
     fn is_idle(&self) -> bool {
         self.ops.is_empty() && self.arena.in_use() == 0
-    }
-
-    /// Close the files of cancelled operations for our part, if the kernel has seen all entries.
-    fn release_cancelled(&mut self) {
-        if !self.backlog.is_empty() || !self.uring.submission().is_empty() {
-            return;
-        }
-        for id in mem::take(&mut self.cancelled) {
-            if let Some(op) = self.ops.get_mut(id.place())
-                && op.generation == id.generation()
-            {
-                op.file = None;
-            }
-        }
     }
 
     /// Whether the kernel and we have no news for each other.
@@ -459,7 +453,8 @@ impl Inner {
         let mut brought = match op.load {
             Load::Accepting if outcome.0 >= 0 => {
                 // SAFETY: the kernel made the descriptor for this completion, which is taken once.
-                Brought::Socket(unsafe { Socket::from_raw_fd(outcome.0) })
+                let socket = unsafe { Socket::from_raw_fd(outcome.0) };
+                Brought::Accepted(File::new(socket, &self.files), None)
             }
             _ => Brought::Nothing,
         };
@@ -468,10 +463,10 @@ impl Inner {
                 Load::Chunk(chunk) => brought = Brought::Chunk(chunk),
                 Load::Pieces(pieces) => brought = Brought::Chunk(pieces.chunk),
                 Load::AcceptingDirect(from) if outcome.0 >= 0 => {
-                    let slot = Slot::new(outcome.0.unsigned_abs(), &self.table);
-                    brought = Brought::Slot(slot, from.address());
+                    let file = File::at_place(outcome.0.unsigned_abs(), &self.files);
+                    brought = Brought::Accepted(file, from.address());
                 }
-                Load::AcceptingDirect(_) => self.table.give_back(),
+                Load::AcceptingDirect(_) => self.files.give_back(),
                 _ => {}
             }
         }

@@ -6,12 +6,11 @@ use std::mem;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::ptr;
-use std::rc::Rc;
 
-use socket2::{SockAddr, SockAddrStorage, Socket};
+use socket2::{SockAddr, SockAddrStorage};
 use torsade_core::driver::Chunk;
 
-use super::super::file::{File, Slot};
+use super::super::file::File;
 use super::super::tag::Tag;
 use super::arena::Copied;
 use super::pool::Filled;
@@ -20,9 +19,6 @@ use super::pool::Filled;
 pub(super) struct Op {
     pub(super) tag: Tag,
     pub(super) generation: NonZeroU32,
-    /// Keeps the file open, because the entry names it by its number. Gone once the kernel, which
-    /// then has a reference of its own, was told to cancel the operation.
-    pub(super) file: Option<Rc<File>>,
     pub(super) load: Load,
 }
 
@@ -185,10 +181,8 @@ pub(crate) enum Brought {
     Nothing,
     /// The chunk that was sent, as it was.
     Chunk(Box<Chunk>),
-    /// A connection that was accepted.
-    Socket(Socket),
-    /// The same in the ring's own table, and who it is.
-    Slot(Slot, Option<SocketAddr>),
+    /// A connection that was accepted, and who it is, if that is in the ring's own table.
+    Accepted(File, Option<SocketAddr>),
 }
 
 /// How many connections a listener is to accept.

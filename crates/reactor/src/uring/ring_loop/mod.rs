@@ -38,7 +38,7 @@ pub(crate) struct Rings {
     ring: Rc<Ring>,
     bell: Arc<Bell>,
     door: Arc<Door>,
-    reader: Rc<File>,
+    reader: File,
     direct: bool,
 }
 
@@ -49,7 +49,7 @@ pub(crate) struct RingLoop {
     system: RingSystem,
     door: Arc<Door>,
     /// What the ring reads to be woken.
-    reader: Rc<File>,
+    reader: File,
     /// Whether somebody waits on the door's descriptor.
     has_host: Cell<bool>,
     signals: Option<Signals>,
@@ -80,7 +80,7 @@ impl Rings {
         let (bell, reader) = Bell::new()?;
         let bell = Arc::new(bell);
         let door = Arc::new(Door::new(&bell)?);
-        let reader = Rc::new(File::Descriptor(reader.into()));
+        let reader = File::new(reader.into(), &ring.files());
         ring.hear(&reader, Tag::Doorbell);
         ring.submit()?;
         Ok(Self {

@@ -8,7 +8,7 @@ use torsade_core::{Address, ConnectionId, ListenerId, PortId};
 use super::super::connecting::reached;
 use super::super::port::RingPort;
 use super::super::ring::{Brought, Completion, Copied, Event, Filled, Outcome};
-use super::super::stream::End;
+use super::super::stream::{End, Owner};
 use super::super::streams::{Late, News, Socket};
 use super::super::tag::Tag;
 use super::RingLoop;
@@ -209,11 +209,14 @@ impl RingLoop {
     fn tell_sent_copy(&mut self, place: usize, copied: &Copied, outcome: Outcome) {
         self.events += 1;
         let (sent, error) = sent(outcome);
-        if let Some(id) = self.system.streams.sent(place, sent == copied.len()) {
-            let system = &mut self.system;
-            self.engine.sent_kept(system, id, copied, sent, error);
+        match self.system.streams.sent(place, sent == copied.len()) {
+            Some(Owner::Connection(id)) => {
+                let system = &mut self.system;
+                self.engine.sent_kept(system, id, copied, sent, error);
+            }
+            // What was left of it is not worth a word any more.
+            _ => self.tell_if_closed(place),
         }
-        self.tell_if_closed(place);
     }
 
     fn tell_sent(&mut self, place: usize, completion: Completion) {
@@ -222,8 +225,10 @@ impl RingLoop {
         };
         let (sent, error) = sent(completion.outcome);
         match self.system.streams.sent(place, sent == chunk.len()) {
-            Some(id) => self.engine.sent(&mut self.system, id, chunk, sent, error),
-            None => {
+            Some(Owner::Connection(id) | Owner::Closing(Some(id))) => {
+                self.engine.sent(&mut self.system, id, chunk, sent, error);
+            }
+            _ => {
                 let _ = catch_unwind(AssertUnwindSafe(|| drop(chunk)));
             }
         }
@@ -277,8 +282,9 @@ impl RingLoop {
     }
 
     fn tell_standing(&mut self, listener: ListenerId) {
+        let reached = reached(&Address::Stdio, &self.system.ring.files());
         let (engine, system) = (&mut self.engine, &mut self.system);
-        match reached(&Address::Stdio) {
+        match reached {
             Ok((socket, peer)) => {
                 engine.accepted(system, listener, socket, peer);
             }

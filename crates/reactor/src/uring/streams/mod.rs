@@ -55,7 +55,7 @@ pub(crate) struct Streams {
 #[derive(Debug)]
 pub(crate) enum Socket {
     /// Nothing was asked of it yet. Dropped, it is closed.
-    New(Rc<File>),
+    New(File),
     /// The same of pipes.
     NewPipes(Box<NewPipes>),
     /// It has a place in [`Streams`], until it is closed there.
@@ -150,10 +150,12 @@ impl Streams {
     pub(crate) fn place(&mut self, socket: &mut Socket, id: ConnectionId) -> usize {
         match socket {
             Socket::Placed(place) | Socket::PlacedPipes(place) => *place,
-            Socket::New(file) => {
-                let stream = Stream::new(Rc::clone(file), Owner::Connection(id));
-                let place = self.table.insert(stream);
-                *socket = Socket::Placed(place);
+            Socket::New(_) => {
+                let place = self.table.vacant_key();
+                let new = std::mem::replace(socket, Socket::Placed(place));
+                if let Socket::New(file) = new {
+                    self.table.insert(Stream::new(file, Owner::Connection(id)));
+                }
                 place
             }
             Socket::NewPipes(_) => {
@@ -318,7 +320,8 @@ impl Streams {
     }
 
     /// A send is over. Whose it was.
-    pub(crate) fn sent(&mut self, place: usize, whole: bool) -> Option<ConnectionId> {
+    #[inline(always)]
+    pub(crate) fn sent(&mut self, place: usize, whole: bool) -> Option<Owner> {
         let stream = self.stream(place)?;
         stream.sending = None;
         stream.output = if whole {
@@ -326,10 +329,7 @@ impl Streams {
         } else {
             Output::Blocked
         };
-        match stream.owner {
-            Owner::Connection(id) | Owner::Closing(Some(id)) => Some(id),
-            Owner::Lingering(_) | Owner::Closing(None) => None,
-        }
+        Some(stream.owner)
     }
 
     /// End our side. False if that failed.
@@ -343,9 +343,9 @@ impl Streams {
         let Some(file) = &stream.file else {
             return false;
         };
-        match &**file {
-            File::Descriptor(socket) => socket.shutdown(Shutdown::Write).is_ok(),
-            File::Slot(_) => {
+        match file.descriptor() {
+            Some(socket) => socket.shutdown(Shutdown::Write).is_ok(),
+            None => {
                 let op = self.ring.shutdown(file, Tag::Shutdown(place));
                 stream.apart.get_or_insert_default().ending = Some(op);
                 true
@@ -361,7 +361,7 @@ impl Streams {
     }
 
     pub(crate) fn file(&self, place: usize) -> Option<&File> {
-        self.table.get(place)?.file.as_deref()
+        self.table.get(place)?.file.as_ref()
     }
 
     /// The engine is done with a socket.
@@ -389,6 +389,8 @@ impl Streams {
         }
         self.give_up(place, Some(id));
         if self.free_if_over(place).is_some() {
+            // If something was asked of it just now, it is closed with that.
+            self.ring.close_files();
             return Closing::Closed;
         }
         // The socket is to be closed when the connection hears of its loss. Who reads a pipe may be
@@ -406,10 +408,12 @@ impl Streams {
 
     fn will_reset(&self, place: usize) {
         match self.file(place) {
-            Some(File::Descriptor(socket)) => {
-                let _ = socket.set_linger(Some(Duration::ZERO));
-            }
-            Some(File::Slot(slot)) => self.ring.will_reset(slot),
+            Some(file) => match file.descriptor() {
+                Some(socket) => {
+                    let _ = socket.set_linger(Some(Duration::ZERO));
+                }
+                None => self.ring.will_reset(file),
+            },
             None => {}
         }
     }

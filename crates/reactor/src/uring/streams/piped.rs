@@ -1,13 +1,12 @@
 //! Connections over pipes: the ring says when one is ready, and it is read and written without it.
 
 use std::io;
-use std::rc::Rc;
 use std::sync::Arc;
 
 use socket2::Socket;
 use torsade_core::driver::{Chunk, Sending, Ways};
 
-use super::super::file::File;
+use super::super::file::{File, Files};
 use super::super::stream::{Apart, Output, Owner, Piped, Stream};
 use super::Streams;
 use crate::pipes::{self, Pipes};
@@ -17,8 +16,8 @@ use crate::stdio::Outlet;
 #[derive(Debug)]
 pub(crate) struct NewPipes {
     /// What is read from; without that, what is written to.
-    front: Rc<File>,
-    output: Option<Rc<File>>,
+    front: File,
+    output: Option<File>,
     pipes: Pipes,
 }
 
@@ -27,13 +26,14 @@ impl NewPipes {
     pub(crate) fn new(
         (input, output): (Option<Socket>, Option<Socket>),
         outlet: Option<Arc<Outlet>>,
+        files: &Files,
     ) -> Option<Self> {
         let pipes = Pipes::of(input.is_some(), output.is_some(), outlet)?;
         let (front, output) = match (input, output) {
             (Some(input), output) => (input, output),
             (None, output) => (output?, None),
         };
-        let file = |end| Rc::new(File::Descriptor(end));
+        let file = |end| File::new(end, files);
         Some(Self {
             front: file(front),
             output: output.map(file),
