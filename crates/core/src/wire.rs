@@ -19,10 +19,6 @@ use crate::{Address, AttemptId, ConnectionId, Descriptor, ListenerId, LookupId, 
 /// chunk, answers [`Sending::Pending`], and brings it back with `Engine::sent`. Nothing of the
 /// engine stays borrowed meanwhile.
 pub trait Wire<S> {
-    /// Whether this driver, which cannot send at once, [keeps](Self::keep) copies of bytes that
-    /// stay where they are only for a moment.
-    const KEEPS: bool = false;
-
     /// Send from the front of `chunk`, with [`Chunk::advance`] for what went.
     fn send(&mut self, socket: &mut S, id: ConnectionId, chunk: Box<Chunk>) -> Sending;
 
@@ -31,19 +27,26 @@ pub trait Wire<S> {
     /// Called with bytes of the delivery being made that its connection wrote back, so that an
     /// echo costs no copy. What does not go, for want of room or because of an error, comes as a
     /// chunk. A completion driver, which cannot send at once, leaves it at that, and may
-    /// [`keep`](Self::keep) them.
+    /// [`keep_lent`](Self::keep_lent) them.
     fn send_lent(&mut self, socket: &mut S, id: ConnectionId, bytes: &[u8]) -> usize {
         let _ = (socket, id, bytes);
         0
     }
 
+    /// Whether the driver, which cannot send at once, [keeps](Self::keep_lent) copies of bytes that
+    /// stay where they are only for a moment.
+    fn keeps(&self, socket: &S) -> bool {
+        let _ = socket;
+        false
+    }
+
     /// Copy these bytes to send them, and tell `Engine::sent_kept` what became of that. If not, they
-    /// come as a chunk. Asked for where [`KEEPS`](Self::KEEPS) says so, instead of
+    /// come as a chunk. Asked for where [`keeps`](Self::keeps) says so, instead of
     /// [`send_lent`](Self::send_lent) for what a delivery wrote back, and only while the driver has
     /// nothing of this connection.
     ///
     /// That costs less than a chunk, which goes from the engine to the driver and back.
-    fn keep(&mut self, socket: &mut S, id: ConnectionId, bytes: &[u8]) -> bool {
+    fn keep_lent(&mut self, socket: &mut S, id: ConnectionId, bytes: &[u8]) -> bool {
         let _ = (socket, id, bytes);
         false
     }

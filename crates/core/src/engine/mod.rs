@@ -5,6 +5,7 @@ mod birth;
 mod chain;
 mod filtered;
 mod inbox;
+mod kept;
 mod listing;
 mod output;
 mod ports;
@@ -273,7 +274,7 @@ impl<S> Engine<S> {
         }
     }
 
-    /// Of bytes that the driver [kept](Wire::keep), so many were sent; `bytes` are all of them.
+    /// Of bytes that the driver [kept](Wire::keep_lent), so many were sent; `bytes` are all of them.
     #[inline(always)]
     pub fn sent_kept<W: Wire<S>>(
         &mut self,

@@ -82,7 +82,11 @@ impl<S> Slot<S> {
                 self.keep_lent(shared, data, lent);
                 return false;
             }
-            if W::KEEPS {
+            if self
+                .socket
+                .as_ref()
+                .is_some_and(|socket| wire.keeps(socket))
+            {
                 return self.flush_kept(wire, shared, data, lent);
             }
             if let Some(bytes) = lent.of(data)
@@ -127,49 +131,6 @@ impl<S> Slot<S> {
         }
         staging.rewind();
         all
-    }
-
-    /// The same with a driver that cannot send at once, but keeps a copy until it was sent. Returns
-    /// whether it does.
-    #[inline(always)]
-    fn flush_kept<W: Wire<S>>(
-        &mut self,
-        wire: &mut W,
-        shared: &Shared,
-        data: &[u8],
-        lent: Lent,
-    ) -> bool {
-        let id = self.link.id();
-        let is_kept = self.socket.as_mut().is_some_and(|socket| {
-            if let Some(bytes) = lent.of(data) {
-                return wire.keep(socket, id, bytes);
-            }
-            let buffer = shared.staging.borrow();
-            let staged = lent.staged(&buffer);
-            staged.is_some_and(|bytes| wire.keep(socket, id, bytes))
-        });
-        if !is_kept {
-            self.keep_lent(shared, data, lent);
-            return false;
-        }
-        shared.staging.rewind();
-        // It counts as a chunk that the driver has: what is written meanwhile goes behind it.
-        shared.buffer(lent.len);
-        self.link.outbox.borrow_mut().keep_away();
-        self.link.end_callback();
-        true
-    }
-
-    /// All of what the driver kept was sent. Returns whether that is all that there was to do.
-    #[inline(always)]
-    pub(super) fn sent_kept(&mut self, shared: &Shared, len: usize) -> bool {
-        let is_all = self.link.is_at_rest() && self.link.buffered() == len;
-        if is_all {
-            self.link.outbox.borrow_mut().came_back();
-            shared.unbuffer(len);
-            self.link.sent_all(len);
-        }
-        is_all
     }
 
     /// Not all of what was lent was sent: the rest is copied.

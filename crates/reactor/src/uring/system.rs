@@ -107,8 +107,6 @@ impl RingSystem {
 }
 
 impl Wire<Socket> for RingSystem {
-    const KEEPS: bool = true;
-
     #[inline]
     fn send(&mut self, socket: &mut Socket, id: ConnectionId, chunk: Box<Chunk>) -> Sending {
         let place = self.streams.place(socket, id);
@@ -116,7 +114,12 @@ impl Wire<Socket> for RingSystem {
     }
 
     #[inline(always)]
-    fn keep(&mut self, socket: &mut Socket, _: ConnectionId, bytes: &[u8]) -> bool {
+    fn keeps(&self, _: &Socket) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn keep_lent(&mut self, socket: &mut Socket, _: ConnectionId, bytes: &[u8]) -> bool {
         match socket {
             Socket::Placed(place) => self.streams.send_copy(*place, bytes),
             // Nothing was asked of it yet: it cannot have had a delivery. Pipes are written to

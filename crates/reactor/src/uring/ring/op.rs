@@ -117,7 +117,7 @@ impl OpId {
 
     /// The generation of the next operation.
     pub(super) fn after(generation: NonZeroU32) -> NonZeroU32 {
-        let next = generation.get() + 1 & !COPY.get();
+        let next = (generation.get() + 1) & !COPY.get();
         NonZeroU32::new(next).unwrap_or(NonZeroU32::MIN)
     }
 }
