@@ -141,7 +141,7 @@ impl Connection {
     pub fn write_parts(&self, parts: &[impl AsRef<[u8]>]) {
         // A line and its delimiter, a header and its body: no list has to be filled for those.
         match parts {
-            [one, two] => return self.0.write_parts(&[one.as_ref(), two.as_ref()]),
+            [one, two] => return self.0.write_two(one.as_ref(), two.as_ref()),
             [one, two, three] => {
                 let parts = [one.as_ref(), two.as_ref(), three.as_ref()];
                 return self.0.write_parts(&parts);

@@ -144,6 +144,12 @@ impl Gate {
         after != before
     }
 
+    /// Nothing is left of what was there.
+    #[inline(always)]
+    pub(crate) fn clear(&self) {
+        self.bits.set(0);
+    }
+
     pub(crate) fn hold_for_continuation(&self) {
         self.continuations.set(self.continuations.get() + 1);
         self.set(hold::CONTINUATION, true);

@@ -71,6 +71,8 @@ fn step<P: Layered>(outer: &mut dyn Any) -> Option<&mut dyn Any> {
 pub(crate) struct Layers {
     /// How many switches took effect.
     epoch: Cell<u32>,
+    /// The boundaries up to this one, it not included, whose way inward is known.
+    known: Cell<u16>,
     /// A bit for each layer that is an [`AnyProtocol`](crate::AnyProtocol).
     opens: Cell<u32>,
     /// Two are common enough not to pay an allocation for.
@@ -78,6 +80,8 @@ pub(crate) struct Layers {
     far: OnceCell<Box<RefCell<Far>>>,
     /// Whether a signal was sent that no layer has taken, nor the engine acted on.
     signalled: Cell<bool>,
+    /// Whether there may be a signal at any boundary: the only look that a layer takes as a rule.
+    any_signal: Cell<bool>,
 }
 
 /// What few connections have.
@@ -132,6 +136,7 @@ impl Layers {
         far.switches.push((depth, epoch));
         self.opens
             .set(self.opens.get() & !(u32::MAX << depth.min(31)));
+        self.known.set(self.known.get().min(depth));
         let first = usize::from(depth);
         for near in self.near.iter().skip(first) {
             near.step.set(None);
@@ -160,14 +165,21 @@ impl Layers {
 }
 
 impl Layers {
-    /// Remember how to go inward from `depth`, whose layer is a `P`.
+    /// Whether it is known how to go inward from `depth`.
     #[inline]
+    pub(crate) fn knows(&self, depth: u16) -> bool {
+        depth < self.known.get()
+    }
+
+    /// Remember how to go inward from `depth`, whose layer is a `P`.
     pub(crate) fn learn<P: Layered>(&self, depth: u16) {
         self.learn_step(depth, step::<P>);
     }
 
-    #[inline]
     fn learn_step(&self, depth: u16, step: Step) {
+        if depth == self.known.get() {
+            self.known.set(depth + 1);
+        }
         match self.near.get(usize::from(depth)) {
             Some(near) => near.step.set(Some(step)),
             None => self.learn_far(usize::from(depth) - self.near.len(), step),
@@ -209,19 +221,32 @@ impl Layers {
         if let Some(boundary) = depth.checked_sub(1) {
             self.boundary(boundary, |boundary| boundary.signal.set(signal.get()));
             self.signalled.set(true);
+            self.any_signal.set(true);
         }
     }
 
     /// What the layer of this depth was told from inside.
     #[inline]
     pub(crate) fn take_signal(&self, depth: u16) -> Option<NonZeroUsize> {
-        let signal = match self.near.get(usize::from(depth)) {
-            Some(near) => NonZeroUsize::new(near.signal.get()),
-            None => self.boundary(depth, |far| NonZeroUsize::new(far.signal.get()))?,
-        }?;
-        self.boundary(depth, |boundary| boundary.signal.set(0));
+        if !self.any_signal.get() {
+            return None;
+        }
+        self.take_some_signal(depth)
+    }
+
+    #[cold]
+    fn take_some_signal(&self, depth: u16) -> Option<NonZeroUsize> {
+        let signal = self.boundary(depth, |boundary| boundary.signal.take());
+        self.any_signal.set(self.has_signals());
+        let signal = NonZeroUsize::new(signal?)?;
         self.signalled.set(false);
         Some(signal)
+    }
+
+    fn has_signals(&self) -> bool {
+        let has_one = |boundary: &Boundary| boundary.signal.get() != 0;
+        let in_far = |far: &RefCell<Far>| far.borrow().boundaries.iter().any(has_one);
+        self.near.iter().any(has_one) || self.far.get().is_some_and(|far| in_far(far))
     }
 
     /// Whether a layer was told something since the engine last asked, and has not looked.

@@ -119,6 +119,7 @@ mod time;
 mod timer;
 mod timers;
 mod tls_failure;
+mod touched;
 mod transport;
 mod unix;
 mod waits;

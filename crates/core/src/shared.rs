@@ -32,9 +32,10 @@ use crate::slots::{Key, Slots};
 use crate::staging::Staging;
 use crate::threads::Asked;
 use crate::timers::{Action, Timers};
+use crate::touched::Touched;
 use crate::wheel::When;
 use crate::wire::Op;
-use crate::{ConnectionId, Limits, PortId, Time};
+use crate::{Limits, PortId, Time};
 
 /// What an engine shares with its handles: lists of what they did, and what they may look at.
 pub(crate) struct Shared {
@@ -54,7 +55,7 @@ pub(crate) struct Shared {
     now: Cell<Option<Time>>,
     /// Connections that the engine must look at before it sleeps. Those that are lost by then are
     /// passed over.
-    pub(crate) touched: RefCell<Vec<ConnectionId>>,
+    pub(crate) touched: RefCell<Touched>,
     /// The same for datagram ports.
     pub(crate) touched_ports: RefCell<Vec<PortId>>,
     ready: RefCell<VecDeque<Ready>>,

@@ -1,4 +1,4 @@
-use std::cell::{Cell, Ref, RefCell};
+use std::cell::{Cell, Ref, RefCell, RefMut};
 use std::ops::Range;
 
 /// Output of many connections in one buffer, for the short time between the callbacks that write
@@ -58,10 +58,23 @@ impl Staging {
     #[inline(always)]
     pub(crate) fn begin(&self, parts: &[&[u8]], len: usize) -> Option<u32> {
         let start = self.end.get();
-        self.put(start, parts, len).then(|| {
+        let is_put = self.put(start, parts, len) || self.put_first(parts, len);
+        is_put.then(|| {
             self.waiting.set(self.waiting.get() + len);
             start as u32
         })
+    }
+
+    /// Begin a piece of `len` bytes, if there is room: where it begins, and the place for them.
+    #[inline(always)]
+    pub(crate) fn room(&self, len: usize) -> Option<(u32, RefMut<'_, [u8]>)> {
+        let start = self.end.get();
+        let buffer = self.buffer.borrow_mut();
+        let room = RefMut::filter_map(buffer, |buffer| buffer.get_mut(start..)?.get_mut(..len));
+        let room = room.ok()?;
+        self.end.set(start + len);
+        self.waiting.set(self.waiting.get() + len);
+        Some((start as u32, room))
     }
 
     /// Add bytes to the piece that ends here, if it is the last one and there is room.
@@ -84,13 +97,12 @@ impl Staging {
     #[inline(always)]
     pub(crate) fn put(&self, end: usize, parts: &[&[u8]], len: usize) -> bool {
         let mut buffer = self.buffer.borrow_mut();
-        let Some(mut room) = buffer.get_mut(end..) else {
+        let Some(mut room) = buffer.get_mut(end..).and_then(|room| room.get_mut(..len)) else {
             return false;
         };
         for part in parts {
             let Some((place, rest)) = room.split_at_mut_checked(part.len()) else {
-                drop(buffer);
-                return self.make_room() && self.put_first(parts, len);
+                return false;
             };
             place.copy_from_slice(part);
             room = rest;
@@ -99,20 +111,16 @@ impl Staging {
         true
     }
 
-    /// There is no room yet, but will be.
+    /// The same where there was no room: it is made, unless it was.
     #[cold]
-    fn make_room(&self) -> bool {
+    fn put_first(&self, parts: &[&[u8]], len: usize) -> bool {
         let mut buffer = self.buffer.borrow_mut();
-        let is_first = buffer.is_empty();
+        let is_first = buffer.is_empty() && len <= Self::ROOM;
         if is_first {
             *buffer = vec![0; Self::ROOM].into();
         }
-        is_first
-    }
-
-    #[cold]
-    fn put_first(&self, parts: &[&[u8]], len: usize) -> bool {
-        len <= Self::ROOM && self.put(0, parts, len)
+        drop(buffer);
+        is_first && self.put(0, parts, len)
     }
 
     /// How many bytes wait here.

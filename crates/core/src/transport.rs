@@ -333,15 +333,24 @@ impl<P: Layered> Transport<P> {
     }
 
     /// The transport of the layer inside this one.
+    #[inline]
     pub fn inner(&self) -> Transport<P::Inner> {
+        if !self.link().layers.knows(self.place.depth) {
+            self.learn_inner();
+        }
         let place = Place {
             depth: self.place.depth + 1,
             ..self.place
         };
-        if self.link().is_current(self.place) {
-            self.link().layers.learn::<P>(self.place.depth);
-        }
         Transport::new(Rc::clone(self.link()), place)
+    }
+
+    #[cold]
+    fn learn_inner(&self) {
+        let Place { depth, .. } = self.place;
+        if self.link().is_current(self.place) {
+            self.link().layers.learn::<P>(depth);
+        }
     }
 }
 

@@ -213,10 +213,10 @@ impl<P: Poller> ReadinessLoop<P> {
     /// The same as a part of its caller.
     #[inline(always)]
     fn tell_events_here(&mut self) {
-        let mut bytes = 0;
+        let mut room = self.turn_bytes;
         for event in self.batch.untold() {
-            bytes += self.teller.tell(event, self.turns);
-            if bytes >= self.turn_bytes {
+            room = room.saturating_sub(self.teller.tell(event, self.turns));
+            if room == 0 {
                 break;
             }
         }

@@ -115,11 +115,27 @@ impl<P: LineProtocol> Protocol for Lines<P> {
     fn data_received(&mut self, transport: &Transport<Self>, data: &[u8]) {
         let inner = transport.inner();
         let mut rest = data;
-        while let Some(used) = self.step(transport, &inner, rest) {
-            rest = &rest[used..];
-            if rest.is_empty() && transport.is_undisturbed() {
-                return;
+        loop {
+            if let Some(signal) = transport.take_signal() {
+                self.change_mode(signal.into());
             }
+            if rest.is_empty() || !transport.wants_input() {
+                break;
+            }
+            let used = if self.mode == Mode::Lines {
+                let left = self.lines(transport, &inner, rest);
+                if left.is_empty() && transport.is_undisturbed() {
+                    return;
+                }
+                match rest.len() - left.len() {
+                    0 => self.unfinished(&inner, rest),
+                    used => Some(used),
+                }
+            } else {
+                self.other(transport, &inner, rest)
+            };
+            let Some(used) = used else { break };
+            rest = &rest[used..];
         }
         transport.unread(rest.len());
     }
@@ -147,26 +163,17 @@ impl<P: LineProtocol> Layered for Lines<P> {
 }
 
 impl<P: LineProtocol> Lines<P> {
-    /// Do the next thing with the front of `rest` and say how much of it that used; `None` if
-    /// there is nothing to do with it, now or before more has come.
-    #[inline]
-    fn step(
+    /// Do the next thing with what is no line and say how much of it that used; `None` if there is
+    /// nothing to do before more has come.
+    #[inline(never)]
+    fn other(
         &mut self,
         transport: &Transport<Self>,
         inner: &Transport<P>,
         rest: &[u8],
     ) -> Option<usize> {
-        if let Some(signal) = transport.take_signal() {
-            self.change_mode(signal.into());
-        }
-        if rest.is_empty() || !transport.wants_input() {
-            return None;
-        }
-        if self.mode == Mode::Lines {
-            return self.lines(transport, inner, rest);
-        }
         match self.mode {
-            Mode::Lines => None,
+            Mode::Lines => Some(0),
             Mode::Raw => Some(self.raw(transport, inner, rest)),
             Mode::Skipping => self.skip(rest, Mode::Lines),
             Mode::SkippingToRaw => self.skip(rest, Mode::Raw),
@@ -188,44 +195,33 @@ impl<P: LineProtocol> Lines<P> {
     }
 
     /// Deliver line after line, for as long as nothing is said that changes what comes next.
-    fn lines(
+    /// Returns what is left: searched, if there is no line in it.
+    #[inline(always)]
+    fn lines<'a>(
         &mut self,
         transport: &Transport<Self>,
         inner: &Transport<P>,
-        rest: &[u8],
-    ) -> Option<usize> {
-        let mut line = rest;
-        let mut searched = mem::take(&mut self.searched);
-        while let Some(length) = find(P::DELIMITER, line, mem::take(&mut searched)) {
+        mut rest: &'a [u8],
+    ) -> &'a [u8] {
+        let mut found = find(P::DELIMITER, rest, mem::take(&mut self.searched));
+        while let Some(length) = found {
             if length <= self.max_length {
-                self.protocol.line_received(inner, &line[..length]);
+                self.protocol.line_received(inner, &rest[..length]);
             } else {
                 self.protocol.line_length_exceeded(inner, length);
             }
-            line = &line[length + P::DELIMITER.len()..];
-            if !transport.is_undisturbed() {
-                if let Some(signal) = transport.take_signal() {
-                    self.change_mode(signal.into());
-                    return Some(rest.len() - line.len());
-                }
-                if !transport.wants_input() {
-                    return Some(rest.len() - line.len());
-                }
+            rest = &rest[length + P::DELIMITER.len()..];
+            if rest.is_empty() || !transport.is_undisturbed() {
+                return rest;
             }
+            found = find(P::DELIMITER, rest, 0);
         }
-        if line.is_empty() {
-            return Some(rest.len());
-        }
-        let used = rest.len() - line.len();
-        match self.unfinished(inner, line) {
-            Some(skipped) => Some(used + skipped),
-            None => (used > 0).then_some(used),
-        }
+        self.searched = rest.len();
+        rest
     }
 
-    /// There is no delimiter in `rest`: wait for one, unless the line is too long already.
+    /// There is no delimiter in `rest`, all of which is searched: wait for one, unless the line is too long already.
     fn unfinished(&mut self, inner: &Transport<P>, rest: &[u8]) -> Option<usize> {
-        self.searched = rest.len();
         if rest.len() <= self.max_length {
             return None;
         }

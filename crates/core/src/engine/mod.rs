@@ -37,6 +37,7 @@ use crate::link::{Ending, Link, Output, Phase};
 use crate::shared::{Ready, Shared, State};
 use crate::slots::Slots;
 use crate::stack::Stack;
+use crate::touched::Touched;
 use crate::wire::{Op, Ways, Wire};
 use crate::{
     AttemptId, Connection, ConnectionId, Disconnect, Limits, ListenerId, Net, Peer, PortId,
@@ -78,7 +79,7 @@ pub struct Engine<S> {
     /// Connections with input that a budget left over.
     leftover: Vec<Rc<Link>>,
     /// The list of touched connections that is being worked through; kept for its room.
-    settling: Vec<ConnectionId>,
+    settling: Touched,
     losses: Vec<ConnectionId>,
     /// The list of losses that is being worked through; kept for its room.
     losing: Vec<ConnectionId>,
@@ -114,7 +115,7 @@ impl<S> Engine<S> {
             budget: 0,
             redeliveries: 0,
             leftover: Vec::new(),
-            settling: Vec::new(),
+            settling: Touched::default(),
             losses: Vec::new(),
             losing: Vec::new(),
             closed_ports: Vec::new(),
@@ -543,9 +544,14 @@ impl<S> Engine<S> {
 
     #[inline]
     fn in_turn(&self) {
-        if self.shared.state() != State::InTurn {
+        if !self.is_in_turn() {
             outside_a_turn();
         }
+    }
+
+    #[inline]
+    fn is_in_turn(&self) -> bool {
+        self.shared.state() == State::InTurn
     }
 }
 

@@ -125,12 +125,15 @@ impl<S> Slot<S> {
             return false;
         };
         let sent = wire.send_lent(socket, self.link.id(), bytes);
-        let all = sent == bytes.len();
-        if !all {
+        if sent < bytes.len() {
             self.copy_unsent(bytes, sent);
+            drop(buffer);
+            staging.rewind();
+            return false;
         }
+        drop(buffer);
         staging.rewind();
-        all
+        true
     }
 
     /// Not all of what was lent was sent: the rest is copied.

@@ -23,6 +23,7 @@ impl<S> Engine<S> {
         buffer: &mut [u8],
         read: impl FnOnce(&mut S, &mut [u8]) -> io::Result<usize>,
     ) -> Option<usize> {
+        debug_assert!(self.is_in_turn(), "a fact was told outside a turn");
         let slot = self.slots.get_mut(id.0)?;
         let socket = slot.socket.as_mut()?;
         if !slot.link.is_calm() {
@@ -48,7 +49,7 @@ impl<S> Engine<S> {
                 buffer
             }
         };
-        if !slot.take_calm(wire, &self.shared, &self.turn, &mut self.spare, data) {
+        if !slot.take_calm(wire, &self.shared, &self.queue, &mut self.spare, data) {
             let id = slot.link.id();
             self.after_fact(wire, id);
         }
@@ -127,7 +128,7 @@ impl<S> Engine<S> {
         if !slot.link.is_calm() {
             slot.take(&self.shared, &mut self.spare, data);
             self.after_fact(wire, id);
-        } else if !slot.take_calm(wire, &self.shared, &self.turn, &mut self.spare, data) {
+        } else if !slot.take_calm(wire, &self.shared, &self.queue, &mut self.spare, data) {
             self.after_fact(wire, id);
         }
     }

@@ -1,10 +1,9 @@
 use std::rc::Rc;
 
-use torsade_deferred::queue::Turn;
+use torsade_deferred::queue::Entrance;
 
 use super::chain::Chain;
 use super::inbox::{Inbox, Spare, Tail};
-use super::outside_a_turn;
 use crate::calls::Whose;
 use crate::guard::{self, Caught};
 use crate::link::{Ending, Link, Phase};
@@ -124,13 +123,12 @@ impl<S> Slot<S> {
         &mut self,
         wire: &mut W,
         shared: &Shared,
-        turn: &Option<Turn>,
+        queue: &Entrance,
         spare: &mut Spare,
         data: &[u8],
     ) -> bool {
         self.deliver(shared, data);
-        let Some(turn) = turn else { outside_a_turn() };
-        if !turn.has_jobs() && self.link.only_runs() {
+        if !queue.has_jobs() && self.link.only_runs() {
             return self.flush_calm(wire, shared, data);
         }
         self.leave_delivery(shared, spare, data);

@@ -228,7 +228,7 @@ impl<S> Engine<S> {
         }
         let room = mem::take(&mut self.settling);
         let mut touched = self.shared.touched.replace(room);
-        let mut left = &touched[..];
+        let mut left = touched.as_slice();
         while let Some((id, rest)) = self.send_staged(wire, left) {
             self.settle(wire, id);
             left = rest;
@@ -259,19 +259,18 @@ impl<S> Engine<S> {
                 continue;
             };
             let link = &slot.link;
-            let calm = link.is_only_written_to();
-            link.unlist();
-            let (true, Some(staged), Some(socket)) = (calm, link.staged(), &mut slot.socket) else {
+            let (Some(staged), Some(socket)) = (link.written_by_others(), &mut slot.socket) else {
+                link.unlist();
                 unsent = Some((id, None));
                 break;
             };
             let sent = wire.send_lent(socket, id, &buffer[staged.range()]);
             if sent < staged.len() {
+                link.unlist();
                 unsent = Some((id, Some((staged, sent))));
                 break;
             }
-            link.forget_staged();
-            link.sent_all(sent);
+            link.sent_of_others(sent);
             bytes += sent;
         }
         drop(buffer);

@@ -205,12 +205,6 @@ impl Link {
         self.gate.is_but_for_output(hold::RUNNING)
     }
 
-    /// Whether others wrote to it, and that is all there is.
-    #[inline(always)]
-    pub(crate) fn is_only_written_to(&self) -> bool {
-        self.gate.is(hold::LISTED | hold::STAGED)
-    }
-
     /// A callback of this connection begins.
     #[inline(always)]
     pub(crate) fn begin_callback(&self) {

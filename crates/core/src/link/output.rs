@@ -72,13 +72,42 @@ impl Link {
     /// Write from outside the delivery that is being made, or where something else waits.
     #[inline(never)]
     pub(crate) fn write_copied(self: &Rc<Self>, bytes: &[u8]) {
-        if self.gate.is(0) && self.stage(&[bytes], bytes.len()) {
-            // Nothing happens here but that another writes: what a room does, to each member.
-            self.count_written(bytes.len());
-            self.list();
-        } else {
-            self.write_parts(&[bytes]);
+        if !(self.gate.is(0) && self.stage_for_another(bytes)) {
+            self.write_one_anyhow(bytes);
         }
+    }
+
+    /// By itself, so that what a room costs has nothing to make room for.
+    #[inline(never)]
+    fn write_one_anyhow(self: &Rc<Self>, bytes: &[u8]) {
+        self.write_anyhow(&[bytes]);
+    }
+
+    /// Nothing happens here but that another writes: what a room does, to each member.
+    ///
+    /// Everything is noted before the bytes are copied, so that nothing has to be kept meanwhile.
+    #[inline(always)]
+    fn stage_for_another(&self, bytes: &[u8]) -> bool {
+        let (shared, len) = (&*self.shared, bytes.len());
+        if len == 0 || self.buffered.get() > 0 || self.high.get().may_be_below(len) {
+            return false;
+        }
+        let mut touched = shared.touched.borrow_mut();
+        // The first member pays for waking whoever waits, those behind it do not.
+        let Some((place, count)) = touched.behind() else {
+            return false;
+        };
+        let Some((start, mut room)) = shared.staging.room(len) else {
+            return false;
+        };
+        *place = self.id;
+        *count += 1;
+        self.staged.set(start);
+        self.buffered.set(len);
+        self.gate.set(hold::LISTED | hold::STAGED, true);
+        drop(touched);
+        room.copy_from_slice(bytes);
+        true
     }
 
     /// Write these pieces, accepted or refused as one.
@@ -87,6 +116,20 @@ impl Link {
         if !(self.gate.is(hold::RUNNING) && self.lend_copy(parts)) {
             self.write_anyhow(parts);
         }
+    }
+
+    /// The same for a message and what is before or behind it. Their slice is made only where
+    /// somebody looks at it.
+    #[inline(always)]
+    pub(crate) fn write_two(self: &Rc<Self>, first: &[u8], second: &[u8]) {
+        if !(self.gate.is(hold::RUNNING) && self.lend_copy(&[first, second])) {
+            self.write_two_anyhow(first, second);
+        }
+    }
+
+    #[inline(never)]
+    fn write_two_anyhow(self: &Rc<Self>, first: &[u8], second: &[u8]) {
+        self.write_anyhow(&[first, second]);
     }
 
     /// Write whatever the connection is at.
@@ -177,6 +220,20 @@ impl Link {
     pub(crate) fn staged(&self) -> Option<Staged> {
         let staged = Staged::new(self.staged.get(), self.buffered.get());
         self.gate.has(hold::STAGED).then_some(staged)
+    }
+
+    /// All of what others wrote, which is all there is.
+    #[inline(always)]
+    pub(crate) fn written_by_others(&self) -> Option<Staged> {
+        let staged = Staged::new(self.staged.get(), self.buffered.get());
+        self.gate.is(hold::LISTED | hold::STAGED).then_some(staged)
+    }
+
+    /// The kernel took all of that.
+    #[inline(always)]
+    pub(crate) fn sent_of_others(&self, len: usize) {
+        self.gate.clear();
+        self.sent_all(len);
     }
 
     /// What was staged has been sent or moved.
