@@ -16,14 +16,13 @@ impl<S> Slot<S> {
         lent: Lent,
     ) -> bool {
         let id = self.link.id();
-        let is_kept = self.socket.as_mut().is_some_and(|socket| {
-            if let Some(bytes) = lent.of(data) {
-                return wire.keep_lent(socket, id, bytes);
-            }
-            let buffer = shared.staging.borrow();
-            let staged = lent.staged(&buffer);
-            staged.is_some_and(|bytes| wire.keep_lent(socket, id, bytes))
-        });
+        let buffer = shared.staging.borrow();
+        let bytes = lent.of(data).or_else(|| lent.staged(&buffer));
+        let is_kept = match (bytes, &mut self.socket) {
+            (Some(bytes), Some(socket)) => wire.keep_lent(socket, id, bytes),
+            _ => false,
+        };
+        drop(buffer);
         if !is_kept {
             self.keep_lent(shared, data, lent);
             return false;
