@@ -155,7 +155,7 @@ impl Pool {
     const KEPT: usize = 64;
 
     #[inline]
-    fn take(&self) -> Box<Chunk> {
+    pub(crate) fn take(&self) -> Box<Chunk> {
         match self.hot.take() {
             Some(chunk) => chunk,
             None => self.take_more(),

@@ -26,10 +26,29 @@ pub trait Wire<S> {
     ///
     /// Called with bytes of the delivery being made that its connection wrote back, so that an
     /// echo costs no copy. What does not go, for want of room or because of an error, comes as a
-    /// chunk. A completion driver, which cannot send at once, leaves it at that.
+    /// chunk. A completion driver, which cannot send at once, leaves it at that, and may
+    /// [`keep_lent`](Self::keep_lent) them.
     fn send_lent(&mut self, socket: &mut S, id: ConnectionId, bytes: &[u8]) -> usize {
         let _ = (socket, id, bytes);
         0
+    }
+
+    /// Whether the driver, which cannot send at once, [keeps](Self::keep_lent) copies of bytes that
+    /// stay where they are only for a moment.
+    fn keeps(&self, socket: &S) -> bool {
+        let _ = socket;
+        false
+    }
+
+    /// Copy these bytes to send them, and tell `Engine::sent_kept` what became of that. If not, they
+    /// come as a chunk. Asked for where [`keeps`](Self::keeps) says so, instead of
+    /// [`send_lent`](Self::send_lent) for what a delivery wrote back, and only while the driver has
+    /// nothing of this connection.
+    ///
+    /// That costs less than a chunk, which goes from the engine to the driver and back.
+    fn keep_lent(&mut self, socket: &mut S, id: ConnectionId, bytes: &[u8]) -> bool {
+        let _ = (socket, id, bytes);
+        false
     }
 
     /// Which ways bytes go through a socket. Asked when it is a connection's for the first time.

@@ -398,7 +398,7 @@ pub(super) fn cut_off(world: &World, conn: &Conn) {
             .away
             .borrow()
             .as_ref()
-            .map_or(0, |chunk| chunk.len());
+            .map_or(0, |away| away.bytes().len());
         let mut coded = filters.coded.take();
         coded.truncate(away);
         super::wire::discard(world, conn);

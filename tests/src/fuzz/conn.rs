@@ -82,7 +82,7 @@ pub(super) struct WireSide {
     pub(super) interest: Cell<Interest>,
     pub(super) room: Cell<usize>,
     pub(super) broken: Cell<Option<ErrorKind>>,
-    pub(super) away: RefCell<Option<Box<Chunk>>>,
+    pub(super) away: RefCell<Option<Away>>,
     /// Whether the last chunk came back with something left in it.
     pub(super) held: Cell<bool>,
     pub(super) shut: Cell<bool>,
@@ -142,6 +142,22 @@ pub(super) enum Input {
     Failed,
     /// A filter failed.
     Broken,
+}
+
+/// What a driver has taken and not sent yet.
+pub(super) enum Away {
+    Chunk(Box<Chunk>),
+    /// A copy of what stayed where it was.
+    Kept(Vec<u8>),
+}
+
+impl Away {
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        match self {
+            Self::Chunk(chunk) => chunk.pieces().flatten().copied().collect(),
+            Self::Kept(bytes) => bytes.clone(),
+        }
+    }
 }
 
 impl Conn {

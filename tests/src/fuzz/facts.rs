@@ -9,7 +9,7 @@ use torsade_core::{ConnectionId, Disconnect, Peer, Timeout, WhenFull};
 
 use super::actions::{self, Scene};
 use super::cipher;
-use super::conn::{Abrupt, Conn, Input, Life, Phase};
+use super::conn::{Abrupt, Away, Conn, Input, Life, Phase};
 use super::counts::Contract;
 use super::run::Run;
 use crate::rng::Rng;
@@ -379,26 +379,31 @@ fn sent(run: &mut Run, rng: &Rng) {
     let Some(id) = conn.id.get() else {
         return;
     };
-    let Some(chunk) = conn.wire.away.take() else {
+    let Some(away) = conn.wire.away.take() else {
         return;
     };
+    let bytes = away.bytes();
     let len = match rng.below(3) {
-        0 => rng.below(chunk.len() + 1),
-        _ => chunk.len(),
+        0 => rng.below(bytes.len() + 1),
+        _ => bytes.len(),
     };
     run.world
-        .note(|| format!("{len} of {} bytes of {}", chunk.len(), conn.number));
-    let kind = (len < chunk.len() && rng.one_in(4)).then_some(ErrorKind::ConnectionReset);
+        .note(|| format!("{len} of {} bytes of {}", bytes.len(), conn.number));
+    let kind = (len < bytes.len() && rng.one_in(4)).then_some(ErrorKind::ConnectionReset);
     if !conn.is_closed() && is_live(run, conn, id) {
-        run.wire.took(conn, &mut chunk.pieces(), len);
-        conn.wire.held.set(len < chunk.len() && kind.is_none());
+        run.wire.took(conn, &mut std::iter::once(&bytes[..]), len);
+        conn.wire.held.set(len < bytes.len() && kind.is_none());
         if let Some(kind) = kind {
             run.wire.refused(conn, kind);
         }
     }
     run.world.sending.set(Some(conn.number));
     let error = kind.map(io::Error::from);
-    run.engine.sent(&mut run.wire, id, chunk, len, error);
+    let (engine, wire) = (&mut run.engine, &mut run.wire);
+    match away {
+        Away::Chunk(chunk) => engine.sent(wire, id, chunk, len, error),
+        Away::Kept(bytes) => engine.sent_kept(wire, id, &bytes, len, error),
+    }
 }
 
 /// Whether a chunk that comes back is still counted. A connection may be past that without the

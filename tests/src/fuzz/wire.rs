@@ -4,7 +4,7 @@ use std::rc::Rc;
 use torsade_core::driver::{Chunk, Close, Closing, Interest, Sending, Wire};
 use torsade_core::{ConnectionId, Disconnect};
 
-use super::conn::{Abrupt, Conn, Input, Output, Phase};
+use super::conn::{Abrupt, Away, Conn, Input, Output, Phase};
 use super::counts::Contract;
 use super::world::World;
 
@@ -98,7 +98,8 @@ impl Wire<Rc<Conn>> for ModelWire {
         }
         if conn.wire.completion && !conn.wire.rng.one_in(8) {
             // A driver may look at what it keeps; the engine has to have no second hand on it.
-            return self.keep(conn, chunk);
+            self.keep(conn, Away::Chunk(chunk));
+            return Sending::Pending;
         }
         let took = self.room(conn, chunk.len());
         self.took(conn, &mut chunk.pieces(), took);
@@ -120,6 +121,20 @@ impl Wire<Rc<Conn>> for ModelWire {
         let took = self.room(conn, took);
         self.took(conn, &mut std::iter::once(bytes), took);
         took
+    }
+
+    fn keeps(&self, conn: &Rc<Conn>) -> bool {
+        conn.wire.completion
+    }
+
+    fn keep_lent(&mut self, conn: &mut Rc<Conn>, id: ConnectionId, bytes: &[u8]) -> bool {
+        self.used(conn, id, "keep_lent");
+        self.check_send(conn, bytes.len(), "keep_lent");
+        if conn.wire.broken.get().is_some() || conn.wire.rng.one_in(8) {
+            return false;
+        }
+        self.keep(conn, Away::Kept(bytes.to_vec()));
+        true
     }
 
     fn interest(&mut self, conn: &mut Rc<Conn>, id: ConnectionId, interest: Interest) {
@@ -178,20 +193,17 @@ impl Wire<Rc<Conn>> for ModelWire {
 }
 
 impl ModelWire {
-    fn keep(&self, conn: &Conn, chunk: Box<Chunk>) -> Sending {
+    fn keep(&self, conn: &Conn, away: Away) {
         let expected = match conn.filters.any() {
             true => conn.filters.coded.borrow(),
             false => conn.expected.borrow(),
         };
-        let same = chunk
-            .pieces()
-            .flatten()
-            .eq(expected.iter().take(chunk.len()));
+        let bytes = away.bytes();
+        let same = bytes.iter().eq(expected.iter().take(bytes.len()));
         self.0.check(Contract::C3, same, || {
             format!("{} offers other bytes than were written", conn.number)
         });
-        *conn.wire.away.borrow_mut() = Some(chunk);
-        Sending::Pending
+        *conn.wire.away.borrow_mut() = Some(away);
     }
 
     fn check_close(&self, conn: &Conn, how: Close) {

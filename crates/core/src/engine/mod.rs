@@ -5,6 +5,7 @@ mod birth;
 mod chain;
 mod filtered;
 mod inbox;
+mod kept;
 mod listing;
 mod output;
 mod ports;
@@ -272,6 +273,41 @@ impl<S> Engine<S> {
             }
             None => self.shared.recycle(chunk),
         }
+    }
+
+    /// Of bytes that the driver [kept](Wire::keep_lent), so many were sent; `bytes` are all of them.
+    #[inline(always)]
+    pub fn sent_kept<W: Wire<S>>(
+        &mut self,
+        wire: &mut W,
+        id: ConnectionId,
+        bytes: &[u8],
+        sent: usize,
+        error: Option<io::Error>,
+    ) {
+        if sent == bytes.len()
+            && error.is_none()
+            && let Some(slot) = self.slots.get_mut(id.0)
+            && slot.sent_kept(&self.shared, sent)
+        {
+            return;
+        }
+        self.sent_kept_long(wire, id, bytes, sent, error);
+    }
+
+    /// The same where there is more to do: on it goes as with a chunk.
+    #[inline(never)]
+    fn sent_kept_long<W: Wire<S>>(
+        &mut self,
+        wire: &mut W,
+        id: ConnectionId,
+        bytes: &[u8],
+        sent: usize,
+        error: Option<io::Error>,
+    ) {
+        let mut chunk = self.shared.pool.take();
+        chunk.push(bytes);
+        self.sent(wire, id, chunk, sent, error);
     }
 
     /// A close that was pending is over.

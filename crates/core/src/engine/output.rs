@@ -82,6 +82,13 @@ impl<S> Slot<S> {
                 self.keep_lent(shared, data, lent);
                 return false;
             }
+            if self
+                .socket
+                .as_ref()
+                .is_some_and(|socket| wire.keeps(socket))
+            {
+                return self.flush_kept(wire, shared, data, lent);
+            }
             if let Some(bytes) = lent.of(data)
                 && let Some(socket) = &mut self.socket
             {

@@ -193,6 +193,12 @@ impl Link {
         self.gate.is_calm()
     }
 
+    /// The same, and nobody wrote since the engine came by.
+    #[inline(always)]
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.gate.is(0)
+    }
+
     /// Whether a callback of this connection runs, and perhaps wrote, and that is all there is.
     #[inline(always)]
     pub(crate) fn only_runs(&self) -> bool {

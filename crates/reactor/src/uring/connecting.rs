@@ -6,7 +6,7 @@ use std::rc::Rc;
 use socket2::{Domain, Protocol, SockAddr, Type};
 use torsade_core::{Address, AttemptId, Peer};
 
-use super::file::File;
+use super::file::{File, Files};
 use super::ring::{Completion, OpId, Ring};
 use super::streams::{NewPipes, Socket};
 use super::tag::Tag;
@@ -16,7 +16,7 @@ use crate::connecting::{outcome, prepare, reach};
 /// Sockets on their way to the other end, one for an attempt. The engine says when it gives one up.
 #[derive(Debug)]
 pub(crate) struct Connecting {
-    attempts: HashMap<AttemptId, (Rc<File>, OpId)>,
+    attempts: HashMap<AttemptId, (File, OpId)>,
     ring: Rc<Ring>,
 }
 
@@ -40,7 +40,7 @@ impl Connecting {
         local: Option<&Address>,
     ) -> io::Result<Option<(Socket, Peer)>> {
         let Address::Inet(address) = address else {
-            return reached(address).map(Some);
+            return reached(address, &self.ring.files()).map(Some);
         };
         self.begin_inet(attempt, *address, local)?;
         Ok(None)
@@ -55,7 +55,7 @@ impl Connecting {
         let domain = Domain::for_address(address);
         let socket = socket2::Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
         prepare(&socket, local)?;
-        let file = Rc::new(File::Descriptor(socket));
+        let file = File::new(socket, &self.ring.files());
         let address = SockAddr::from(address);
         let op = self.ring.connect(&file, Tag::Attempt(attempt), address);
         self.attempts.insert(attempt, (file, op));
@@ -74,14 +74,14 @@ impl Connecting {
         &mut self,
         attempt: AttemptId,
         completion: &Completion,
-    ) -> Option<io::Result<(Rc<File>, Peer)>> {
+    ) -> Option<io::Result<(File, Peer)>> {
         let (_, op) = self.attempts.get(&attempt)?;
         if *op != completion.op {
             return None;
         }
         let (file, _) = self.attempts.remove(&attempt)?;
-        if let Err(error) = &completion.result {
-            return Some(Err(copy(error)));
+        if let Err(error) = completion.outcome.result() {
+            return Some(Err(error));
         }
         let ends = file.descriptor().and_then(outcome);
         // Connected, and gone again.
@@ -91,26 +91,19 @@ impl Connecting {
 }
 
 /// Connect where that takes no time.
-pub(crate) fn reached(address: &Address) -> io::Result<(Socket, Peer)> {
+pub(crate) fn reached(address: &Address, files: &Files) -> io::Result<(Socket, Peer)> {
     let (stream, peer) = reach(address)?;
     let socket = match stream {
-        Stream::Socket(socket) => Socket::New(Rc::new(File::Descriptor(socket))),
+        Stream::Socket(socket) => Socket::New(File::new(socket, files)),
         Stream::Pipes {
             input,
             output,
             outlet,
         } => {
-            let pipes = NewPipes::new((input, output), outlet);
+            let pipes = NewPipes::new((input, output), outlet, files);
             let pipes = pipes.ok_or(io::ErrorKind::InvalidInput)?;
             Socket::NewPipes(Box::new(pipes))
         }
     };
     Ok((socket, peer))
-}
-
-fn copy(error: &io::Error) -> io::Error {
-    match error.raw_os_error() {
-        Some(code) => io::Error::from_raw_os_error(code),
-        None => error.kind().into(),
-    }
 }

@@ -1,79 +1,119 @@
 use std::cell::{Cell, RefCell};
+use std::mem;
+use std::os::fd::{AsRawFd, RawFd};
 use std::rc::Rc;
 
 use socket2::Socket;
 
-/// A file that operations are about. It is closed when nobody has it any more, and an operation
-/// that is under way has it too.
+/// A file that operations are about: a descriptor of the process's, or a place in the ring's own
+/// table, which no other system call can name. Dropped, it is closed: at once, or as soon as the
+/// kernel has seen every entry that names it.
+///
+/// Entries name it by a number, which must not come to mean another file before the kernel has
+/// looked it up. It does so when they are submitted, and keeps the file for as long as the operation
+/// takes, so that a descriptor needs to wait for no more than that; and a place is closed by an
+/// entry behind them.
 #[derive(Debug)]
-pub(crate) enum File {
-    /// One of the process's.
-    Descriptor(Socket),
-    /// One of the ring's own, which no other system call can name.
-    Slot(Slot),
+pub(crate) struct File {
+    /// `None` if it is in the ring's own table.
+    socket: Option<Socket>,
+    /// There, the place. Of a descriptor, the submission that an entry which names it is a part of;
+    /// the last one of them.
+    number: Cell<u32>,
+    files: Files,
 }
 
-impl File {
-    pub(crate) fn descriptor(&self) -> Option<&Socket> {
-        match self {
-            Self::Descriptor(socket) => Some(socket),
-            Self::Slot(_) => None,
-        }
-    }
+/// How an entry names a file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Name {
+    Descriptor(RawFd),
+    Place(u32),
 }
 
-/// A place in the ring's own table of files, and the file that is there.
-#[derive(Debug)]
-pub(crate) struct Slot {
-    number: u32,
-    table: Table,
-}
-
-/// What is known of the ring's own table of files: which place a file comes to is the kernel's
-/// choice, but if there is none the kernel closes the connection that it accepted. So a place is
-/// reserved for each accept that wants one.
+/// What is known of the files of a ring.
+///
+/// Which place of the ring's own table a file comes to is the kernel's choice, but if there is none
+/// the kernel closes the connection that it accepted. So a place is reserved for each accept that
+/// wants one.
 ///
 /// ```text
-///   free --> reserved --> a slot --> closing --> free
+///   free --> reserved --> a file --> closing --> free
 ///              |                                  ^
 ///              +----------------------------------+
 ///                  nobody was accepted
 /// ```
 #[derive(Clone, Debug)]
-pub(crate) struct Table(Rc<Places>);
+pub(crate) struct Files(Rc<State>);
 
 #[derive(Debug)]
-struct Places {
+struct State {
+    /// Places that are free.
     free: Cell<u32>,
-    /// Those whose files are to be closed.
+    /// Places whose files are to be closed.
     closing: RefCell<Vec<u32>>,
+    /// Counts submissions; never 0.
+    submission: Cell<u32>,
+    /// Descriptors to be closed after this submission.
+    waiting: RefCell<Vec<Socket>>,
 }
 
-impl Slot {
-    /// What has come to a place that was reserved.
-    pub(crate) fn new(number: u32, table: &Table) -> Self {
+impl File {
+    /// A descriptor that the ring may work on.
+    pub(crate) fn new(socket: Socket, files: &Files) -> Self {
         Self {
-            number,
-            table: table.clone(),
+            socket: Some(socket),
+            number: Cell::new(0),
+            files: files.clone(),
         }
     }
 
-    pub(crate) fn number(&self) -> u32 {
-        self.number
+    /// What has come to a place that was reserved.
+    pub(crate) fn at_place(place: u32, files: &Files) -> Self {
+        Self {
+            socket: None,
+            number: Cell::new(place),
+            files: files.clone(),
+        }
+    }
+
+    pub(crate) fn descriptor(&self) -> Option<&Socket> {
+        self.socket.as_ref()
+    }
+
+    /// For an entry of the next submission.
+    #[inline(always)]
+    pub(crate) fn to_name(&self) -> Name {
+        match &self.socket {
+            Some(socket) => {
+                self.number.set(self.files.0.submission.get());
+                Name::Descriptor(socket.as_raw_fd())
+            }
+            None => Name::Place(self.number.get()),
+        }
     }
 }
 
-impl Drop for Slot {
+impl Drop for File {
     fn drop(&mut self) {
-        self.table.0.closing.borrow_mut().push(self.number);
+        let (state, number) = (&self.files.0, self.number.get());
+        match self.socket.take() {
+            None => state.closing.borrow_mut().push(number),
+            Some(socket) if number == state.submission.get() => {
+                state.waiting.borrow_mut().push(socket);
+            }
+            Some(socket) => drop(socket),
+        }
     }
 }
 
-impl Table {
+impl Files {
+    /// Of a ring whose own table has so many places.
     pub(crate) fn new(places: u32) -> Self {
-        Self(Rc::new(Places {
+        Self(Rc::new(State {
             free: Cell::new(places),
             closing: RefCell::default(),
+            submission: Cell::new(1),
+            waiting: RefCell::default(),
         }))
     }
 
@@ -96,5 +136,20 @@ impl Table {
         let number = self.0.closing.borrow_mut().pop()?;
         self.give_back();
         Some(number)
+    }
+
+    /// Whether descriptors wait for the submission to be closed.
+    pub(crate) fn wait(&self) -> bool {
+        !self.0.waiting.borrow().is_empty()
+    }
+
+    /// The kernel has seen all entries.
+    #[inline]
+    pub(crate) fn submitted(&self) {
+        let next = self.0.submission.get().wrapping_add(1).max(1);
+        self.0.submission.set(next);
+        if self.wait() {
+            drop(mem::take(&mut *self.0.waiting.borrow_mut()));
+        }
     }
 }

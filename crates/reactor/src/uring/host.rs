@@ -5,6 +5,7 @@ use torsade_core::{
     Address, Command, DatagramOptions, Limits, ListenOptions, ListenerId, Net, PortId, Signal, Time,
 };
 
+use super::file::{File, Files};
 use super::listeners::Listeners;
 use super::port::RingPort;
 use super::ring::Ring;
@@ -30,6 +31,7 @@ pub(crate) struct RingHost {
     pub(crate) watches: Rc<Watches>,
     hearing: Hearing,
     ring: Weak<Ring>,
+    files: Files,
     pool: Pool,
     pub(crate) standing: Standing,
 }
@@ -51,6 +53,7 @@ impl RingHost {
             watches: Rc::clone(watches),
             hearing: Hearing::new(watches),
             ring: Rc::downgrade(ring),
+            files: ring.files(),
             pool: Pool::new(Bounds::of(limits)),
             standing: Standing::default(),
         }
@@ -85,7 +88,7 @@ impl Host for RingHost {
         port: PortId,
     ) -> io::Result<Address> {
         self.ports.bind(address, options, port, |socket| {
-            RingPort::new(socket, &self.ring)
+            RingPort::new(File::new(socket, &self.files), &self.ring)
         })
     }
 
@@ -140,7 +143,7 @@ impl Doors for RingHost {
 
     fn accept(&self, id: ListenerId) -> Accept<Socket> {
         match self.listeners.accept(id) {
-            Accept::Made(file, peer) => Accept::Made(Socket::New(Rc::new(file)), peer),
+            Accept::Made(file, peer) => Accept::Made(Socket::New(file), peer),
             Accept::Unfit(peer, error) => Accept::Unfit(peer, error),
             Accept::Broken => Accept::Broken,
             Accept::Empty => Accept::Empty,

@@ -10,7 +10,7 @@ use socket2::Socket;
 use torsade_core::driver::Interest;
 use torsade_core::{Address, Limits, ListenOptions, ListenerId, WhenFull};
 
-use super::file::File;
+use super::file::{File, Files};
 use super::ring::{Accepts, Brought, Completion, OpId, Ring, peer};
 use super::tag::Tag;
 use crate::accepting::Accept;
@@ -31,6 +31,7 @@ pub(crate) struct Listeners {
     due: RefCell<VecDeque<ListenerId>>,
     /// Not held: programs have this for as long as they have a handle of the reactor.
     ring: Weak<Ring>,
+    files: Files,
     backlog: u32,
     sheds: bool,
     accepts: Accepts,
@@ -44,7 +45,7 @@ struct Listening {
     /// Goes before the socket does.
     #[expect(dead_code, reason = "its drop removes the file")]
     bound: Option<Arc<Bound>>,
-    file: Rc<File>,
+    file: File,
     address: Address,
     /// Whether others may listen on the socket, too.
     is_shared: bool,
@@ -69,6 +70,7 @@ impl Listeners {
             table: RefCell::default(),
             due: RefCell::default(),
             ring: Rc::downgrade(ring),
+            files: ring.files(),
             backlog: limits.backlog,
             sheds: limits.when_full == WhenFull::Shed,
             accepts: match (direct, waits) {
@@ -95,7 +97,7 @@ impl Listeners {
         }
         let listening = Listening {
             bound: door.file,
-            file: Rc::new(File::Descriptor(door.socket)),
+            file: File::new(door.socket, &self.files),
             address: address.clone(),
             is_shared: door.is_shared,
             ops: Vec::new(),
@@ -159,15 +161,8 @@ impl Listeners {
         if completion.last {
             listening.ops.retain(|op| *op != completion.op);
         }
-        match (completion.brought, completion.result) {
-            (Brought::Socket(socket), _) => {
-                listening
-                    .arrived
-                    .push_back((File::Descriptor(socket), None));
-            }
-            (Brought::Slot(slot, from), _) => {
-                listening.arrived.push_back((File::Slot(slot), from));
-            }
+        match (completion.brought, completion.outcome.result()) {
+            (Brought::Accepted(file, from), _) => listening.arrived.push_back((file, from)),
             (_, Err(error)) if error.raw_os_error() != Some(libc::ECANCELED) => {
                 listening.failed = Some(error);
             }
@@ -305,7 +300,7 @@ impl Listeners {
         };
         match socket.accept() {
             Ok((socket, from)) => prepare(
-                File::Descriptor(socket),
+                File::new(socket, &self.files),
                 from.as_socket(),
                 &listening.address,
             ),

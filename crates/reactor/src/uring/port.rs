@@ -1,5 +1,5 @@
 use std::io;
-use std::rc::{Rc, Weak};
+use std::rc::Weak;
 
 use socket2::Socket;
 use torsade_core::PortId;
@@ -22,7 +22,7 @@ use crate::datagrams::PortSocket;
 /// ```
 #[derive(Debug)]
 pub(crate) struct RingPort {
-    file: Rc<File>,
+    file: File,
     ring: Weak<Ring>,
     tag: Option<Tag>,
     interest: Interest,
@@ -30,9 +30,9 @@ pub(crate) struct RingPort {
 }
 
 impl RingPort {
-    pub(crate) fn new(socket: Socket, ring: &Weak<Ring>) -> Self {
+    pub(crate) fn new(file: File, ring: &Weak<Ring>) -> Self {
         Self {
-            file: Rc::new(File::Descriptor(socket)),
+            file,
             ring: Weak::clone(ring),
             tag: None,
             interest: Interest::default(),
@@ -47,7 +47,7 @@ impl RingPort {
         }
         self.op = None;
         // What is wrong with a poll, or with the socket, is found out by who reads or writes.
-        let events = said.result.as_ref().map_or(usize::MAX, |events| *events);
+        let events = said.outcome.amount().unwrap_or(usize::MAX);
         let wrong = events & (libc::POLLERR | libc::POLLHUP) as usize != 0;
         Some(Interest {
             readable: self.interest.readable && (wrong || events & libc::POLLIN as usize != 0),
@@ -75,9 +75,9 @@ impl RingPort {
 
 impl PortSocket for RingPort {
     fn socket(&self) -> &Socket {
-        match &*self.file {
-            File::Descriptor(socket) => socket,
-            File::Slot(_) => unreachable!("a port is a descriptor"),
+        match self.file.descriptor() {
+            Some(socket) => socket,
+            None => unreachable!("a port is a descriptor"),
         }
     }
 

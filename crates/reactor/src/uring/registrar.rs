@@ -80,7 +80,7 @@ impl Registrar {
 impl Polled {
     /// What is wrong with a poll is told like news: whoever was told finds out.
     fn is_ready(&self, said: &Completion) -> bool {
-        let events = said.result.as_ref().map_or(ROOM, |events| *events);
+        let events = said.outcome.amount().unwrap_or(ROOM);
         self.interest.readable || events & ROOM != 0
     }
 
@@ -110,7 +110,7 @@ impl event_loop::Registrar for Registrar {
             _ => Tag::Signals,
         };
         let ring = self.0.ring.upgrade().ok_or(io::ErrorKind::NotConnected)?;
-        let file = Rc::new(File::Descriptor(own.into()));
+        let file = Rc::new(File::new(own.into(), &ring.files()));
         let polled = Polled {
             op: ring.poll(&file, tag, interest),
             file: Rc::clone(&file),
@@ -153,9 +153,9 @@ struct Registered {
 
 impl event_loop::Registration for Registered {
     fn socket(&self) -> &Socket {
-        match &*self.file {
-            File::Descriptor(socket) => socket,
-            File::Slot(_) => unreachable!("what is watched is a descriptor"),
+        match self.file.descriptor() {
+            Some(socket) => socket,
+            None => unreachable!("what is watched is a descriptor"),
         }
     }
 }

@@ -92,6 +92,11 @@ impl RingSystem {
         self.accepting.expire(now);
     }
 
+    /// Whether nothing is to be done but to wait for the ring.
+    pub(crate) fn is_quiet(&self) -> bool {
+        !self.has_work() && !self.accepting.is_waiting() && self.ring.reaped() == 0
+    }
+
     /// Whether there is something to tell without any wait.
     pub(crate) fn has_work(&self) -> bool {
         !self.ended.is_empty()
@@ -106,6 +111,21 @@ impl Wire<Socket> for RingSystem {
     fn send(&mut self, socket: &mut Socket, id: ConnectionId, chunk: Box<Chunk>) -> Sending {
         let place = self.streams.place(socket, id);
         self.streams.send(place, chunk)
+    }
+
+    #[inline(always)]
+    fn keeps(&self, _: &Socket) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn keep_lent(&mut self, socket: &mut Socket, _: ConnectionId, bytes: &[u8]) -> bool {
+        match socket {
+            Socket::Placed(place) => self.streams.send_copy(*place, bytes),
+            // Nothing was asked of it yet: it cannot have had a delivery. Pipes are written to
+            // without the ring.
+            Socket::New(_) | Socket::NewPipes(_) | Socket::PlacedPipes(_) => false,
+        }
     }
 
     fn takes_short_way(&self, socket: &Socket) -> bool {
@@ -132,7 +152,7 @@ impl Wire<Socket> for RingSystem {
         descriptors: &mut Vec<Descriptor>,
     ) -> io::Result<usize> {
         let file = match socket {
-            Socket::New(file) => Some(&**file),
+            Socket::New(file) => Some(&*file),
             Socket::Placed(place) => self.streams.file(*place),
             Socket::PlacedPipes(place) => {
                 let received = self.streams.receive_from_pipe(*place, buffer);

@@ -7,18 +7,20 @@
 //! time, and to nobody else:
 //!
 //! - *What an operation points to* (a chunk that is sent, an address, the count of a doorbell)
-//!   moves into its [`Op`] together with a reference to its file, and comes out only with the last
-//!   completion. It lies in boxes, so moving the `Op` does not move it. Nothing here looks into it
+//!   moves into its [`Op`], and comes out only with the last completion. It lies in boxes, so moving the `Op` does not move it. Nothing here looks into it
 //!   meanwhile.
+//! - *What is copied to be sent* lies in the [`Arena`], each copy in a piece of its own. Nobody writes
+//!   to it before the completion of its send came; that has only one.
 //! - *What is received into* lies in the [`Pool`]. A buffer is either the kernel's or a [`Filled`],
 //!   never both: the kernel says by a completion that it gave one up, out of that one completion
 //!   one `Filled` is made, and only its drop gives the buffer back.
 //! - *A file* is named by a number, which must not come to mean another file before the kernel
-//!   has looked it up. The reference that the `Op` holds keeps it open for longer than that: to
-//!   the end, or until the kernel was told to cancel, which it is told behind all other entries.
+//!   has looked it up. A [`File`] that is dropped is closed only after the submission of every entry
+//!   that names it; those of the ring's own table are closed by entries behind those.
 //! - *The end*: [`Ring::drain`] cancels every operation and takes completions until none is under
 //!   way. A kernel that does not give all of them back in time keeps the memory: it is leaked, not
-//!   freed. The `Pool` is also kept by each `Filled`, which may outlive the ring.
+//!   freed. The `Pool` is also kept by each `Filled`, and the room of the
+//!   `Arena` by each `Copied`, which may outlive the ring.
 //!
 //! Nothing is shared between threads: neither [`Ring`] nor `Pool` nor `Filled` can be sent.
 #![expect(
@@ -27,6 +29,7 @@
               types of this module own it as long, so that nobody else has to promise that"
 )]
 
+mod arena;
 mod begin;
 mod op;
 mod pool;
@@ -37,6 +40,7 @@ use std::fmt;
 use std::io;
 use std::mem;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd};
 use std::rc::Rc;
 use std::time::Duration;
@@ -46,11 +50,13 @@ use io_uring::{IoUring, cqueue, opcode, squeue};
 use slab::Slab;
 use socket2::{SockAddr, Socket};
 
-pub(crate) use self::op::{Accepts, Brought, Completion, OpId};
+use self::arena::Arena;
+pub(crate) use self::arena::Copied;
+pub(crate) use self::op::{Accepts, Brought, Completion, Event, OpId, Outcome};
 use self::op::{From, Load, Op};
 pub(crate) use self::pool::Filled;
 use self::pool::Pool;
-use super::file::{Slot, Table};
+use super::file::{File, Files};
 use super::probe;
 use super::tag::Tag;
 
@@ -64,19 +70,17 @@ pub(crate) struct Ring {
 struct Inner {
     uring: IoUring,
     ops: Slab<Op>,
+    arena: Arena,
     /// Entries that found the submission queue full and could not be submitted either.
     backlog: VecDeque<squeue::Entry>,
     /// Told apart by it are operations that had the same place one after the other.
-    generation: u32,
+    generation: NonZeroU32,
     /// Whether the last submission was refused for want of memory, or because completions wait.
     refused: bool,
     has_min_wait: bool,
-    /// Operations that the kernel was, or is about to be, told to cancel.
-    cancelled: Vec<OpId>,
     /// Completions that were taken out of the ring before their time.
-    reaped: VecDeque<Completion>,
-    /// The ring's own files.
-    table: Table,
+    reaped: VecDeque<Event>,
+    files: Files,
 }
 
 /// Entries of the submission queue; more than that are submitted in several calls.
@@ -130,13 +134,13 @@ impl Ring {
         let inner = RefCell::new(Inner {
             uring,
             ops: Slab::new(),
+            arena: Arena::new(),
             backlog: VecDeque::new(),
-            generation: 0,
+            generation: NonZeroU32::MIN,
             refused: false,
             has_min_wait,
-            cancelled: Vec::new(),
             reaped: VecDeque::new(),
-            table: Table::new(slots),
+            files: Files::new(slots),
         });
         Ok(Self { inner, pool })
     }
@@ -159,9 +163,15 @@ impl Ring {
         !inner.has_nothing_to_say() || !inner.uring.completion().is_empty()
     }
 
+    /// What the ring's files have in common.
+    pub(crate) fn files(&self) -> Files {
+        self.inner.borrow().files.clone()
+    }
+
     /// Operations that are not over.
     pub(crate) fn under_way(&self) -> usize {
-        self.inner.borrow().ops.len()
+        let inner = self.inner.borrow();
+        inner.ops.len() + inner.arena.in_use()
     }
 }
 
@@ -170,6 +180,15 @@ impl Ring {
     /// Submit what was begun, without waiting.
     pub(crate) fn submit(&self) -> io::Result<()> {
         self.inner.borrow_mut().enter(0, Some(Duration::ZERO))
+    }
+
+    /// Have files closed that wait to be until what was begun is submitted. If that fails, they are
+    /// closed with the next wait.
+    pub(crate) fn close_files(&self) {
+        let waits = self.inner.borrow().files.wait();
+        if waits {
+            let _ = self.submit();
+        }
     }
 
     /// Submit what was begun, and let the kernel do what it has put off.
@@ -192,11 +211,11 @@ impl Ring {
     }
 
     /// The next completion that has come.
-    #[inline]
-    pub(crate) fn pop(&self) -> Option<Completion> {
+    #[inline(always)]
+    pub(crate) fn pop(&self) -> Option<Event> {
         let mut inner = self.inner.borrow_mut();
         match inner.reaped.pop_front() {
-            Some(completion) => Some(completion),
+            Some(event) => Some(event),
             None => inner.take(&self.pool),
         }
     }
@@ -211,14 +230,13 @@ impl Ring {
         {
             let mut inner = self.inner.borrow_mut();
             let mut all = mem::take(&mut inner.reaped);
-            while let Some(completion) = inner.take(&self.pool) {
-                all.push_back(completion);
+            while let Some(event) = inner.take(&self.pool) {
+                all.push_back(event);
             }
-            for completion in all {
-                if is_meant(completion.tag) {
-                    found.push(completion);
-                } else {
-                    inner.reaped.push_back(completion);
+            for event in all {
+                match event {
+                    Event::Other(completion) if is_meant(completion.tag) => found.push(completion),
+                    other => inner.reaped.push_back(other),
                 }
             }
         }
@@ -239,13 +257,13 @@ impl Ring {
     /// Cancel everything and wait until the kernel has let go of it, but for a second at most.
     /// `each` is given what comes back; what it does must not begin anything. Returns whether the
     /// kernel has.
-    pub(crate) fn drain(&self, mut each: impl FnMut(Completion)) -> bool {
+    pub(crate) fn drain(&self, mut each: impl FnMut(Event)) -> bool {
         for _ in 0..DRAIN_ROUNDS {
-            while let Some(completion) = self.pop() {
-                each(completion);
+            while let Some(event) = self.pop() {
+                each(event);
             }
             let mut inner = self.inner.borrow_mut();
-            if inner.ops.is_empty() {
+            if inner.is_idle() {
                 return true;
             }
             let entry = opcode::AsyncCancel2::new(CancelBuilder::any()).build();
@@ -270,6 +288,7 @@ impl Drop for Ring {
             );
             mem::forget(ops);
             mem::forget(Rc::clone(&self.pool));
+            self.inner.borrow_mut().arena.leak();
         }
     }
 }
@@ -282,7 +301,8 @@ impl Drop for Inner {
 
 impl Inner {
     /// # Safety
-    /// What the entry points to, and the file that it names, must stay until its last completion.
+    /// What the entry points to must stay until its last completion.
+    #[inline]
     unsafe fn push(&mut self, entry: squeue::Entry) {
         if self.backlog.is_empty() {
             // SAFETY: the caller's promise.
@@ -310,7 +330,7 @@ impl Inner {
     /// Submit and wait. Errors that only say that there is nothing yet are none.
     fn enter(&mut self, want: usize, timeout: Option<Duration>) -> io::Result<()> {
         self.close_slots();
-        while self.refill() {
+        while !self.backlog.is_empty() && self.refill() {
             self.call(0, Some(Duration::ZERO))?;
             if self.refused {
                 break;
@@ -325,7 +345,7 @@ impl Inner {
 
     /// Give back the slots that nobody has any more. Operations on them were pushed before.
     fn close_slots(&mut self) {
-        while let Some(slot) = self.table.close_next() {
+        while let Some(slot) = self.files.close_next() {
             let entry = opcode::Close::new(Fixed(slot)).build();
             let entry = entry.flags(squeue::Flags::SKIP_SUCCESS).user_data(NOBODY);
             // SAFETY: it points to nothing, and whoever had the slot has dropped it.
@@ -362,8 +382,8 @@ impl Inner {
             }
             _ => submitter.submit_with_args(want, &args),
         };
-        if !self.cancelled.is_empty() {
-            self.release_cancelled();
+        if self.backlog.is_empty() && self.uring.submission().is_empty() {
+            self.files.submitted();
         }
         match entered.map_err(|error| (error.raw_os_error(), error)) {
             Ok(_) | Err((Some(libc::EINTR | libc::ETIME), _)) => Ok(()),
@@ -375,18 +395,9 @@ impl Inner {
         }
     }
 
-    /// Close the files of cancelled operations for our part, if the kernel has seen all entries.
-    fn release_cancelled(&mut self) {
-        if !self.backlog.is_empty() || !self.uring.submission().is_empty() {
-            return;
-        }
-        for id in mem::take(&mut self.cancelled) {
-            if let Some(op) = self.ops.get_mut(id.place())
-                && op.generation == id.generation()
-            {
-                op.file = None;
-            }
-        }
+    /// Whether the kernel has nothing of ours.
+    fn is_idle(&self) -> bool {
+        self.ops.is_empty() && self.arena.in_use() == 0
     }
 
     /// Whether the kernel and we have no news for each other.
@@ -396,50 +407,66 @@ impl Inner {
     }
 
     /// Take the next completion out of the ring. Those that nobody asks about are passed over.
-    #[inline]
-    fn take(&mut self, pool: &Rc<Pool>) -> Option<Completion> {
+    #[inline(always)]
+    fn take(&mut self, pool: &Rc<Pool>) -> Option<Event> {
         loop {
             let entry = self.uring.completion().next()?;
-            if entry.user_data() != NOBODY
-                && let Some(completion) = self.complete(&entry, pool)
-            {
-                return Some(completion);
+            let Some(id) = OpId::from_bits(entry.user_data()) else {
+                continue;
+            };
+            let outcome = Outcome(entry.result());
+            let last = !cqueue::more(entry.flags());
+            if let Some(number) = id.copy() {
+                let Some((place, copied)) = self.arena.over(number) else {
+                    // It is nobody's.
+                    continue;
+                };
+                return Some(Event::Sent(place, copied, outcome));
             }
+            let Some(op) = self.ops.get(id.place()) else {
+                continue;
+            };
+            debug_assert_eq!(op.generation, id.generation());
+            if let (Load::Receiving, Tag::Receive(place)) = (&op.load, op.tag)
+                && let Some(buffer) = cqueue::buffer_select(entry.flags())
+            {
+                // SAFETY: the kernel gives the buffer up by this completion, which is taken once.
+                let filled = unsafe { Filled::new(pool, buffer, outcome) };
+                if !filled.is_empty() {
+                    if last {
+                        self.ops.remove(id.place());
+                    }
+                    return Some(Event::Received(place, filled, last));
+                }
+            }
+            if outcome == Outcome::NO_BUFFERS {
+                pool.give_more();
+            }
+            return Some(Event::Other(self.complete(id, outcome, last)?));
         }
     }
 
-    fn complete(&mut self, entry: &cqueue::Entry, pool: &Rc<Pool>) -> Option<Completion> {
-        let id = OpId(entry.user_data());
-        let place = id.place();
-        let op = self.ops.get(place)?;
-        debug_assert_eq!(op.generation, id.generation());
+    #[inline(never)]
+    fn complete(&mut self, id: OpId, outcome: Outcome, last: bool) -> Option<Completion> {
+        let op = self.ops.get(id.place())?;
         let tag = op.tag;
-        let last = !cqueue::more(entry.flags());
-        let result = match usize::try_from(entry.result()) {
-            Ok(n) => Ok(n),
-            Err(_) => Err(io::Error::from_raw_os_error(-entry.result())),
-        };
-        let mut brought = match (&op.load, &result) {
-            (Load::Receiving, _) => match cqueue::buffer_select(entry.flags()) {
-                // SAFETY: the kernel gives the buffer up by this completion, which is taken once.
-                Some(id) => Brought::Bytes(unsafe { Filled::new(pool, id, &result) }),
-                None => Brought::Nothing,
-            },
-            (Load::Accepting, Ok(_)) => {
+        let mut brought = match op.load {
+            Load::Accepting if outcome.0 >= 0 => {
                 // SAFETY: the kernel made the descriptor for this completion, which is taken once.
-                Brought::Socket(unsafe { Socket::from_raw_fd(entry.result()) })
+                let socket = unsafe { Socket::from_raw_fd(outcome.0) };
+                Brought::Accepted(File::new(socket, &self.files), None)
             }
             _ => Brought::Nothing,
         };
         if last {
-            match (self.ops.remove(place).load, &result) {
-                (Load::Chunk(chunk), _) => brought = Brought::Chunk(chunk),
-                (Load::Pieces(pieces), _) => brought = Brought::Chunk(pieces.chunk),
-                (Load::AcceptingDirect(from), Ok(_)) => {
-                    let slot = Slot::new(entry.result().unsigned_abs(), &self.table);
-                    brought = Brought::Slot(slot, from.address());
+            match self.ops.remove(id.place()).load {
+                Load::Chunk(chunk) => brought = Brought::Chunk(chunk),
+                Load::Pieces(pieces) => brought = Brought::Chunk(pieces.chunk),
+                Load::AcceptingDirect(from) if outcome.0 >= 0 => {
+                    let file = File::at_place(outcome.0.unsigned_abs(), &self.files);
+                    brought = Brought::Accepted(file, from.address());
                 }
-                (Load::AcceptingDirect(_), Err(_)) => self.table.give_back(),
+                Load::AcceptingDirect(_) => self.files.give_back(),
                 _ => {}
             }
         }
@@ -447,7 +474,7 @@ impl Inner {
             tag,
             op: id,
             last,
-            result,
+            outcome,
             brought,
         })
     }

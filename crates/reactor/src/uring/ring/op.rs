@@ -4,23 +4,21 @@
 use std::io;
 use std::mem;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::ptr;
-use std::rc::Rc;
 
-use socket2::{SockAddr, SockAddrStorage, Socket};
+use socket2::{SockAddr, SockAddrStorage};
 use torsade_core::driver::Chunk;
 
-use super::super::file::{File, Slot};
+use super::super::file::File;
 use super::super::tag::Tag;
+use super::arena::Copied;
 use super::pool::Filled;
 
 /// An operation under way, and what the kernel needs until it is over.
 pub(super) struct Op {
     pub(super) tag: Tag,
-    pub(super) generation: u32,
-    /// Keeps the file open, because the entry names it by its number. Gone once the kernel, which
-    /// then has a reference of its own, was told to cancel the operation.
-    pub(super) file: Option<Rc<File>>,
+    pub(super) generation: NonZeroU32,
     pub(super) load: Load,
 }
 
@@ -58,35 +56,122 @@ pub(super) const HEARD: usize = 64;
 /// Pieces of a chunk that are sent at once.
 pub(super) const PIECES: usize = 64;
 
+/// The generation of sends of copies. Others have one bit less than there is room for.
+const COPY: NonZeroU32 = NonZeroU32::MIN.saturating_add((1 << 31) - 1);
+
 /// Names an operation, to cancel it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct OpId(pub(super) u64);
+pub(crate) struct OpId {
+    place: u32,
+    generation: NonZeroU32,
+}
 
 impl OpId {
-    pub(super) fn place(self) -> usize {
-        (self.0 & u64::from(u32::MAX)) as usize
+    /// An operation in the table.
+    #[inline(always)]
+    pub(super) fn new(place: usize, generation: NonZeroU32) -> Self {
+        Self {
+            place: place as u32,
+            generation,
+        }
     }
 
-    pub(super) fn generation(self) -> u32 {
-        (self.0 >> 32) as u32
+    /// The send of a copy, by its number.
+    #[inline(always)]
+    pub(super) fn of_copy(number: u32) -> Self {
+        Self {
+            place: number,
+            generation: COPY,
+        }
+    }
+
+    /// As the kernel has it. Never [`NOBODY`](super::NOBODY): no generation has all bits.
+    #[inline(always)]
+    pub(super) fn to_bits(self) -> u64 {
+        u64::from(self.generation.get()) << 32 | u64::from(self.place)
+    }
+
+    /// What [`to_bits`](Self::to_bits) gave; `None` if it was given nothing like that.
+    #[inline(always)]
+    pub(super) fn from_bits(bits: u64) -> Option<Self> {
+        Some(Self {
+            place: bits as u32,
+            generation: NonZeroU32::new((bits >> 32) as u32)?,
+        })
+    }
+
+    /// The number of the copy, if it is the send of one.
+    #[inline(always)]
+    pub(super) fn copy(self) -> Option<u32> {
+        (self.generation == COPY).then_some(self.place)
+    }
+
+    #[inline(always)]
+    pub(super) fn place(self) -> usize {
+        self.place as usize
+    }
+
+    pub(super) fn generation(self) -> NonZeroU32 {
+        self.generation
+    }
+
+    /// The generation of the next operation.
+    pub(super) fn after(generation: NonZeroU32) -> NonZeroU32 {
+        let next = (generation.get() + 1) & !COPY.get();
+        NonZeroU32::new(next).unwrap_or(NonZeroU32::MIN)
     }
 }
 
-/// What the kernel says about an operation.
+/// What the kernel says: the usual things by themselves, so that they need not be sorted out from
+/// among the others.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// Bytes of the stream at a place, and whether that was its receive's last word.
+    Received(usize, Filled, bool),
+    /// What became of the send of a copy, of the stream at a place.
+    Sent(usize, Copied, Outcome),
+    Other(Completion),
+}
+
+/// What came of an operation: an amount, or the number of an error below zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Outcome(pub(super) i32);
+
+impl Outcome {
+    /// There was no buffer to receive into.
+    pub(super) const NO_BUFFERS: Self = Self(-libc::ENOBUFS);
+
+    #[inline(always)]
+    pub(crate) fn result(self) -> io::Result<usize> {
+        self.amount()
+            .ok_or_else(|| io::Error::from_raw_os_error(-self.0))
+    }
+
+    /// The same, where it does not matter why it failed.
+    #[inline(always)]
+    pub(crate) fn amount(self) -> Option<usize> {
+        usize::try_from(self.0).ok()
+    }
+}
+
+/// What the kernel says about an operation that is not a usual one.
 #[derive(Debug)]
 pub(crate) struct Completion {
     pub(crate) tag: Tag,
     pub(crate) op: OpId,
     /// Whether the operation is over.
     pub(crate) last: bool,
-    pub(crate) result: io::Result<usize>,
+    pub(crate) outcome: Outcome,
     pub(crate) brought: Brought,
 }
 
 impl Completion {
     /// Whether it says that a file is ready, and not what was received.
     pub(crate) fn is_readiness(&self) -> bool {
-        matches!((&self.result, &self.brought), (Ok(1..), Brought::Nothing))
+        matches!(
+            (self.outcome.amount(), &self.brought),
+            (Some(1..), Brought::Nothing)
+        )
     }
 }
 
@@ -96,12 +181,8 @@ pub(crate) enum Brought {
     Nothing,
     /// The chunk that was sent, as it was.
     Chunk(Box<Chunk>),
-    /// Bytes that were received.
-    Bytes(Filled),
-    /// A connection that was accepted.
-    Socket(Socket),
-    /// The same in the ring's own table, and who it is.
-    Slot(Slot, Option<SocketAddr>),
+    /// A connection that was accepted, and who it is, if that is in the ring's own table.
+    Accepted(File, Option<SocketAddr>),
 }
 
 /// How many connections a listener is to accept.

@@ -3,13 +3,14 @@
 
 use std::alloc::{self, Layout};
 use std::cell::Cell;
-use std::io;
 use std::ops::Deref;
 use std::rc::Rc;
 use std::slice;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use io_uring::types::BufRingEntry;
+
+use super::op::Outcome;
 
 /// Buffers that the kernel takes one of whenever there is something to receive.
 #[derive(Debug)]
@@ -22,9 +23,12 @@ pub(super) struct Pool {
     size: usize,
     /// Where the next entry goes, counted without end.
     tail: Cell<u16>,
-    /// Buffers that the kernel does not have.
-    out: Cell<usize>,
+    /// How many it was ever given. It takes one after the other, so that those are in memory.
+    given: Cell<u16>,
 }
+
+/// Buffers that the kernel has to begin with.
+const FIRST: u16 = 32;
 
 impl Pool {
     pub(super) fn new(count: u16, size: usize) -> Self {
@@ -43,12 +47,18 @@ impl Pool {
             count,
             size,
             tail: Cell::new(0),
-            out: Cell::new(usize::from(count)),
+            given: Cell::new(0),
         };
-        for id in 0..count {
-            pool.give(id);
-        }
+        pool.give_more();
         pool
+    }
+
+    /// The kernel had too few: twice as many from now on, while there are as many.
+    pub(super) fn give_more(&self) {
+        let given = self.given.get();
+        let enough = given.saturating_mul(2).max(FIRST).min(self.count);
+        (given..enough).for_each(|id| self.give(id));
+        self.given.set(enough);
     }
 
     fn layouts(count: u16, size: usize) -> (Layout, Layout) {
@@ -86,7 +96,6 @@ impl Pool {
             AtomicU16::from_ptr(shared).store(tail.wrapping_add(1), Ordering::Release);
         }
         self.tail.set(tail.wrapping_add(1));
-        self.out.set(self.out.get() - 1);
     }
 }
 
@@ -114,10 +123,9 @@ pub(crate) struct Filled {
 impl Filled {
     /// # Safety
     /// The kernel must have given the buffer up just now.
-    pub(super) unsafe fn new(pool: &Rc<Pool>, id: u16, received: &io::Result<usize>) -> Self {
+    pub(super) unsafe fn new(pool: &Rc<Pool>, id: u16, received: Outcome) -> Self {
         assert!(id < pool.count, "the kernel gave up a buffer of another");
-        let len = received.as_ref().map_or(0, |len| (*len).min(pool.size));
-        pool.out.set(pool.out.get() + 1);
+        let len = received.amount().map_or(0, |len| len.min(pool.size));
         Self {
             pool: Rc::clone(pool),
             id,

@@ -1,6 +1,6 @@
 use torsade_core::Time;
 
-use super::super::ring::Completion;
+use super::super::ring::Outcome;
 use super::super::stream::Owner;
 use super::{Lingers, News, Streams};
 use crate::accepting;
@@ -39,9 +39,9 @@ impl Streams {
     }
 
     /// What a socket that lingers still receives.
-    pub(super) fn discard(&mut self, place: usize, number: u64, completion: &Completion) -> News {
-        let goes_on = match &completion.result {
-            Ok(n) => *n > 0,
+    pub(super) fn discard(&mut self, place: usize, number: u64, outcome: Outcome) -> News {
+        let goes_on = match outcome.result() {
+            Ok(n) => n > 0,
             Err(error) => matches!(
                 error.raw_os_error(),
                 Some(libc::ENOBUFS | libc::ECANCELED | libc::EINTR | libc::EAGAIN)

@@ -8,6 +8,7 @@ use slab::Slab;
 use torsade_core::driver::{Chunk, Close, Closing, Sending};
 use torsade_core::{ConnectionId, Limits, Time};
 
+mod input;
 mod lingering;
 mod piped;
 
@@ -15,7 +16,7 @@ pub(crate) use self::piped::NewPipes;
 
 use super::file::File;
 use super::ring::{Completion, Filled, Ring};
-use super::stream::{End, Input, KEPT, Output, Owner, Polling, ROOM, Receiving, Stream};
+use super::stream::{End, Output, Owner, Polling, ROOM, Receiving, Stream};
 use super::tag::Tag;
 use crate::{passing, transfer};
 
@@ -55,7 +56,7 @@ pub(crate) struct Streams {
 #[derive(Debug)]
 pub(crate) enum Socket {
     /// Nothing was asked of it yet. Dropped, it is closed.
-    New(Rc<File>),
+    New(File),
     /// The same of pipes.
     NewPipes(Box<NewPipes>),
     /// It has a place in [`Streams`], until it is closed there.
@@ -83,7 +84,6 @@ struct Pace {
 #[derive(Debug)]
 pub(crate) enum News {
     Nothing,
-    Bytes(ConnectionId, Filled),
     /// There is something to be read, with descriptors.
     Readable(ConnectionId),
     End(ConnectionId, End),
@@ -151,10 +151,12 @@ impl Streams {
     pub(crate) fn place(&mut self, socket: &mut Socket, id: ConnectionId) -> usize {
         match socket {
             Socket::Placed(place) | Socket::PlacedPipes(place) => *place,
-            Socket::New(file) => {
-                let stream = Stream::new(Rc::clone(file), Owner::Connection(id));
-                let place = self.table.insert(stream);
-                *socket = Socket::Placed(place);
+            Socket::New(_) => {
+                let place = self.table.vacant_key();
+                let new = std::mem::replace(socket, Socket::Placed(place));
+                if let Socket::New(file) = new {
+                    self.table.insert(Stream::new(file, Owner::Connection(id)));
+                }
                 place
             }
             Socket::NewPipes(_) => {
@@ -208,7 +210,7 @@ impl Streams {
         let Some(stream) = self.table.get_mut(place) else {
             return;
         };
-        stream.passes = wanted || stream.piped.is_some();
+        stream.passes = wanted || stream.piped().is_some();
         if let Receiving::UnderWay(op) = stream.receiving {
             self.ring.cancel(op);
             stream.receiving = Receiving::Cancelled;
@@ -223,7 +225,7 @@ impl Streams {
         let Some(file) = &stream.file else {
             return Sending::Failed(chunk, io::ErrorKind::NotConnected.into());
         };
-        if stream.piped.is_some() {
+        if stream.piped().is_some() {
             return self.send_to_pipe(place, chunk);
         }
         match stream.output {
@@ -252,22 +254,45 @@ impl Streams {
         Sending::Pending
     }
 
+    /// Send a copy of bytes, where they flow, and there is room for one. It comes back with its
+    /// completion.
+    #[inline(always)]
+    pub(crate) fn send_copy(&mut self, place: usize, bytes: &[u8]) -> bool {
+        let Some(stream) = self.table.get_mut(place) else {
+            return false;
+        };
+        if let (Output::Flows, Some(file)) = (stream.output, &stream.file)
+            && let Some(op) = self.ring.send_copy(file, place, bytes)
+        {
+            debug_assert_eq!(stream.sending, None, "one send at a time");
+            self.pace.swift += 1;
+            stream.sending = Some(op);
+            return true;
+        }
+        false
+    }
+
     /// Somebody waits for room, or does not any more.
     pub(crate) fn want_room(&mut self, place: usize, wants: bool) {
         let Some(stream) = self.table.get_mut(place) else {
             return;
         };
-        stream.wants_room = wants;
-        match (stream.output(), stream.polling, wants) {
-            (Some(file), Polling::No, true) => {
-                let op = self.ring.poll_for_room(file, Tag::Room(place));
-                stream.polling = Polling::UnderWay(op);
+        if !wants {
+            if let Some(apart) = &mut stream.apart {
+                apart.wants_room = false;
+                apart.end_polling(&self.ring);
             }
-            (_, Polling::UnderWay(op), false) => {
-                self.ring.cancel(op);
-                stream.polling = Polling::Cancelled;
+            return;
+        }
+        let apart = stream.apart.get_or_insert_default();
+        apart.wants_room = true;
+        if apart.polling == Polling::No
+            && let Some(file) = stream.output()
+        {
+            let op = self.ring.poll_for_room(file, Tag::Room(place));
+            if let Some(apart) = &mut stream.apart {
+                apart.polling = Polling::UnderWay(op);
             }
-            _ => {}
         }
     }
 
@@ -275,17 +300,18 @@ impl Streams {
     /// an error that sending tells.
     pub(crate) fn has_room(&mut self, place: usize, said: &Completion) -> Option<ConnectionId> {
         let stream = self.stream(place)?;
+        let apart = stream.apart.as_mut()?;
         if said.last {
-            stream.polling = Polling::No;
+            apart.polling = Polling::No;
         }
-        let wants = stream.wants_room;
+        let wants = apart.wants_room;
         let Owner::Connection(id) = stream.owner else {
             return None;
         };
         if said.last && wants {
             self.want_room(place, true);
         }
-        let events = said.result.as_ref().map_or(0, |events| *events);
+        let events = said.outcome.amount().unwrap_or(0);
         // The end of the peer's output is told with every poll, and is no room.
         let is_room = events & ROOM != 0 && wants;
         if is_room && let Some(stream) = self.stream(place) {
@@ -295,7 +321,8 @@ impl Streams {
     }
 
     /// A send is over. Whose it was.
-    pub(crate) fn sent(&mut self, place: usize, whole: bool) -> Option<ConnectionId> {
+    #[inline(always)]
+    pub(crate) fn sent(&mut self, place: usize, whole: bool) -> Option<Owner> {
         let stream = self.stream(place)?;
         stream.sending = None;
         stream.output = if whole {
@@ -303,10 +330,7 @@ impl Streams {
         } else {
             Output::Blocked
         };
-        match stream.owner {
-            Owner::Connection(id) | Owner::Closing(Some(id)) => Some(id),
-            Owner::Lingering(_) | Owner::Closing(None) => None,
-        }
+        Some(stream.owner)
     }
 
     /// End our side. False if that failed.
@@ -314,16 +338,17 @@ impl Streams {
         let Some(stream) = self.table.get_mut(place) else {
             return false;
         };
-        if stream.piped.is_some() {
+        if stream.piped().is_some() {
             return self.shutdown_pipe(place);
         }
         let Some(file) = &stream.file else {
             return false;
         };
-        match &**file {
-            File::Descriptor(socket) => socket.shutdown(Shutdown::Write).is_ok(),
-            File::Slot(_) => {
-                stream.ending = Some(self.ring.shutdown(file, Tag::Shutdown(place)));
+        match file.descriptor() {
+            Some(socket) => socket.shutdown(Shutdown::Write).is_ok(),
+            None => {
+                let op = self.ring.shutdown(file, Tag::Shutdown(place));
+                stream.apart.get_or_insert_default().ending = Some(op);
                 true
             }
         }
@@ -331,13 +356,13 @@ impl Streams {
 
     /// The end of a stream's output was sent.
     pub(crate) fn was_shut_down(&mut self, place: usize) {
-        if let Some(stream) = self.stream(place) {
-            stream.ending = None;
+        if let Some(apart) = self.stream(place).and_then(|it| it.apart.as_mut()) {
+            apart.ending = None;
         }
     }
 
     pub(crate) fn file(&self, place: usize) -> Option<&File> {
-        self.table.get(place)?.file.as_deref()
+        self.table.get(place)?.file.as_ref()
     }
 
     /// The engine is done with a socket.
@@ -353,7 +378,7 @@ impl Streams {
         if how == Close::Reset {
             self.will_reset(place);
         }
-        if let Some(piped) = self.stream(place).and_then(|it| it.piped.as_mut()) {
+        if let Some(piped) = self.stream(place).and_then(Stream::piped_mut) {
             piped.pipes.close(how);
         }
         // If the end cannot be sent, there is nothing on its way that could be saved.
@@ -365,6 +390,8 @@ impl Streams {
         }
         self.give_up(place, Some(id));
         if self.free_if_over(place).is_some() {
+            // If something was asked of it just now, it is closed with that.
+            self.ring.close_files();
             return Closing::Closed;
         }
         // The socket is to be closed when the connection hears of its loss. Who reads a pipe may be
@@ -381,12 +408,14 @@ impl Streams {
     }
 
     fn will_reset(&self, place: usize) {
-        match self.file(place) {
-            Some(File::Descriptor(socket)) => {
+        let Some(file) = self.file(place) else {
+            return;
+        };
+        match file.descriptor() {
+            Some(socket) => {
                 let _ = socket.set_linger(Some(Duration::ZERO));
             }
-            Some(File::Slot(slot)) => self.ring.will_reset(slot),
-            None => {}
+            None => self.ring.will_reset(file),
         }
     }
 
@@ -408,16 +437,18 @@ impl Streams {
             self.ring.cancel(op);
             stream.receiving = Receiving::Cancelled;
         }
-        if let Polling::UnderWay(op) = stream.polling {
-            self.ring.cancel(op);
-            stream.polling = Polling::Cancelled;
-        }
-        for op in [stream.sending, stream.ending].into_iter().flatten() {
+        if let Some(op) = stream.sending {
             self.ring.cancel(op);
         }
         // Closed here and now, or else with the last of its operations.
         stream.file = None;
-        stream.piped = None;
+        if let Some(apart) = &mut stream.apart {
+            apart.end_polling(&self.ring);
+            if let Some(op) = apart.ending {
+                self.ring.cancel(op);
+            }
+            apart.piped = None;
+        }
     }
 
     /// If a stream is closing and its operations are over, its place is free: whom to tell.
@@ -430,132 +461,6 @@ impl Streams {
             return None;
         }
         self.table.remove(place);
-        Some(id)
-    }
-}
-
-/// Input.
-impl Streams {
-    /// Something was received, or it is over. If the turn's budget is spent it is held.
-    pub(crate) fn received(&mut self, place: usize, completion: Completion, spent: bool) -> News {
-        let Some(stream) = self.table.get_mut(place) else {
-            return News::Nothing;
-        };
-        if completion.last {
-            stream.receiving = Receiving::No;
-        }
-        match stream.owner {
-            Owner::Connection(id) if completion.is_readiness() => {
-                if stream.wants && stream.passes && !spent {
-                    return News::Readable(id);
-                }
-                self.receive(place);
-                News::Nothing
-            }
-            Owner::Connection(id) => self.tell_or_hold(place, id, completion, spent),
-            Owner::Lingering(number) => self.discard(place, number, &completion),
-            Owner::Closing(_) => self.free_if_over(place).map_or(News::Nothing, News::Closed),
-        }
-    }
-
-    fn tell_or_hold(
-        &mut self,
-        place: usize,
-        id: ConnectionId,
-        completion: Completion,
-        spent: bool,
-    ) -> News {
-        // Nobody is told twice before those who wait were told once.
-        let crowded = spent || !self.due.is_empty();
-        let (turn, share) = (self.turn, self.share);
-        let Some(stream) = self.table.get_mut(place) else {
-            return News::Nothing;
-        };
-        let Some(input) = Input::read(completion) else {
-            self.receive(place);
-            return News::Nothing;
-        };
-        if stream.wants && stream.held.is_none() && !crowded && stream.left(turn, share) > 0 {
-            return match input {
-                Input::Bytes(filled) => {
-                    stream.taken += filled.len();
-                    News::Bytes(id, filled)
-                }
-                Input::End(end) => News::End(id, end),
-            };
-        }
-        let held = stream.held.get_or_insert_default();
-        match input {
-            Input::Bytes(filled) => held.filled.push_back(filled),
-            Input::End(end) => held.end = Some(end),
-        }
-        if !stream.wants {
-            held.copy();
-        }
-        // The kernel is to keep what comes next, so that the peer is slowed down.
-        if (!stream.wants || held.filled.len() >= KEPT)
-            && let Receiving::UnderWay(op) = stream.receiving
-        {
-            self.ring.cancel(op);
-            stream.receiving = Receiving::Cancelled;
-        }
-        self.go_on(place);
-        News::Nothing
-    }
-
-    /// The next part of what is held for somebody who wants it and has not had a share yet.
-    pub(crate) fn next_late(&mut self, place: usize) -> Option<Late> {
-        let (turn, share) = (self.turn, self.share);
-        let stream = self.table.get_mut(place)?;
-        let Owner::Connection(id) = stream.owner else {
-            return None;
-        };
-        if stream.is_broken() {
-            return stream.wants.then_some(Late::Readable(id));
-        }
-        let left = stream.left(turn, share);
-        let held = stream.held.as_mut()?;
-        if !stream.wants {
-            held.copy();
-            return None;
-        }
-        if left == 0 {
-            return None;
-        }
-        if !held.copied.is_empty() {
-            let rest = held.copied.split_off(held.copied.len().min(left));
-            let bytes = std::mem::replace(&mut held.copied, rest);
-            stream.taken += bytes.len();
-            return Some(Late::Copied(id, bytes));
-        }
-        if let Some(filled) = held.filled.pop_front() {
-            stream.taken += filled.len();
-            return Some(Late::Filled(id, filled));
-        }
-        let end = stream.held.take()?.end?;
-        Some(Late::End(id, end))
-    }
-
-    /// On with what is held, or else with receiving. Returns whose input is held although it is
-    /// wanted.
-    pub(crate) fn go_on(&mut self, place: usize) -> Option<ConnectionId> {
-        let stream = self.table.get_mut(place)?;
-        if stream.held.as_ref().is_some_and(|held| held.is_empty()) {
-            stream.held = None;
-        }
-        if stream.held.is_none() && !stream.is_broken() {
-            self.receive(place);
-            return None;
-        }
-        let Owner::Connection(id) = stream.owner else {
-            return None;
-        };
-        if !stream.wants {
-            return None;
-        }
-        if !std::mem::replace(&mut stream.is_due, true) {
-            self.due.push_back(place);
-        }
         Some(id)
     }
 }

@@ -1,14 +1,13 @@
 //! Connections over pipes: the ring says when one is ready, and it is read and written without it.
 
 use std::io;
-use std::rc::Rc;
 use std::sync::Arc;
 
 use socket2::Socket;
 use torsade_core::driver::{Chunk, Sending, Ways};
 
-use super::super::file::File;
-use super::super::stream::{Output, Owner, Piped, Polling, Stream};
+use super::super::file::{File, Files};
+use super::super::stream::{Apart, Output, Owner, Piped, Stream};
 use super::Streams;
 use crate::pipes::{self, Pipes};
 use crate::stdio::Outlet;
@@ -17,8 +16,8 @@ use crate::stdio::Outlet;
 #[derive(Debug)]
 pub(crate) struct NewPipes {
     /// What is read from; without that, what is written to.
-    front: Rc<File>,
-    output: Option<Rc<File>>,
+    front: File,
+    output: Option<File>,
     pipes: Pipes,
 }
 
@@ -27,13 +26,14 @@ impl NewPipes {
     pub(crate) fn new(
         (input, output): (Option<Socket>, Option<Socket>),
         outlet: Option<Arc<Outlet>>,
+        files: &Files,
     ) -> Option<Self> {
         let pipes = Pipes::of(input.is_some(), output.is_some(), outlet)?;
         let (front, output) = match (input, output) {
             (Some(input), output) => (input, output),
             (None, output) => (output?, None),
         };
-        let file = |end| Rc::new(File::Descriptor(end));
+        let file = |end| File::new(end, files);
         Some(Self {
             front: file(front),
             output: output.map(file),
@@ -50,9 +50,13 @@ impl NewPipes {
             output: self.output,
             pipes: self.pipes,
         };
+        let apart = Apart {
+            piped: Some(piped),
+            ..Apart::default()
+        };
         Stream {
             passes: true,
-            piped: Some(Box::new(piped)),
+            apart: Some(Box::new(apart)),
             ..Stream::new(self.front, owner)
         }
     }
@@ -60,7 +64,7 @@ impl NewPipes {
 
 impl Streams {
     pub(crate) fn ways(&self, place: usize) -> Ways {
-        let piped = self.table.get(place).and_then(|it| it.piped.as_ref());
+        let piped = self.table.get(place).and_then(Stream::piped);
         piped.map_or(Ways::Both, |piped| piped.pipes.ways())
     }
 
@@ -71,8 +75,9 @@ impl Streams {
         buffer: &mut [u8],
     ) -> Option<io::Result<usize>> {
         let stream = self.table.get_mut(place)?;
-        let (piped, file) = (stream.piped.as_mut()?, stream.file.as_ref()?);
-        Some(piped.pipes.receive(file.descriptor()?, buffer))
+        let (apart, file) = (stream.apart.as_mut()?, stream.file.as_ref()?);
+        let pipes = &mut apart.piped.as_mut()?.pipes;
+        Some(pipes.receive(file.descriptor()?, buffer))
     }
 
     pub(super) fn send_to_pipe(&mut self, place: usize, mut chunk: Box<Chunk>) -> Sending {
@@ -92,7 +97,8 @@ impl Streams {
                 Sending::Done(chunk)
             }
             Err(mut error) => {
-                if let (Some(piped), Some(file)) = (&mut stream.piped, &stream.file)
+                if let (Some(apart), Some(file)) = (&mut stream.apart, &stream.file)
+                    && let Some(piped) = &mut apart.piped
                     && let Some(input) = file.descriptor()
                 {
                     error = piped.pipes.broke(input, error);
@@ -108,11 +114,10 @@ impl Streams {
         let Some(stream) = self.table.get_mut(place) else {
             return false;
         };
-        if let Polling::UnderWay(op) = stream.polling {
-            self.ring.cancel(op);
-            stream.polling = Polling::Cancelled;
+        if let Some(apart) = &mut stream.apart {
+            apart.end_polling(&self.ring);
         }
-        if let Some(piped) = &mut stream.piped {
+        if let Some(piped) = stream.piped_mut() {
             piped.output = None;
         }
         true
