@@ -184,13 +184,15 @@ fn on_epoll_lingering_costs_a_shutdown_and_what_hears_of_the_peers_end() {
 }
 
 #[cfg(feature = "io-uring")]
+/// A wait takes along what became of the send before it, unless the peer takes longer for its next
+/// message than such a wait lasts: then that is another one. How fast this machine is decides which.
 #[test]
-fn on_io_uring_a_message_is_one_call_though_a_timer_is_armed() {
+fn on_io_uring_a_message_is_two_calls_at_most_though_a_timer_is_armed() {
     let Some(calls) = calls("ping-pong", "io_uring") else {
         return;
     };
     assert!(calls.iter().all(|call| call == "io_uring_enter"));
-    assert_each(&calls, 1.0);
+    assert_each(&calls, 2.0);
 }
 
 /// What `polling` does for itself is its own affair: a connection is what is counted here.
