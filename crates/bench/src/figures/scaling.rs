@@ -3,7 +3,9 @@
 //! A second thread can only pay if it does not cost the first one anything, and that can be
 //! counted: instructions a message. What it brings is said by the clock, and on a machine with two
 //! cores the load has to run on them too: then two threads cannot be twice as fast, and how much
-//! they are says more about the machine than about them. So the server's CPU time stands beside it.
+//! they are says more about the machine than about them. So the server's CPU time stands beside it,
+//! and so does a server that has something to do for each message: beside that the load is small, and
+//! the second core is there for the second thread.
 
 use std::time::Instant;
 
@@ -11,13 +13,49 @@ use crate::figures::program::{self, Program, Running};
 use crate::figures::rows::{Failure, Load, load};
 use crate::figures::{Missing, Verdict, instructions, say};
 
-const SERVERS: [(&str, &str); 2] = [("1", "torsade-threads1"), ("2", "torsade-threads2")];
+/// One of those that are compared.
+struct Contestant {
+    work: &'static str,
+    threads: &'static str,
+    server: &'static str,
+    load: Load,
+    is_counted: bool,
+}
+
+const CONTESTANTS: [Contestant; 4] = [
+    echo("1", "torsade-threads1"),
+    echo("2", "torsade-threads2"),
+    working("1", "torsade-works1"),
+    working("2", "torsade-works2"),
+];
+
+const fn echo(threads: &'static str, server: &'static str) -> Contestant {
+    Contestant {
+        work: "none",
+        threads,
+        server,
+        load: LOAD,
+        is_counted: true,
+    }
+}
+
+const fn working(threads: &'static str, server: &'static str) -> Contestant {
+    Contestant {
+        work: "some",
+        load: FEW,
+        is_counted: false,
+        ..echo(threads, server)
+    }
+}
 
 /// As many programs send, so that the load is not what waits.
 const LOADS: usize = 2;
 
 /// What each of them sends: much for its own work, so that it leaves the server some of a core.
 const LOAD: Load = load(&["echo", "rounds", "32", "16"], 32 * 16, 400);
+
+/// The same for those who work on each message.
+const FEW: Load = load(&["echo", "rounds", "32", "16"], 32 * 16, 40);
 
 /// What is counted, once.
 const COUNTED: Load = load(&["echo", "rounds", "32", "16"], 32 * 16, 50);
@@ -38,13 +76,13 @@ struct Round {
 pub fn scaling(rounds: usize) -> Result<Verdict, String> {
     let mut missing = Missing::default();
     let mut playing = Vec::new();
-    for (_, server) in SERVERS {
-        playing.push(Playing::start(server)?);
+    for contestant in CONTESTANTS {
+        playing.push(Playing::start(contestant)?);
     }
-    let mut results: [Vec<Round>; SERVERS.len()] = Default::default();
+    let mut results: [Vec<Round>; CONTESTANTS.len()] = Default::default();
     for round in 0..rounds.max(1) {
-        for place in 0..SERVERS.len() {
-            let index = (round + place) % SERVERS.len();
+        for place in 0..CONTESTANTS.len() {
+            let index = (round + place) % CONTESTANTS.len();
             results[index].push(playing[index].play()?);
         }
     }
@@ -57,14 +95,18 @@ pub fn scaling(rounds: usize) -> Result<Verdict, String> {
         rounds.max(1)
     ));
     say(
-        "| threads | messages / s | server's CPU time, ns / message | messages / CPU second | busiest thread | instructions / message |",
+        "| work | threads | messages / s | server's CPU time, ns / message | messages / CPU second | busiest thread | instructions / message |",
     );
-    say("|--:|--:|--:|--:|--:|--:|");
-    for ((threads, server), rounds) in SERVERS.iter().zip(&results) {
-        let instructions = missing.take(count(server))?;
+    say("|---|--:|--:|--:|--:|--:|--:|");
+    for (contestant, rounds) in CONTESTANTS.iter().zip(&results) {
+        let Contestant { work, threads, .. } = contestant;
+        let instructions = match contestant.is_counted {
+            true => missing.take(count(contestant.server))?,
+            false => None,
+        };
         let column = |value: fn(&Round) -> f64| spread(rounds.iter().map(value).collect());
         say(&format!(
-            "| {threads} | {} | {} | {} | {} % | {} |",
+            "| {work} | {threads} | {} | {} | {} | {} % | {} |",
             column(|round| round.messages_a_second),
             column(|round| round.cpu),
             column(|round| 1e9 / round.cpu),
@@ -82,23 +124,29 @@ fn count(server: &str) -> Result<f64, Failure> {
 
 /// A server with its load.
 struct Playing {
+    load: Load,
     server: Running,
     loads: Vec<Running>,
 }
 
 impl Playing {
-    fn start(server: &str) -> Result<Self, String> {
+    fn start(contestant: Contestant) -> Result<Self, String> {
+        let load = contestant.load;
         let mut command = std::process::Command::new(program::path_of("server")?);
-        command.arg(server);
+        command.arg(contestant.server);
         let (server, addr) = Running::start(command, "listening on ")?;
         let mut loads = Vec::new();
         for _ in 0..LOADS {
             let mut command = std::process::Command::new(program::path_of("load")?);
-            program::tell(&mut command, &addr, LOAD, LOAD.times);
-            command.arg((LOAD.times / 4).to_string());
+            program::tell(&mut command, &addr, load, load.times);
+            command.arg((load.times / 4).to_string());
             loads.push(Running::start(command, "warm")?.0);
         }
-        Ok(Self { server, loads })
+        Ok(Self {
+            load,
+            server,
+            loads,
+        })
     }
 
     fn play(&mut self) -> Result<Round, String> {
@@ -120,7 +168,7 @@ impl Playing {
             .map(|(thread, nanos)| nanos - before.get(thread).unwrap_or(&0))
             .collect();
         let all = used.iter().sum::<u64>() as f64;
-        let messages = (LOADS * LOAD.each * LOAD.times) as f64;
+        let messages = (LOADS * self.load.each * self.load.times) as f64;
         Ok(Round {
             messages_a_second: messages / seconds,
             cpu: all / messages,

@@ -93,6 +93,8 @@ pub const ALL: &[(&str, Serve)] = &[
     ("torsade-fanout", torsade_fanout::serve),
     ("torsade-threads1", torsade_threads::one),
     ("torsade-threads2", torsade_threads::two),
+    ("torsade-works1", torsade_threads::one_that_works),
+    ("torsade-works2", torsade_threads::two_that_work),
 ];
 
 /// How long a patient server waits for somebody who says nothing.
