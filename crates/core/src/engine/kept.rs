@@ -30,6 +30,10 @@ impl<S> Slot<S> {
         shared.staging.rewind();
         // It counts as a chunk that the driver has: what is written meanwhile goes behind it.
         shared.buffer(lent.len);
+        if shared.is_over_cap() {
+            // Somebody is to be shed at the end of the turn, which must not be a quiet one.
+            shared.work();
+        }
         self.link.outbox.borrow_mut().keep_away();
         self.link.end_callback();
         true
