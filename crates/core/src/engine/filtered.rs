@@ -313,14 +313,14 @@ impl<S> Slot<S> {
         if let Some(chain) = &mut self.filters {
             chain.fail(self.link.shared());
         }
-        // It will never be encoded.
-        self.link.discard_output();
         if self.link.phase() == Phase::Open && self.link.is_made() {
             self.link.set_output(Output::Ended);
             self.input = Input::Broken(Box::new(reason));
         } else {
             self.link.end(reason, Ending::Flushed);
         }
+        // It will never be encoded. To drop it may run user code, whose writes are refused by now.
+        self.link.discard_output();
     }
 
     /// Whether nothing that was written, and nothing that filters add at the end, is left to be

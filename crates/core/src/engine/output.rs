@@ -271,13 +271,14 @@ impl<S> Slot<S> {
     /// The kernel refused output. What has arrived may still be read: the peer's last words.
     #[cold]
     pub(super) fn send_failed(&mut self, shared: &Shared, reason: Disconnect) {
-        self.discard_output(shared);
         if self.link.phase() == Phase::Open && self.link.wants_input() && self.reads() {
             self.link.set_output(Output::Ended);
             self.failure = Some(Box::new(reason));
         } else {
             self.link.end(reason, Ending::Abrupt);
         }
+        // To drop it may run user code, whose writes are refused by now.
+        self.discard_output(shared);
     }
 
     fn reads(&self) -> bool {
