@@ -111,7 +111,9 @@ fn a_server_on_torsade_runs_on_the_driver_that_is_asked_for_or_not_at_all() {
 
 fn answers(server: SocketAddr, subject: &str) {
     let message = match subject {
-        "echo" | "patient" | "streams" | "threads1" | "threads2" => Message::Block,
+        "echo" | "patient" | "streams" | "threads1" | "threads2" | "works1" | "works2" => {
+            Message::Block
+        }
         "constant" => {
             // Several messages in one chunk have one answer.
             let mut session = Session::open(server, Message::Constant, 3, 1).unwrap();
