@@ -181,6 +181,15 @@ fn who_is_removed_by_another_one_is_not_called() {
 /// Its number may be given to the next thing that is opened, which is another thing.
 #[test]
 fn a_number_that_is_used_again_is_not_confused() {
+    // Another test of this process may have got the number: then it is tried with another one.
+    assert!(
+        (0..100).any(|_| uses_a_number_again()),
+        "no number comes up again"
+    );
+}
+
+/// Returns whether the number came up.
+fn uses_a_number_again() -> bool {
     let mut reactor = Reactor::new().unwrap();
     let (first, second) = (Log::default(), Log::default());
     let (ours, mut theirs) = pair();
@@ -203,7 +212,9 @@ fn a_number_that_is_used_again_is_not_confused() {
         if found {
             break taken.pop().unwrap();
         }
-        assert!(taken.len() < 1000, "the number does not come up");
+        if taken.len() > 50 {
+            return false;
+        }
     };
     let (ours, mut theirs) = reused;
     theirs.write_all(b"y").unwrap();
@@ -223,6 +234,7 @@ fn a_number_that_is_used_again_is_not_confused() {
     assert!(next.is_watching());
     drop((watch, next));
     rests(&mut reactor);
+    true
 }
 
 #[test]
