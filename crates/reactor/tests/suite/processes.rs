@@ -437,8 +437,12 @@ fn a_child_has_no_descriptor_that_it_was_not_given() {
             let text = String::from_utf8(ran.out).unwrap();
             let mut there: Vec<u32> = text.lines().map(|it| it.parse().unwrap()).collect();
             there.retain(|it| !passed_on.contains(it) && Some(*it) != given);
-            // The fourth is what it reads the folder by.
-            assert_eq!(there.len(), 4, "{there:?}");
+            // The fourth is what it reads the folder by. That may have the number of something that
+            // another test of this process had open for a moment.
+            assert!(
+                there.starts_with(&[0, 1, 2]) && there.len() <= 4,
+                "{there:?}"
+            );
         }
     });
 }
