@@ -28,7 +28,7 @@ pub(super) struct Pool {
 }
 
 /// Buffers that the kernel has to begin with.
-const FIRST: u16 = 32;
+const FIRST: u16 = 64;
 
 impl Pool {
     pub(super) fn new(count: u16, size: usize) -> Self {
