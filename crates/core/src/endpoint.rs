@@ -1,5 +1,5 @@
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -265,16 +265,20 @@ impl fmt::Debug for Endpoint {
 /// Something that `listen` and `connect` can go to.
 ///
 /// Implemented for an [`Endpoint`], for addresses, for slices of them (tried in order), for a host
-/// with a port, `("example.org", 80)`, and for text like `"127.0.0.1:8007"`, `"[::1]:8007"`,
-/// `"example.org:80"` or `"localhost:8007"`. `localhost` is the loopback addresses, as RFC 6761
-/// section 6.3 has it; other names are looked up when they are connected to.
+/// or an IP address with a port, `("example.org", 80)`, and for text like `"127.0.0.1:8007"`,
+/// `"[::1]:8007"`, `"example.org:80"` or `"localhost:8007"`. `localhost` is the loopback addresses,
+/// as RFC 6761 section 6.3 has it; other names are looked up when they are connected to.
 ///
 /// ```
+/// use std::net::{Ipv4Addr, Ipv6Addr};
+///
 /// use torsade_core::{EndpointError, ToEndpoint};
 ///
 /// let both = "localhost:8007".to_endpoint()?;
 /// assert_eq!(both.places()[0].to_string(), "127.0.0.1:8007");
 /// assert_eq!(both.places()[1].to_string(), "[::1]:8007");
+/// assert_eq!((Ipv4Addr::LOCALHOST, 8007).to_endpoint()?.places(), &both.places()[..1]);
+/// assert_eq!((Ipv6Addr::LOCALHOST, 8007).to_endpoint()?.places(), &both.places()[1..]);
 /// assert!(matches!("127.0.0.1".to_endpoint(), Err(EndpointError::Port { .. })));
 /// assert!(matches!("exa mple.org:80".to_endpoint(), Err(EndpointError::Name { .. })));
 /// # Ok::<(), EndpointError>(())
@@ -405,6 +409,18 @@ impl ToEndpoint for (String, u16) {
 }
 
 impl ToEndpoint for (IpAddr, u16) {
+    fn to_endpoint(&self) -> Result<Endpoint, EndpointError> {
+        SocketAddr::from(*self).to_endpoint()
+    }
+}
+
+impl ToEndpoint for (Ipv4Addr, u16) {
+    fn to_endpoint(&self) -> Result<Endpoint, EndpointError> {
+        SocketAddr::from(*self).to_endpoint()
+    }
+}
+
+impl ToEndpoint for (Ipv6Addr, u16) {
     fn to_endpoint(&self) -> Result<Endpoint, EndpointError> {
         SocketAddr::from(*self).to_endpoint()
     }

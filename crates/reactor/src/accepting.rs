@@ -2,6 +2,7 @@ use std::io::{self, ErrorKind};
 use std::rc::Rc;
 use std::time::Duration;
 
+use torsade_core::driver::{Engine, Wire};
 use torsade_core::{Address, Limits, ListenerId, Peer, Time, WhenFull};
 
 use crate::reserve::Reserve;
@@ -120,6 +121,26 @@ pub(crate) enum Accepted<S> {
     Broken,
     /// None waits, or none can be had.
     None,
+}
+
+impl<S> Accepted<S> {
+    /// Tell an engine. Returns whether the next one may be more.
+    pub(crate) fn tell<W: Wire<S>>(
+        self,
+        engine: &mut Engine<S>,
+        wire: &mut W,
+        listener: ListenerId,
+    ) -> bool {
+        match self {
+            Self::Made(socket, peer) => {
+                engine.accepted(wire, listener, socket, peer);
+            }
+            Self::Shed(peer, error) => engine.accept_failed(wire, listener, peer, error),
+            Self::Broken => {}
+            Self::None => return false,
+        }
+        true
+    }
 }
 
 impl<D: Doors> Accepting<D> {

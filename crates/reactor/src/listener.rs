@@ -1,7 +1,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Shutdown, SocketAddr};
 #[cfg(unix)]
 use std::sync::Arc;
 
@@ -43,6 +43,23 @@ struct Listening<P: Poller> {
     file: Option<Arc<Bound>>,
     socket: Registered<P>,
     address: Address,
+    /// Whether others may listen on the socket, too.
+    is_shared: bool,
+}
+
+impl<P: Poller> Drop for Listening<P> {
+    fn drop(&mut self) {
+        if !self.is_shared {
+            shut(self.socket.socket());
+        }
+    }
+}
+
+/// Nobody comes in from now on and the port is free, whoever else has the descriptor: a process that
+/// somebody is about to start has it for a moment.
+pub(crate) fn shut(listening: &Socket) {
+    // If it fails, its close does the same.
+    let _ = listening.shutdown(Shutdown::Both);
 }
 
 /// A socket that listens, before it is a reactor's.
@@ -120,6 +137,7 @@ impl<P: Poller> Listeners<P> {
             file: door.file,
             socket,
             address: address.clone(),
+            is_shared: door.is_shared,
         };
         self.table.borrow_mut().insert(id, listening);
         Ok(address)
@@ -253,7 +271,10 @@ pub(crate) fn open(wanted: &Address, options: &ListenOptions, backlog: u32) -> i
             let listen = |address, prepare: Prepare| bind(address, (backlog, only_v6), prepare);
             let socket = ports::listen(*wanted, listen)?;
             let address = socket.local_addr()?.as_socket().unwrap_or(*wanted);
-            Ok(Door::new(socket, address.into()))
+            Ok(Door {
+                is_shared: ports::have_it_in_common(),
+                ..Door::new(socket, address.into())
+            })
         }
         #[cfg(unix)]
         Address::Unix(unix) => ports::share(wanted, Carries::Streams, || {

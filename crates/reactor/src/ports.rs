@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use socket2::Socket;
 use torsade_core::Address;
 
-use crate::listener::Door;
+use crate::listener::{Door, shut};
 
 thread_local! {
     /// The group that the reactor of this thread listens with, while it is set up.
@@ -78,6 +78,11 @@ pub(crate) fn listen(
         Some(member) => member.listen(address, listen),
         None => listen(address, |_| Ok(())),
     })
+}
+
+/// Whether what this thread listens on is a socket of the others of its group, too.
+pub(crate) fn have_it_in_common() -> bool {
+    cfg!(not(target_os = "linux")) && MEMBER.with_borrow(Option::is_some)
 }
 
 /// What goes through a door.
@@ -154,7 +159,7 @@ impl Ports {
         if address.port() != 0 {
             // With the option, another process of the same user that listens there, such as this
             // program started twice, would be no error: it would get half of the connections.
-            drop(listen(address, |_| Ok(()))?);
+            shut(&listen(address, |_| Ok(()))?);
         }
         let socket = listen(address, share)?;
         let address = socket.local_addr()?.as_socket().unwrap_or(address);

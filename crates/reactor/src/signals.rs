@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use signal_hook::SigId;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::low_level::{pipe, unregister};
-use torsade_core::driver::Interest;
+use torsade_core::driver::{Engine, Interest};
 
 use crate::event_loop::{Registrar, Registration};
 use crate::token::Token;
@@ -42,8 +42,19 @@ impl Signals {
         Ok(signals)
     }
 
+    /// Tell an engine: the first signal stops the reactor, the second one ends its patience.
+    pub(crate) fn tell<S>(&mut self, engine: &mut Engine<S>) {
+        let heard = self.heard();
+        if heard > 0 {
+            engine.net().stop();
+        }
+        if heard > 1 {
+            engine.abort_all();
+        }
+    }
+
     /// How many signals came since the reactor listens for them, or was last stopped.
-    pub(crate) fn heard(&mut self) -> usize {
+    fn heard(&mut self) -> usize {
         let mut bytes = [0; 16];
         loop {
             match self.reader.socket().read(&mut bytes) {

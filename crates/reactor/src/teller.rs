@@ -5,7 +5,6 @@ use torsade_core::Address;
 use torsade_core::driver::Engine;
 use torsade_core::{ConnectionId, ListenerId, PortId};
 
-use crate::accepting::Accepted;
 use crate::datagrams::Receiver;
 use crate::eagerness::Eagerness;
 use crate::poller::{Poller, Ready};
@@ -226,20 +225,10 @@ impl<P: Poller> Teller<P> {
                 self.system.accepting.wait_for_room(listener);
                 return;
             }
-            match self.system.accept(listener) {
-                Accepted::Made(socket, peer) => {
-                    self.engine
-                        .accepted(&mut self.system, listener, socket, peer);
-                }
-                Accepted::Shed(peer, error) => {
-                    self.engine
-                        .accept_failed(&mut self.system, listener, peer, error);
-                }
-                Accepted::Broken => {}
-                Accepted::None => {
-                    self.eagerness.found_the_end(asked);
-                    return;
-                }
+            let accepted = self.system.accept(listener);
+            if !accepted.tell(&mut self.engine, &mut self.system, listener) {
+                self.eagerness.found_the_end(asked);
+                return;
             }
         }
     }
@@ -252,17 +241,10 @@ impl<P: Poller> Teller<P> {
         let _ = number;
     }
 
-    /// The first signal stops the reactor, the second one ends its patience.
     fn hear_signals(&mut self) {
         #[cfg(unix)]
         if let Some(signals) = &mut self.signals {
-            let heard = signals.heard();
-            if heard > 0 {
-                self.engine.net().stop();
-            }
-            if heard > 1 {
-                self.engine.abort_all();
-            }
+            signals.tell(&mut self.engine);
         }
     }
 }

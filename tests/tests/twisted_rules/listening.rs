@@ -7,7 +7,7 @@ use std::rc::Rc;
 use torsade_core::{Address, Factory, ListenError, Peer};
 use torsade_reactor::Reactor;
 
-use crate::support::{Log, Script, dial, drive, read_to_end, serve};
+use crate::support::{Log, Script, dial, drive, own_ip, read_to_end, serve};
 
 #[test]
 fn r43_port_0_tells_the_real_one_and_a_port_in_use_is_an_error() {
@@ -117,7 +117,7 @@ fn r46_a_panic_in_stopped_leaves_a_closed_listener_and_a_free_port() {
     let (open, log) = (Rc::default(), Log::default());
     let mut fragile = Shared::new(&open, &log);
     fragile.sturdy = false;
-    let listener = reactor.net().listen("127.0.0.1:0", fragile).unwrap();
+    let listener = reactor.net().listen((own_ip(), 0), fragile).unwrap();
     let address = listener.address().inet().unwrap();
     listener.close();
     assert_eq!(log.take(), ["started 1", "stopped 0"]);

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::io::{ErrorKind, Read};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -123,8 +123,19 @@ impl Protocol for Script {
 
 /// Listen on a free port, with a script for each connection.
 pub(crate) fn serve(net: &Net, mut script: impl FnMut() -> Script + 'static) -> Listener {
-    net.listen("127.0.0.1:0", factory(move |_| script()))
+    net.listen((own_ip(), 0), factory(move |_| script()))
         .unwrap()
+}
+
+/// An address of this machine that is hardly anybody else's, so that a port of it that is given up
+/// is free until it is taken again.
+pub(crate) fn own_ip() -> Ipv4Addr {
+    let [_, high, middle, low] = std::process::id().to_be_bytes();
+    match cfg!(target_os = "linux") {
+        true => Ipv4Addr::new(127, high | 64, middle, low),
+        // All of 127/8 are the machine's there alone.
+        false => Ipv4Addr::LOCALHOST,
+    }
 }
 
 /// A reactor's peer that is a plain socket.

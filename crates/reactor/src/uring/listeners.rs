@@ -2,7 +2,7 @@ use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::mem;
-use std::net::{Shutdown, SocketAddr};
+use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use super::file::{File, Files};
 use super::ring::{Accepts, Brought, Completion, OpId, Ring, peer};
 use super::tag::Tag;
 use crate::accepting::Accept;
-use crate::listener;
+use crate::listener::{self, shut};
 use crate::local::{self, Bound};
 use crate::reserve::Reserve;
 
@@ -58,6 +58,17 @@ struct Listening {
     is_due: bool,
     /// Whether the kernel accepts nothing by itself, so that others must.
     by_hand: bool,
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        // Whatever the kernel still has to do about it.
+        if let Some(socket) = self.file.descriptor()
+            && !self.is_shared
+        {
+            shut(socket);
+        }
+    }
 }
 
 /// Accepts that are under way at once where each is for one connection only.
@@ -115,17 +126,12 @@ impl Listeners {
 
     pub(crate) fn close(&self, id: ListenerId) {
         let removed = self.table.borrow_mut().remove(&id);
-        let Some(listening) = removed else {
+        let Some(mut listening) = removed else {
             return;
         };
-        // Nobody comes in from now on, whatever the kernel still has to do about it.
-        if let Some(socket) = listening.file.descriptor()
-            && !listening.is_shared
-        {
-            let _ = socket.shutdown(Shutdown::Both);
-        }
-        self.cancel(&listening.ops);
+        let ops = mem::take(&mut listening.ops);
         drop(listening);
+        self.cancel(&ops);
         self.submit();
         if self.table.borrow().is_empty() {
             self.reserve.release();

@@ -1,9 +1,17 @@
+#[cfg(target_os = "linux")]
+use std::fs;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
+#[cfg(target_os = "linux")]
+use std::net::TcpStream;
 
+#[cfg(target_os = "linux")]
+use socket2::Socket;
 use torsade_core::{ListenError, Peer, factory};
 use torsade_reactor::Reactor;
 
-use crate::support::{Client, Echo, Log, Script, drive, echo};
+use crate::support::{Client, Echo, Log, Script, drive, echo, own_ip};
+use crate::unix::on_each_driver;
 
 #[test]
 fn what_is_said_comes_back() {
@@ -50,25 +58,79 @@ fn both_families_are_served() {
 
 #[test]
 fn an_address_in_use_is_an_error_of_listen() {
-    let reactor = Reactor::new().unwrap();
-    let listener = echo(reactor.net());
-    let again = reactor
-        .net()
-        .listen(listener.address().inet().unwrap(), factory(|_| Echo));
-    let Err(ListenError::System { address, error }) = again else {
-        panic!("{again:?}");
-    };
-    assert_eq!(address, listener.address().inet().unwrap());
-    assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
+    on_each_driver(|reactor| {
+        let net = reactor.net();
+        let listener = net.listen((own_ip(), 0), factory(|_| Echo)).unwrap();
+        let own = listener.address().inet().unwrap();
+        let again = net.listen(own, factory(|_| Echo));
+        let Err(ListenError::System { address, error }) = again else {
+            panic!("{again:?}");
+        };
+        assert_eq!(address, own);
+        assert_eq!(error.kind(), ErrorKind::AddrInUse);
+    });
+}
 
-    listener.close();
-    let again = reactor
-        .net()
-        .listen(listener.address().inet().unwrap(), factory(|_| Echo));
-    assert_eq!(
-        again.unwrap().address().inet().unwrap(),
-        listener.address().inet().unwrap()
-    );
+#[test]
+fn a_port_is_free_when_close_returns() {
+    on_each_driver(|reactor| {
+        let net = reactor.net();
+        let any = SocketAddr::from((own_ip(), 0));
+        let first = net.listen(any, factory(|_| Echo)).unwrap();
+        let own = first.address().inet().unwrap();
+        first.close();
+        // The second one has asked for this very port.
+        for _ in 0..2 {
+            let next = net.listen(own, factory(|_| Echo)).unwrap();
+            assert_eq!(next.address(), own);
+            next.close();
+        }
+    });
+}
+
+/// A process that is being started has all descriptors of who starts it until it runs its program.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_port_is_free_though_somebody_has_a_copy_of_its_descriptor() {
+    on_each_driver(|reactor| {
+        let any = SocketAddr::from((own_ip(), 0));
+        let first = reactor.net().listen(any, factory(|_| Echo)).unwrap();
+        let own = first.address().inet().unwrap();
+        let _first_copy = copy_of_listener(own);
+        first.close();
+        let next = reactor.net().listen(own, factory(|_| Echo)).unwrap();
+        let _next_copy = copy_of_listener(own);
+        next.close();
+        let refused = TcpStream::connect(own).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+        // The end of a reactor is one of its listeners, too.
+        let last = Reactor::builder().driver(reactor.driver()).build().unwrap();
+        let listener = last.net().listen(own, factory(|_| Echo)).unwrap();
+        let _last_copy = copy_of_listener(own);
+        drop((last, listener));
+        reactor.net().listen(own, factory(|_| Echo)).unwrap();
+    });
+}
+
+/// Another descriptor of the socket of this process that listens there.
+#[cfg(target_os = "linux")]
+fn copy_of_listener(address: SocketAddr) -> Socket {
+    use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
+
+    let this = pidfd_open(getpid(), PidfdFlags::empty()).unwrap();
+    let mut numbers = fs::read_dir("/proc/self/fd").unwrap();
+    let found = numbers.find_map(|entry| {
+        let number = entry.unwrap().file_name().into_string().unwrap();
+        let number = number.parse().unwrap();
+        let copy = pidfd_getfd(&this, number, PidfdGetfdFlags::empty()).ok()?;
+        let copy = Socket::from(copy);
+        let listens = copy.is_listener().unwrap_or(false);
+        let is_there = copy
+            .local_addr()
+            .is_ok_and(|at| at.as_socket() == Some(address));
+        (listens && is_there).then_some(copy)
+    });
+    found.unwrap()
 }
 
 #[test]

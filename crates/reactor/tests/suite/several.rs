@@ -9,6 +9,8 @@ use std::thread;
 use torsade_core::{Net, Protocol, Transport, factory};
 use torsade_reactor::{ReactorThreads, Reactors, ReactorsError};
 
+use crate::support::own_ip;
+
 /// Says in which thread it lives.
 struct Where;
 
@@ -27,7 +29,7 @@ type SetUp<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 fn serve(net: &Net) -> SetUp<SocketAddr> {
     Ok(net
-        .listen("127.0.0.1:0", factory(|_| Where))?
+        .listen((own_ip(), 0), factory(|_| Where))?
         .address()
         .inet()
         .unwrap())
@@ -174,7 +176,7 @@ fn a_port_that_others_have_is_in_use() {
 
 #[test]
 fn a_fixed_port_is_shared_and_what_is_listened_on_twice_is_not() {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let free = TcpListener::bind((own_ip(), 0)).unwrap();
     let address = free.local_addr().unwrap();
     drop(free);
     let reactors = Reactors::new(3)

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -24,6 +24,17 @@ impl Log {
 
     pub(crate) fn has(&self, line: &str) -> bool {
         self.0.borrow().iter().any(|known| known == line)
+    }
+}
+
+/// An address of this machine that is hardly anybody else's, so that a port of it that is given up
+/// is free until it is taken again.
+pub(crate) fn own_ip() -> Ipv4Addr {
+    let [_, high, middle, low] = std::process::id().to_be_bytes();
+    match cfg!(target_os = "linux") {
+        true => Ipv4Addr::new(127, high | 64, middle, low),
+        // All of 127/8 are the machine's there alone.
+        false => Ipv4Addr::LOCALHOST,
     }
 }
 

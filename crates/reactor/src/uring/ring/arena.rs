@@ -181,3 +181,43 @@ impl Drop for Copied {
         in_use.set(in_use.get() - 1);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn copies_lie_one_behind_the_other_until_the_last_one_is_dropped() {
+        let mut arena = Arena::new();
+        let (first, at) = arena.copy(7, b"one").unwrap();
+        let (second, behind) = arena.copy(8, b"two").unwrap();
+        assert_eq!(at.wrapping_add(3), behind);
+        let (place, two) = arena.over(second).unwrap();
+        assert_eq!((place, &*two), (8, &b"two"[..]));
+        assert!(arena.over(second).is_none(), "it was told");
+        // What is read is in use, though the kernel is done with it.
+        assert_eq!(arena.in_use(), 2);
+        drop(two);
+        let (_, one) = arena.over(first).unwrap();
+        let (third, further) = arena.copy(9, b"three").unwrap();
+        assert_eq!(at.wrapping_add(6), further, "one is still in use");
+        assert_eq!(&*one, b"one");
+        drop((one, arena.over(third)));
+        assert_eq!(arena.in_use(), 0);
+        assert_eq!(arena.copy(1, b"x").unwrap(), (0, at));
+    }
+
+    #[test]
+    fn where_there_is_no_room_nothing_is_copied() {
+        let mut arena = Arena::new();
+        let most = vec![b'x'; ROOM - 1];
+        let (number, _) = arena.copy(0, &most).unwrap();
+        assert!(arena.copy(1, b"yz").is_none());
+        let (last, _) = arena.copy(1, b"y").unwrap();
+        assert!(arena.copy(2, b"z").is_none());
+        assert_eq!(arena.in_use(), 2);
+        assert_eq!(&*arena.over(last).unwrap().1, b"y");
+        assert_eq!(arena.over(number).unwrap().1.len(), most.len());
+        assert!(arena.copy(2, &most).is_some());
+    }
+}

@@ -28,6 +28,9 @@ pub(super) struct Pool {
 }
 
 /// Buffers that the kernel has to begin with.
+///
+/// What finds none is received in the next turn, behind what others had left over: a burst of more
+/// pieces than these is unfair by one round, once, until there are twice as many.
 const FIRST: u16 = 64;
 
 impl Pool {

@@ -12,7 +12,6 @@ use super::super::stream::{End, Owner};
 use super::super::streams::{Late, News, Socket};
 use super::super::tag::Tag;
 use super::RingLoop;
-use crate::accepting::Accepted;
 use crate::stdio;
 use crate::teller::is_nothing;
 
@@ -298,38 +297,21 @@ impl RingLoop {
                 self.system.accepting.wait_for_room(listener);
                 return;
             }
-            match self.system.accept(listener) {
-                Accepted::Made(socket, peer) => {
-                    self.engine
-                        .accepted(&mut self.system, listener, socket, peer);
+            let accepted = self.system.accept(listener);
+            if !accepted.tell(&mut self.engine, &mut self.system, listener) {
+                if !self.system.accepting.is_resting(listener) {
+                    let short = self.system.accepting.is_short();
+                    self.system.host.listeners.go_on(listener, short);
                 }
-                Accepted::Shed(peer, error) => {
-                    self.engine
-                        .accept_failed(&mut self.system, listener, peer, error);
-                }
-                Accepted::Broken => {}
-                Accepted::None => {
-                    if !self.system.accepting.is_resting(listener) {
-                        let short = self.system.accepting.is_short();
-                        self.system.host.listeners.go_on(listener, short);
-                    }
-                    return;
-                }
+                return;
             }
         }
         self.system.host.listeners.put_off(listener);
     }
 
-    /// The first signal stops the reactor, the second one ends its patience.
     fn hear_signals(&mut self) {
         if let Some(signals) = &mut self.signals {
-            let heard = signals.heard();
-            if heard > 0 {
-                self.engine.net().stop();
-            }
-            if heard > 1 {
-                self.engine.abort_all();
-            }
+            signals.tell(&mut self.engine);
         }
     }
 }
