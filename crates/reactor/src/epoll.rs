@@ -128,10 +128,6 @@ impl Poller for Epoll {
         Ok(epoll::delete(self.epoll(), socket)?)
     }
 
-    /// Closing the last descriptor of an open file takes it out, without a call of its own.
-    #[inline]
-    fn closes(&self, _: &Socket) {}
-
     #[inline(always)]
     fn wait(&self, batch: &mut Batch, timeout: Option<Duration>) -> io::Result<usize> {
         batch.make_room();

@@ -47,10 +47,8 @@ pub(crate) trait Poller: Clone + fmt::Debug + 'static {
         often: Often,
     ) -> io::Result<()>;
 
+    /// Report it no more.
     fn delete(&self, socket: &Socket) -> io::Result<()>;
-
-    /// The socket, which is in here, is going to be closed now.
-    fn closes(&self, socket: &Socket);
 
     /// Wait for events, at most so long, never shorter without one. Returns how many there are
     /// without the poller's own.

@@ -58,8 +58,7 @@ impl Poller for Portable {
         often: Often,
     ) -> io::Result<()> {
         let mode = mode(often);
-        // SAFETY: the socket is deleted before it is closed. A `Kept` promises that it is taken out
-        // by `delete` or by `closes`, and both of them delete it.
+        // SAFETY: the socket is deleted before it is closed: that is what a `Kept` promises.
         unsafe {
             self.0
                 .add_with_mode(socket.socket(), event(token, interest), mode)
@@ -79,11 +78,6 @@ impl Poller for Portable {
 
     fn delete(&self, socket: &Socket) -> io::Result<()> {
         self.0.delete(socket)
-    }
-
-    fn closes(&self, socket: &Socket) {
-        // It can fail only if the poller does not know the socket, which is what is wanted.
-        let _ = self.0.delete(socket);
     }
 
     #[inline]

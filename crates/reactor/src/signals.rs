@@ -43,7 +43,7 @@ impl Signals {
     }
 
     /// Tell an engine: the first signal stops the reactor, the second one ends its patience.
-    pub(crate) fn tell<S>(&mut self, engine: &mut Engine<S>) {
+    pub(crate) fn tell<S>(&mut self, engine: &Engine<S>) {
         let heard = self.heard();
         if heard > 0 {
             engine.net().stop();

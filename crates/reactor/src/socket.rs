@@ -287,7 +287,7 @@ impl<P: Poller> Piped<P> {
 }
 
 /// A socket with the promise that is given to pollers: before it is closed it is taken out, by
-/// [`Poller::delete`], or by [`Poller::closes`] with the close right behind it.
+/// [`Poller::delete`].
 ///
 /// `unsafe` code relies on it, so only [`Registered`] can make one.
 #[derive(Debug)]
@@ -301,9 +301,11 @@ impl Kept<'_> {
 
 impl<P: Poller> Drop for Registered<P> {
     fn drop(&mut self) {
-        if is_in(self.interest()) {
-            self.poller().closes(self.socket());
-        }
+        // Not left to the close: where somebody has another descriptor of the open file, as a
+        // process has that is being started, events would go on to be reported, to nobody.
+        //
+        // It can fail only if the poller does not know it, which is what is wanted.
+        let _ = self.leave();
     }
 }
 
@@ -317,11 +319,6 @@ impl<P: Poller> PortSocket for Registered<P> {
     }
 }
 
-/// A descriptor that has others of the same open file, which closing it leaves open.
-#[cfg(unix)]
-#[derive(Debug)]
-struct Foreign<P: Poller>(Registered<P>);
-
 #[cfg(unix)]
 impl<P: Poller> Registrar for P {
     fn register(
@@ -330,24 +327,16 @@ impl<P: Poller> Registrar for P {
         token: Token,
         interest: Interest,
     ) -> io::Result<Box<dyn Registration>> {
-        let mut foreign = Foreign(Registered::new(own.into(), self));
-        foreign.0.want(token, interest)?;
-        Ok(Box::new(foreign))
+        let mut registered = Registered::new(own.into(), self);
+        registered.want(token, interest)?;
+        Ok(Box::new(registered))
     }
 }
 
 #[cfg(unix)]
-impl<P: Poller> Registration for Foreign<P> {
+impl<P: Poller> Registration for Registered<P> {
     fn socket(&self) -> &Socket {
-        self.0.socket()
-    }
-}
-
-#[cfg(unix)]
-impl<P: Poller> Drop for Foreign<P> {
-    fn drop(&mut self) {
-        // It can fail only if the poller does not know it, which is what is wanted.
-        let _ = self.0.leave();
+        self.socket()
     }
 }
 

@@ -11,7 +11,7 @@ use torsade_core::{Adopted, ConnectError, ListenError, UnixAddress, factory};
 use torsade_deferred::Failure;
 use torsade_reactor::{Reactor, activated_sockets};
 
-use crate::support::{Client, Echo, Log, Script, drive};
+use crate::support::{Client, Echo, Log, Script, drive, settle};
 use crate::unix::{Folder, on_each_driver};
 
 #[test]
@@ -78,6 +78,33 @@ fn a_connected_stream_becomes_a_connection() {
             transport.close();
             assert_eq!(theirs.read_to_end(reactor), (vec![], None));
         }
+    });
+}
+
+/// The open file lives on, and so would what a loop knows of it.
+#[test]
+fn who_keeps_a_copy_of_what_was_adopted_keeps_nobody_awake() {
+    on_each_driver(|reactor| {
+        for (ours, theirs) in streams() {
+            let _copy = ours.try_clone().unwrap();
+            let made = reactor
+                .net()
+                .connect(Adopted::new(ours), Script::new("ours", &Log::default()));
+            let transport = reactor.run_until(made).unwrap().unwrap();
+            transport.abort();
+            let mut theirs = Client::new(TcpStream::from(theirs));
+            theirs.write(b"hello");
+            settle(reactor);
+            assert_eq!(reactor.net().connections(), 0);
+        }
+        let theirs = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = theirs.local_addr().unwrap();
+        let adopted = Adopted::new(theirs.try_clone().unwrap());
+        let listener = reactor.net().listen(adopted, factory(|_| Echo)).unwrap();
+        listener.close();
+        let _waits = TcpStream::connect(address).unwrap();
+        settle(reactor);
+        theirs.accept().unwrap();
     });
 }
 

@@ -1,13 +1,14 @@
 //! Child processes, on every driver that there is.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io::Read;
 use std::rc::Rc;
 use std::time::Duration;
 
 use torsade_core::{
     ChildFd, Command, Disconnect, ExitStatus, OutputError, Process, ProcessEnd, ProcessProtocol,
-    ProcessTransport, Protocol, Signal, SignalError, SpawnError, TerminalSize, Timeout, Transport,
+    ProcessTransport, Protocol, Signal, SignalError, SpawnError, TerminalSize, Time, Timeout,
+    Transport,
 };
 use torsade_deferred::Failure;
 use torsade_reactor::Reactor;
@@ -375,17 +376,24 @@ fn a_grandchild_that_uses_its_pipe_is_heard_after_the_exit() {
 #[test]
 fn output_that_we_hold_back_is_not_cut() {
     on_each_driver(|reactor| {
+        let hand = Rc::new(Cell::new(Time::ZERO));
+        let read = Rc::clone(&hand);
+        let builder = Reactor::builder().driver(reactor.driver());
+        let mut reactor = builder.clock(move || read.get()).build().unwrap();
         let command = sh("echo much").after_exit_timeout(Duration::from_millis(1));
-        let notes = Notes::new(&Log::default())
-            .made(|transport| transport.pause_reading(1))
-            .when("exited: exit code 0", |transport| {
-                transport.call_later(Duration::from_millis(20), |_, transport| {
-                    transport.resume_reading(1);
-                });
-            });
-        let ran = run_notes(reactor, &command, notes);
-        assert_eq!(ran.out, b"much\n");
-        assert!(ran.end.is_success());
+        let notes = Notes::new(&Log::default()).made(|transport| transport.pause_reading(1));
+        let (log, out) = (notes.log.clone(), Rc::clone(&notes.out));
+        let process = reactor.net().spawn_process(&command, notes).unwrap();
+        drive(&mut reactor, || log.has("exited: exit code 0"));
+        for _ in 0..20 {
+            hand.set(hand.get() + Duration::from_millis(1));
+            reactor.turn(Some(Duration::ZERO)).unwrap();
+        }
+        assert!(out.borrow().is_empty());
+        process.resume_reading(1);
+        let end = reactor.run_until(process.ended()).unwrap().unwrap();
+        assert_eq!(*out.borrow(), b"much\n");
+        assert!(end.is_success(), "{end}");
     });
 }
 
