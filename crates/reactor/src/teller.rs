@@ -244,7 +244,7 @@ impl<P: Poller> Teller<P> {
     fn hear_signals(&mut self) {
         #[cfg(unix)]
         if let Some(signals) = &mut self.signals {
-            signals.tell(&mut self.engine);
+            signals.tell(&self.engine);
         }
     }
 }

@@ -311,7 +311,7 @@ impl RingLoop {
 
     fn hear_signals(&mut self) {
         if let Some(signals) = &mut self.signals {
-            signals.tell(&mut self.engine);
+            signals.tell(&self.engine);
         }
     }
 }
