@@ -44,6 +44,16 @@ use crate::{
     Protocol, Time, Transport,
 };
 
+/// The turns, one behind the other, each of which left events over.
+#[derive(Debug, Default)]
+struct Crowded {
+    first: u32,
+    last: u32,
+}
+
+/// So many turns timers wait for events that were left over.
+const MOST_CROWDED: u32 = 100;
+
 /// A reactor without input and output: it takes facts and asks for operations.
 ///
 /// This is for those who write drivers; users of torsade meet it as a `Reactor` or as a test
@@ -89,6 +99,7 @@ pub struct Engine<S> {
     late_ports: Vec<PortId>,
     /// Whether events of this poll are known to be missing from this turn.
     facts_left: bool,
+    crowded: Crowded,
     /// Whether this turn had more in it than messages that came and were answered.
     stirred: bool,
     stopping: Stopping,
@@ -121,6 +132,7 @@ impl<S> Engine<S> {
             closed_ports: Vec::new(),
             late_ports: Vec::new(),
             facts_left: false,
+            crowded: Crowded::default(),
             stirred: false,
             stopping: Stopping::No,
             shed_log: ShedLog::default(),
