@@ -3,6 +3,7 @@
 mod accepting;
 mod birth;
 mod chain;
+mod crowded;
 mod filtered;
 mod inbox;
 mod kept;
@@ -25,6 +26,7 @@ use torsade_deferred::report;
 
 use self::accepting::ShedLog;
 use self::birth::Birth;
+use self::crowded::Crowded;
 pub(crate) use self::inbox::Spare;
 use self::slot::Slot;
 use self::stopping::Stopping;
@@ -43,16 +45,6 @@ use crate::{
     AttemptId, Connection, ConnectionId, Disconnect, Limits, ListenerId, Net, Peer, PortId,
     Protocol, Time, Transport,
 };
-
-/// The turns, one behind the other, each of which left events over.
-#[derive(Debug, Default)]
-struct Crowded {
-    first: u32,
-    last: u32,
-}
-
-/// So many turns timers wait for events that were left over.
-const MOST_CROWDED: u32 = 100;
 
 /// A reactor without input and output: it takes facts and asks for operations.
 ///

@@ -1,7 +1,6 @@
 use std::io;
 
 use super::Engine;
-use super::MOST_CROWDED;
 use super::slot::Input;
 use crate::wire::Wire;
 use crate::{ConnectionId, Descriptor};
@@ -146,12 +145,7 @@ impl<S> Engine<S> {
     /// There are events that this turn's budget did not allow to tell. Timers of connections wait
     /// for them, for some turns: a load that fills every turn must not hold them for ever.
     pub fn facts_left(&mut self) {
-        let crowded = &mut self.crowded;
-        if self.number.wrapping_sub(crowded.last) > 1 {
-            crowded.first = self.number;
-        }
-        crowded.last = self.number;
-        self.facts_left = self.number.wrapping_sub(crowded.first) < MOST_CROWDED;
+        self.facts_left = self.crowded.at(self.number);
     }
 
     /// The peer ended its side in good order.
